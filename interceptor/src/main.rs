@@ -1,0 +1,3 @@
+//! The `interceptor` binary: arguments in, exit code out.
+
+fn main() {}

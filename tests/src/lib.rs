@@ -1,0 +1,1 @@
+//! The laboratory: network namespaces, cgroups, a DNS server, AI providers and load, all made here and cleaned up.

@@ -1,0 +1,3 @@
+//! `cargo xtask`: one file a verb.
+
+fn main() {}
