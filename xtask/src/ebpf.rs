@@ -1,0 +1,9 @@
+//! `cargo xtask ebpf`.
+
+/// Arguments of `cargo xtask ebpf`.
+#[derive(clap::Args)]
+pub(crate) struct Args {}
+
+pub(crate) fn run(_args: &Args) -> anyhow::Result<()> {
+    anyhow::bail!("this verb has not landed yet")
+}

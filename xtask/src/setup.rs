@@ -1,0 +1,9 @@
+//! `cargo xtask setup`.
+
+/// Arguments of `cargo xtask setup`.
+#[derive(clap::Args)]
+pub(crate) struct Args {}
+
+pub(crate) fn run(_args: &Args) -> anyhow::Result<()> {
+    anyhow::bail!("this verb has not landed yet")
+}

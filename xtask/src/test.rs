@@ -1,0 +1,9 @@
+//! `cargo xtask test`.
+
+/// Arguments of `cargo xtask test`.
+#[derive(clap::Args)]
+pub(crate) struct Args {}
+
+pub(crate) fn run(_args: &Args) -> anyhow::Result<()> {
+    anyhow::bail!("this verb has not landed yet")
+}
