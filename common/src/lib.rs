@@ -1,3 +1,20 @@
-//! What the kernel side and the daemon agree on: flat structs, their sizes, the ABI version.
-//! Knows no BPF helper, no socket and no allocation.
+//! What the kernel side and the daemon agree on: flat structs, their sizes, the ABI version, and the pure
+//! decision of the connect hooks. Knows no BPF helper, no socket and no allocation.
+//!
+//! Everything that crosses the boundary is `#[repr(C)]`, has no padding the compiler chose, no `bool`, no
+//! `enum` and no `usize`, and asserts its size here. Ports are in host byte order everywhere in this crate.
 #![no_std]
+
+mod abi;
+mod address;
+mod count;
+mod decide;
+mod flow;
+mod map;
+
+pub use abi::{ABI_VERSION, Abi};
+pub use address::Address;
+pub use count::Counter;
+pub use decide::{Attempt, Decision, Left, Refused, Target, World, decide};
+pub use flow::{COMM_LEN, Event, EventKind, Flow, FlowKey};
+pub use map::{Config, Endpoint, Namespace, PORT_WORDS, Ports, Prefix};

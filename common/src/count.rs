@@ -1,0 +1,112 @@
+//! The counters of the kernel side: one slot each in the per-CPU map `STATS`.
+
+/// What a connection attempt, or one of the other hooks, ended as. Each attempt raises exactly one counter of the
+/// first group, so that they add up to the attempts seen.
+#[repr(u32)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Counter {
+    /// Left: the daemon is not active.
+    Inactive = 0,
+    /// Left: the daemon's own cgroup.
+    Exempt = 1,
+    /// Left: not TCP.
+    OtherProtocol = 2,
+    /// Left: a loopback destination.
+    Loopback = 3,
+    /// Left: the port is not configured.
+    OtherPort = 4,
+    /// Left: the address is no known endpoint.
+    OtherAddress = 5,
+    /// Left: an endpoint, but the network namespace is not enrolled.
+    UnknownNamespace = 6,
+    /// Left: an endpoint, but the namespace has no listener for this family, and the workload fails open.
+    NoListenerLeft = 7,
+    /// Left: an endpoint, but the socket could not take the record, and the workload fails open.
+    NotRecordedLeft = 8,
+    /// Redirected to the listener.
+    Redirected = 9,
+    /// Refused: a direct connection to our listener.
+    DirectConnect = 10,
+    /// Refused: no listener for this family, and the workload fails closed.
+    NoListenerRefused = 11,
+    /// Refused: the socket could not take the record, and the workload fails closed.
+    NotRecordedRefused = 12,
+
+    /// A redirected connection was entered in the map `FLOWS`.
+    FlowEntered = 13,
+    /// A redirected connection found no room in `FLOWS`: the daemon will reset it when it arrives.
+    FlowFull = 14,
+    /// An event found no room in the ring buffer.
+    EventLost = 15,
+    /// `getpeername` was answered with the original destination.
+    PeerShown = 16,
+}
+
+impl Counter {
+    /// How many there are.
+    pub const COUNT: usize = Self::ALL.len();
+
+    /// All, in the order of their numbers.
+    pub const ALL: [Self; 17] = [
+        Self::Inactive,
+        Self::Exempt,
+        Self::OtherProtocol,
+        Self::Loopback,
+        Self::OtherPort,
+        Self::OtherAddress,
+        Self::UnknownNamespace,
+        Self::NoListenerLeft,
+        Self::NotRecordedLeft,
+        Self::Redirected,
+        Self::DirectConnect,
+        Self::NoListenerRefused,
+        Self::NotRecordedRefused,
+        Self::FlowEntered,
+        Self::FlowFull,
+        Self::EventLost,
+        Self::PeerShown,
+    ];
+
+    /// The slot in `STATS`.
+    #[inline(always)]
+    #[must_use]
+    pub const fn slot(self) -> u32 {
+        self as u32
+    }
+
+    /// The name under which metrics and reports show it.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Inactive => "left_inactive",
+            Self::Exempt => "left_exempt",
+            Self::OtherProtocol => "left_other_protocol",
+            Self::Loopback => "left_loopback",
+            Self::OtherPort => "left_other_port",
+            Self::OtherAddress => "left_other_address",
+            Self::UnknownNamespace => "left_unknown_namespace",
+            Self::NoListenerLeft => "left_no_listener",
+            Self::NotRecordedLeft => "left_not_recorded",
+            Self::Redirected => "redirected",
+            Self::DirectConnect => "refused_direct_connect",
+            Self::NoListenerRefused => "refused_no_listener",
+            Self::NotRecordedRefused => "refused_not_recorded",
+            Self::FlowEntered => "flow_entered",
+            Self::FlowFull => "flow_full",
+            Self::EventLost => "event_lost",
+            Self::PeerShown => "peer_shown",
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn slots_follow_the_order_of_all() {
+        for (slot, counter) in (0..).zip(Counter::ALL) {
+            assert_eq!(counter.slot(), slot, "{counter:?}");
+        }
+    }
+}

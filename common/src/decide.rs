@@ -1,0 +1,179 @@
+//! What a connect hook does with one attempt. Pure: the tables are asked through [`World`], which the BPF
+//! programs answer from maps and the tests from memory.
+
+use crate::{Address, Counter, Namespace};
+
+/// `IPPROTO_TCP`. MPTCP calls the hooks on its subflows, which say TCP as well.
+const TCP: u32 = 6;
+
+/// One call of `connect`, as the hook sees it.
+#[derive(Clone, Copy, Debug)]
+pub struct Attempt {
+    /// The socket's protocol number.
+    pub protocol: u32,
+    /// Where the application wants to go.
+    pub destination: Address,
+    /// The port it wants, host byte order.
+    pub port: u16,
+}
+
+/// What the decision may ask. Each answer costs a helper call or a map look-up in the kernel, so that it is only
+/// asked when it matters.
+pub trait World {
+    /// Whether the daemon wants connections at all.
+    fn is_active(&self) -> bool;
+    /// Whether the task is in the daemon's own cgroup.
+    fn is_exempt(&self) -> bool;
+    /// Whether connections to this port may be redirected.
+    fn has_port(&self, port: u16) -> bool;
+    /// Whether the address is a known endpoint.
+    fn has_endpoint(&self, address: Address) -> bool;
+    /// The enrolment of the socket's network namespace.
+    fn namespace(&self) -> Option<Namespace>;
+}
+
+/// What is to be done with an attempt.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Decision {
+    /// Nothing: it goes where it wanted to go.
+    Leave(Left),
+    /// Rewrite its destination, once it is recorded in the socket.
+    Redirect(Target),
+    /// `connect` fails with `EPERM`.
+    Refuse(Refused),
+}
+
+/// Where a redirected attempt goes: the loopback address of the destination's family.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Target {
+    /// The listener's port, host byte order.
+    pub port: u16,
+    /// What happens if it cannot be recorded.
+    pub closed: bool,
+}
+
+/// Why an attempt was left alone.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Left {
+    /// The daemon is starting or stopping.
+    Inactive,
+    /// It is the daemon's own.
+    Exempt,
+    /// It is not TCP.
+    OtherProtocol,
+    /// It stays on this host.
+    Loopback,
+    /// The port is not configured.
+    OtherPort,
+    /// The address is no known endpoint.
+    OtherAddress,
+    /// An endpoint, but nobody listens in this namespace. Told to the daemon by an event.
+    UnknownNamespace,
+    /// The namespace has no listener for this family.
+    NoListener,
+    /// The socket could not take the record.
+    NotRecorded,
+}
+
+/// Why an attempt was refused.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Refused {
+    /// It went to our own listener, which serves redirected connections only.
+    DirectConnect,
+    /// The namespace has no listener for this family, and the workload fails closed.
+    NoListener,
+    /// The socket could not take the record, and the workload fails closed.
+    NotRecorded,
+}
+
+impl Target {
+    /// What becomes of an attempt that could not be recorded. It must not be redirected: the daemon would not know
+    /// where it wanted to go.
+    #[inline(always)]
+    #[must_use]
+    pub const fn when_not_recorded(self) -> Decision {
+        if self.closed { Decision::Refuse(Refused::NotRecorded) } else { Decision::Leave(Left::NotRecorded) }
+    }
+}
+
+impl Decision {
+    /// The counter that shows it.
+    #[inline(always)]
+    #[must_use]
+    pub const fn counter(self) -> Counter {
+        match self {
+            Self::Leave(Left::Inactive) => Counter::Inactive,
+            Self::Leave(Left::Exempt) => Counter::Exempt,
+            Self::Leave(Left::OtherProtocol) => Counter::OtherProtocol,
+            Self::Leave(Left::Loopback) => Counter::Loopback,
+            Self::Leave(Left::OtherPort) => Counter::OtherPort,
+            Self::Leave(Left::OtherAddress) => Counter::OtherAddress,
+            Self::Leave(Left::UnknownNamespace) => Counter::UnknownNamespace,
+            Self::Leave(Left::NoListener) => Counter::NoListenerLeft,
+            Self::Leave(Left::NotRecorded) => Counter::NotRecordedLeft,
+            Self::Redirect(_) => Counter::Redirected,
+            Self::Refuse(Refused::DirectConnect) => Counter::DirectConnect,
+            Self::Refuse(Refused::NoListener) => Counter::NoListenerRefused,
+            Self::Refuse(Refused::NotRecorded) => Counter::NotRecordedRefused,
+        }
+    }
+}
+
+/// Decides one attempt. The cheap questions come first: most connections of a node go elsewhere.
+#[inline(always)]
+pub fn decide(attempt: &Attempt, world: &impl World) -> Decision {
+    if !world.is_active() {
+        return Decision::Leave(Left::Inactive);
+    }
+    if attempt.protocol != TCP {
+        return Decision::Leave(Left::OtherProtocol);
+    }
+    if attempt.destination.is_loopback_target() {
+        return loopback(attempt, world);
+    }
+    if !world.has_port(attempt.port) {
+        return Decision::Leave(Left::OtherPort);
+    }
+    if world.is_exempt() {
+        return Decision::Leave(Left::Exempt);
+    }
+    candidate(attempt, world)
+}
+
+/// A loopback destination is never an endpoint, but it may be our own listener.
+#[inline(always)]
+fn loopback(attempt: &Attempt, world: &impl World) -> Decision {
+    let Some(namespace) = world.namespace() else { return Decision::Leave(Left::Loopback) };
+    // The unspecified IPv6 address reaches either listener, depending on how the socket is bound: both ports
+    // are ours in both families.
+    let ours = attempt.port != 0 && (attempt.port == namespace.port4 || attempt.port == namespace.port6);
+    if !ours {
+        return Decision::Leave(Left::Loopback);
+    }
+    if world.is_exempt() {
+        return Decision::Leave(Left::Exempt);
+    }
+    Decision::Refuse(Refused::DirectConnect)
+}
+
+/// The port is one that we redirect, and the task is not ours.
+#[inline(always)]
+fn candidate(attempt: &Attempt, world: &impl World) -> Decision {
+    let Some(namespace) = world.namespace() else {
+        let known = world.has_endpoint(attempt.destination);
+        return Decision::Leave(if known { Left::UnknownNamespace } else { Left::OtherAddress });
+    };
+    if !namespace.is_strict() && !world.has_endpoint(attempt.destination) {
+        return Decision::Leave(Left::OtherAddress);
+    }
+    let port = if attempt.destination.is_v4() { namespace.port4 } else { namespace.port6 };
+    let closed = namespace.is_closed();
+    match port {
+        0 if closed => Decision::Refuse(Refused::NoListener),
+        0 => Decision::Leave(Left::NoListener),
+        port => Decision::Redirect(Target { port, closed }),
+    }
+}
+
+#[cfg(test)]
+mod tests;

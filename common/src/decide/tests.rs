@@ -1,0 +1,126 @@
+//! The decision, case by case, against tables in memory.
+
+extern crate std;
+use super::*;
+use std::net::IpAddr;
+
+/// A node with one endpoint in each family, port 443, and a namespace that listens on 15443.
+struct Node {
+    active: bool,
+    exempt: bool,
+    namespace: Option<Namespace>,
+}
+
+const ENROLLED: Namespace = Namespace { port4: 15443, port6: 15444, flags: 0 };
+
+impl World for Node {
+    fn is_active(&self) -> bool {
+        self.active
+    }
+    fn is_exempt(&self) -> bool {
+        self.exempt
+    }
+    fn has_port(&self, port: u16) -> bool {
+        port == 443
+    }
+    fn has_endpoint(&self, address: Address) -> bool {
+        [ip("203.0.113.10"), ip("2001:db8::10")].contains(&address)
+    }
+    fn namespace(&self) -> Option<Namespace> {
+        self.namespace
+    }
+}
+
+fn ip(text: &str) -> Address {
+    text.parse::<IpAddr>().unwrap().into()
+}
+
+fn node() -> Node {
+    Node { active: true, exempt: false, namespace: Some(ENROLLED) }
+}
+
+fn connect(node: &Node, to: &str, port: u16) -> Decision {
+    decide(&Attempt { protocol: TCP, destination: ip(to), port }, node)
+}
+
+const DIRECT: Decision = Decision::Refuse(Refused::DirectConnect);
+
+#[test]
+fn endpoints_go_to_the_listener_of_their_family() {
+    for (to, port) in [("203.0.113.10", 15443), ("::ffff:203.0.113.10", 15443), ("2001:db8::10", 15444)] {
+        let redirect = Decision::Redirect(Target { port, closed: false });
+        assert_eq!(connect(&node(), to, 443), redirect, "{to}");
+    }
+}
+
+#[test]
+fn other_addresses_ports_and_protocols_are_left() {
+    assert_eq!(connect(&node(), "203.0.113.11", 443), Decision::Leave(Left::OtherAddress));
+    assert_eq!(connect(&node(), "203.0.113.10", 80), Decision::Leave(Left::OtherPort));
+    let udp = Attempt { protocol: 17, destination: ip("203.0.113.10"), port: 443 };
+    assert_eq!(decide(&udp, &node()), Decision::Leave(Left::OtherProtocol));
+}
+
+#[test]
+fn the_daemon_reaches_everything() {
+    let daemon = Node { exempt: true, ..node() };
+    for to in ["203.0.113.10", "2001:db8::10"] {
+        assert_eq!(connect(&daemon, to, 443), Decision::Leave(Left::Exempt));
+    }
+    // Its own listener too: it may test its own redirect.
+    assert_eq!(connect(&daemon, "127.0.0.1", 15443), Decision::Leave(Left::Exempt));
+}
+
+#[test]
+fn the_listener_takes_no_direct_connection() {
+    for to in ["127.0.0.1", "0.0.0.0", "::1", "::", "::ffff:127.0.0.1"] {
+        assert_eq!(connect(&node(), to, 15443), DIRECT, "{to}");
+        assert_eq!(connect(&node(), to, 15444), DIRECT, "{to}");
+        assert_eq!(connect(&node(), to, 8080), Decision::Leave(Left::Loopback), "{to}");
+    }
+}
+
+#[test]
+fn a_missing_listener_makes_no_port_ours() {
+    let no_v6 = Node { namespace: Some(Namespace { port6: 0, ..ENROLLED }), ..node() };
+    assert_eq!(connect(&no_v6, "::1", 0), Decision::Leave(Left::Loopback));
+    assert_eq!(connect(&no_v6, "2001:db8::10", 443), Decision::Leave(Left::NoListener));
+}
+
+#[test]
+fn an_unknown_namespace_is_left_and_only_reported_for_endpoints() {
+    let unknown = Node { namespace: None, ..node() };
+    assert_eq!(connect(&unknown, "203.0.113.10", 443), Decision::Leave(Left::UnknownNamespace));
+    assert_eq!(connect(&unknown, "203.0.113.11", 443), Decision::Leave(Left::OtherAddress));
+    assert_eq!(connect(&unknown, "127.0.0.1", 15443), Decision::Leave(Left::Loopback));
+}
+
+#[test]
+fn a_strict_namespace_sends_every_address_but_only_configured_ports() {
+    let strict = Node { namespace: Some(Namespace { flags: Namespace::STRICT, ..ENROLLED }), ..node() };
+    for to in ["203.0.113.11", "10.0.0.1", "192.168.1.1"] {
+        assert!(matches!(connect(&strict, to, 443), Decision::Redirect(_)), "{to}");
+    }
+    assert_eq!(connect(&strict, "203.0.113.11", 80), Decision::Leave(Left::OtherPort));
+    assert_eq!(connect(&strict, "127.0.0.1", 443), Decision::Leave(Left::Loopback));
+}
+
+#[test]
+fn a_closed_workload_is_refused_where_an_open_one_is_left() {
+    let flags = Namespace::CLOSED;
+    let closed = Node { namespace: Some(Namespace { port6: 0, flags, ..ENROLLED }), ..node() };
+    assert_eq!(connect(&closed, "2001:db8::10", 443), Decision::Refuse(Refused::NoListener));
+    let target = Target { port: 15443, closed: true };
+    assert_eq!(connect(&closed, "203.0.113.10", 443), Decision::Redirect(target));
+    assert_eq!(target.when_not_recorded(), Decision::Refuse(Refused::NotRecorded));
+    let open = Target { closed: false, ..target };
+    assert_eq!(open.when_not_recorded(), Decision::Leave(Left::NotRecorded));
+}
+
+#[test]
+fn nothing_happens_before_the_daemon_is_active() {
+    let inactive = Node { active: false, ..node() };
+    for (to, port) in [("203.0.113.10", 443), ("127.0.0.1", 15443)] {
+        assert_eq!(connect(&inactive, to, port), Decision::Leave(Left::Inactive));
+    }
+}

@@ -1,0 +1,127 @@
+//! Values and keys of the maps that the daemon fills: configuration, ports, namespaces, endpoints.
+
+use crate::Address;
+use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout};
+
+/// The only element of the map `CONFIG`. All zero, as the map starts, means: leave every connection alone.
+#[repr(C)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, IntoBytes, FromBytes, Immutable, KnownLayout)]
+pub struct Config {
+    /// Id of the daemon's own cgroup: connections of tasks in exactly this cgroup are left alone. Descendants
+    /// are not exempt, because the daemon starts no processes, and a command that is started below it
+    /// (`interceptor exec`) is meant to be captured.
+    pub daemon_cgroup: u64,
+    /// [`Config::ACTIVE`] or zero.
+    pub flags: u32,
+    /// Always zero.
+    pub pad: u32,
+}
+const _: () = assert!(size_of::<Config>() == 16);
+
+impl Config {
+    /// The tables are filled and connections may be redirected. Cleared first when the daemon stops.
+    pub const ACTIVE: u32 = 1;
+}
+
+/// Words in [`Ports`].
+pub const PORT_WORDS: usize = 65_536 / 64;
+
+/// The only element of the map `PORTS`: one bit for each destination port that may be redirected. A bitmap, so
+/// that the test costs one load however many ports are configured.
+#[repr(C)]
+#[derive(Clone, Copy, PartialEq, Eq, IntoBytes, FromBytes, Immutable, KnownLayout)]
+pub struct Ports {
+    words: [u64; PORT_WORDS],
+}
+const _: () = assert!(size_of::<Ports>() == 8192);
+
+impl Ports {
+    /// No port at all.
+    pub const NONE: Self = Self { words: [0; PORT_WORDS] };
+
+    /// Adds one port.
+    pub const fn insert(&mut self, port: u16) {
+        self.words[port as usize / 64] |= 1 << (port % 64);
+    }
+
+    /// Whether the port is in the set.
+    #[inline(always)]
+    #[must_use]
+    pub const fn contains(&self, port: u16) -> bool {
+        // The mask changes nothing, and lets the verifier see that the index stays inside the array.
+        self.words[(port as usize / 64) & (PORT_WORDS - 1)] & (1 << (port % 64)) != 0
+    }
+}
+
+/// One enrolled network namespace: value of the map `NAMESPACES`, whose key is the namespace's cookie.
+#[repr(C)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, IntoBytes, FromBytes, Immutable, KnownLayout)]
+pub struct Namespace {
+    /// Port of the listener on `127.0.0.1`, or 0 where there is none.
+    pub port4: u16,
+    /// Port of the listener on `::1`, or 0 where there is none (IPv6 is switched off in the namespace).
+    pub port6: u16,
+    /// [`Namespace::STRICT`] and [`Namespace::CLOSED`].
+    pub flags: u32,
+}
+const _: () = assert!(size_of::<Namespace>() == 8);
+
+impl Namespace {
+    /// Redirect every connection to a configured port, whatever its address ("strict"); otherwise only those to
+    /// known endpoints ("hint").
+    pub const STRICT: u32 = 1;
+    /// A connection that should be redirected and cannot be is refused ("fail closed"); otherwise it is left
+    /// alone and counted ("fail open").
+    pub const CLOSED: u32 = 2;
+
+    /// Whether every connection to a configured port is redirected.
+    #[inline(always)]
+    #[must_use]
+    pub const fn is_strict(&self) -> bool {
+        self.flags & Self::STRICT != 0
+    }
+
+    /// Whether what cannot be redirected is refused.
+    #[inline(always)]
+    #[must_use]
+    pub const fn is_closed(&self) -> bool {
+        self.flags & Self::CLOSED != 0
+    }
+}
+
+/// Key of the map `PREFIXES`, the longest-prefix trie of static endpoints. Memory layout of the kernel's
+/// `bpf_lpm_trie_key_u8` with 16 bytes of data.
+#[repr(C)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, IntoBytes, FromBytes, Immutable, KnownLayout)]
+pub struct Prefix {
+    /// Leading bits that count, 0 to 128, counted on the canonical form: an IPv4 prefix has 96 more.
+    pub bits: u32,
+    /// The address.
+    pub address: Address,
+}
+const _: () = assert!(size_of::<Prefix>() == 20);
+
+/// Value of the maps `PREFIXES` and `ADDRESSES`: an address is an endpoint because it has one of these.
+#[repr(C)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, IntoBytes, FromBytes, Immutable, KnownLayout)]
+pub struct Endpoint {
+    /// A number that the daemon chose for the provider; the kernel side only carries it. 0 is "not said".
+    pub provider: u32,
+}
+const _: () = assert!(size_of::<Endpoint>() == 4);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ports_are_exact_at_word_borders() {
+        let mut ports = Ports::NONE;
+        for port in [0, 63, 64, 443, 65_535] {
+            ports.insert(port);
+        }
+        for port in 0..=u16::MAX {
+            assert_eq!(ports.contains(port), [0, 63, 64, 443, 65_535].contains(&port), "{port}");
+        }
+    }
+}
