@@ -90,8 +90,7 @@ const _: () = assert!(size_of::<Event>() == 64);
 #[repr(u32)]
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum EventKind {
-    /// A connection to an endpoint left un-redirected because its network namespace is not enrolled. Sent at
-    /// most once per namespace and [`EventKind::UNKNOWN_INTERVAL_NS`].
+    /// A connection to an endpoint left un-redirected because its network namespace is not enrolled.
     UnknownNamespace = 1,
     /// A process connected to our own listener and was refused.
     DirectConnect = 2,
@@ -100,8 +99,8 @@ pub enum EventKind {
 }
 
 impl EventKind {
-    /// The shortest time between two [`EventKind::UnknownNamespace`] of one namespace.
-    pub const UNKNOWN_INTERVAL_NS: u64 = 250_000_000;
+    /// The shortest time between two events of one kind from one namespace; those in between are only counted.
+    pub const INTERVAL_NS: u64 = 250_000_000;
 
     /// The kind of the number in [`Event::kind`], if this build knows it.
     #[must_use]

@@ -1,0 +1,162 @@
+//! `connect4` and `connect6`: decide an attempt, record it in its socket, rewrite its destination.
+
+use crate::maps::{self, ADDRESSES, CONFIG, NAMESPACES, ORIGINS, PORTS, PREFIXES};
+use crate::{context, event};
+use aya_ebpf::EbpfContext as _;
+use aya_ebpf::btf_maps::lpm_trie;
+use aya_ebpf::helpers::{self, generated};
+use aya_ebpf::programs::SockAddrContext;
+use interceptor_common::{
+    Address, Attempt, COMM_LEN, Config, Decision, EventKind, Flow, Left, Namespace, Refused, Target, World,
+    decide,
+};
+
+/// What the hook returns to let `connect` go on.
+pub const ALLOW: i32 = 1;
+/// What the hook returns to make `connect` fail with `EPERM`.
+const DENY: i32 = 0;
+
+const AF_INET: u16 = 2;
+const AF_INET6: u16 = 10;
+
+const LOOPBACK4: Address = Address::from_v4_word(u32::from_ne_bytes([127, 0, 0, 1]));
+const LOOPBACK6: Address = Address::from_v6_words([0, 0, 0, u32::from_ne_bytes([0, 0, 0, 1])]);
+
+/// The hook of `AF_INET` sockets.
+#[inline(always)]
+pub fn v4(ctx: &SockAddrContext) -> i32 {
+    let hook = Hook { ctx, family: AF_INET, rewrite: |to| context::set_ip4(ctx.sock_addr, to) };
+    hook.run(context::ip4(ctx.sock_addr))
+}
+
+/// The hook of `AF_INET6` sockets, which may connect to IPv4-mapped addresses too; those stay mapped.
+#[inline(always)]
+pub fn v6(ctx: &SockAddrContext) -> i32 {
+    let hook = Hook { ctx, family: AF_INET6, rewrite: |to| context::set_ip6(ctx.sock_addr, to) };
+    hook.run(context::ip6(ctx.sock_addr))
+}
+
+/// One run of a hook. `rewrite` replaces the destination in the way that this hook's context allows: the verifier
+/// refuses a program in which the other family's field is written on any path.
+struct Hook<'a, Rewrite> {
+    ctx: &'a SockAddrContext,
+    family: u16,
+    rewrite: Rewrite,
+}
+
+impl<Rewrite> World for Hook<'_, Rewrite> {
+    #[inline(always)]
+    fn is_active(&self) -> bool {
+        CONFIG.get(0).is_some_and(|config| config.flags & Config::ACTIVE != 0)
+    }
+
+    #[inline(always)]
+    fn is_exempt(&self) -> bool {
+        CONFIG.get(0).is_some_and(|config| config.daemon_cgroup == cgroup())
+    }
+
+    #[inline(always)]
+    fn has_port(&self, port: u16) -> bool {
+        PORTS.get(0).is_some_and(|ports| ports.contains(port))
+    }
+
+    #[inline(always)]
+    fn has_endpoint(&self, address: Address) -> bool {
+        ADDRESSES.get_ptr(address).is_some() || PREFIXES.get(&lpm_trie::Key::new(128, address)).is_some()
+    }
+
+    #[inline(always)]
+    fn namespace(&self) -> Option<Namespace> {
+        // SAFETY: the daemon replaces an entry as a whole, and the kernel frees the old one after a grace period
+        // that this program is part of.
+        unsafe { NAMESPACES.get(netns(self.ctx)) }.copied()
+    }
+}
+
+impl<Rewrite: Fn(Address)> Hook<'_, Rewrite> {
+    #[inline(always)]
+    fn run(&self, destination: Address) -> i32 {
+        let protocol = context::protocol(self.ctx.sock_addr);
+        let attempt = Attempt { protocol, destination, port: context::port(self.ctx.sock_addr) };
+        let decision = match decide(&attempt, self) {
+            Decision::Redirect(target) => self.redirect(&attempt, target),
+            settled => settled,
+        };
+        maps::count(decision.counter());
+        match decision {
+            Decision::Redirect(_) => return ALLOW,
+            Decision::Leave(Left::OtherProtocol) => return ALLOW,
+            _ => self.forget(),
+        }
+        self.tell(&attempt, decision);
+        if let Decision::Refuse(_) = decision { DENY } else { ALLOW }
+    }
+
+    /// Records the attempt in its socket and then rewrites it; without a record it is not rewritten.
+    #[inline(always)]
+    fn redirect(&self, attempt: &Attempt, target: Target) -> Decision {
+        // SAFETY: the context holds the socket that is connecting, which the kernel keeps locked meanwhile.
+        let Some(flow) = (unsafe { ORIGINS.get_or_insert_ptr_mut(self.ctx, None).as_mut() }) else {
+            return target.when_not_recorded();
+        };
+        self.record(attempt, flow);
+        context::set_port(self.ctx.sock_addr, target.port);
+        (self.rewrite)(if attempt.destination.is_v4() { LOOPBACK4 } else { LOOPBACK6 });
+        Decision::Redirect(target)
+    }
+
+    /// Writes in place: the record may be left from an earlier attempt of the same socket.
+    #[inline(always)]
+    fn record(&self, attempt: &Attempt, flow: &mut Flow) {
+        flow.netns = netns(self.ctx);
+        flow.cgroup = cgroup();
+        // SAFETY: helpers without arguments, or with the program's own context.
+        unsafe {
+            flow.socket = generated::bpf_get_socket_cookie(self.ctx.as_ptr());
+            flow.at = generated::bpf_ktime_get_ns();
+        }
+        flow.destination = attempt.destination;
+        flow.port = attempt.port;
+        flow.family = self.family;
+        flow.tgid = self.ctx.tgid();
+        flow.uid = self.ctx.uid();
+        flow.gid = self.ctx.gid();
+        flow.comm = helpers::bpf_get_current_comm().unwrap_or([0; COMM_LEN]);
+    }
+
+    /// Drops what an earlier, redirected attempt of the same socket left: the coming connection is not ours, and
+    /// must neither be entered in `FLOWS` nor answer `getpeername` with an old destination.
+    #[inline(always)]
+    fn forget(&self) {
+        // SAFETY: as in `redirect`. That a socket has no record is the usual case, not an error.
+        let _ = unsafe { ORIGINS.delete((*self.ctx.sock_addr).__bindgen_anon_1.sk) };
+    }
+
+    /// Tells the daemon of what it can do something about.
+    #[inline(always)]
+    fn tell(&self, attempt: &Attempt, decision: Decision) {
+        let kind = match decision {
+            Decision::Leave(Left::UnknownNamespace) => EventKind::UnknownNamespace,
+            Decision::Leave(Left::NotRecorded) | Decision::Refuse(Refused::NotRecorded) => {
+                EventKind::NotRecorded
+            }
+            Decision::Refuse(Refused::DirectConnect) => EventKind::DirectConnect,
+            _ => return,
+        };
+        event::send(self.ctx, kind, netns(self.ctx), attempt);
+    }
+}
+
+/// Id of the calling task's cgroup.
+#[inline(always)]
+fn cgroup() -> u64 {
+    // SAFETY: the helper takes no argument.
+    unsafe { generated::bpf_get_current_cgroup_id() }
+}
+
+/// Cookie of the socket's network namespace.
+#[inline(always)]
+fn netns(ctx: &SockAddrContext) -> u64 {
+    // SAFETY: the helper takes the program's own context.
+    unsafe { generated::bpf_get_netns_cookie(ctx.as_ptr()) }
+}

@@ -1,0 +1,68 @@
+//! The kernel side: entry points only. Each reads its context, asks `interceptor_common`, and writes back.
+//!
+//! | program | hook | what it does |
+//! |---|---|---|
+//! | `connect4`, `connect6` | `cgroup/connect4`, `cgroup/connect6` | decide an attempt; record and redirect it |
+//! | `flow` | `sockops`, `TCP_CONNECT_CB` | enter a redirected connection in `FLOWS` once its source port is known |
+//! | `peer4`, `peer6` | `cgroup/getpeername4`, `cgroup/getpeername6` | show the application the address it asked for |
+//!
+//! A connection is redirected only after its record is in the socket (`sk_storage`). Should `FLOWS` then have no
+//! room, the attempt cannot be taken back any more: it is counted, and the daemon resets a connection it finds no
+//! flow for. It never goes to a destination that somebody guessed.
+#![no_std]
+#![no_main]
+#![feature(asm_experimental_arch)]
+
+mod connect;
+mod context;
+mod event;
+mod flow;
+mod maps;
+mod peer;
+
+use aya_ebpf::macros::{cgroup_sock_addr, sock_ops};
+use aya_ebpf::programs::{SockAddrContext, SockOpsContext};
+use interceptor_common::Abi;
+
+/// Read by the daemon before it attaches anything.
+#[unsafe(no_mangle)]
+#[unsafe(link_section = ".rodata.abi")]
+#[used]
+static ABI: Abi = Abi::CURRENT;
+
+/// The kernel gives GPL-only helpers to GPL-compatible licences only. None of those used here is one.
+#[unsafe(no_mangle)]
+#[unsafe(link_section = "license")]
+#[used]
+static LICENSE: [u8; 4] = *b"MIT\0";
+
+#[cgroup_sock_addr(connect4)]
+fn connect4(ctx: SockAddrContext) -> i32 {
+    connect::v4(&ctx)
+}
+
+#[cgroup_sock_addr(connect6)]
+fn connect6(ctx: SockAddrContext) -> i32 {
+    connect::v6(&ctx)
+}
+
+#[cgroup_sock_addr(getpeername4)]
+fn peer4(ctx: SockAddrContext) -> i32 {
+    peer::v4(&ctx)
+}
+
+#[cgroup_sock_addr(getpeername6)]
+fn peer6(ctx: SockAddrContext) -> i32 {
+    peer::v6(&ctx)
+}
+
+#[sock_ops]
+fn flow(ctx: SockOpsContext) -> u32 {
+    flow::enter(&ctx)
+}
+
+/// Never reached: nothing above can panic, and an object in which something could would not pass the verifier.
+#[panic_handler]
+fn panic(_info: &core::panic::PanicInfo<'_>) -> ! {
+    loop {}
+}

@@ -1,0 +1,68 @@
+//! The maps, by the names under which the daemon finds them, and the smallest operations on them.
+
+use aya_ebpf::bindings::BPF_F_NO_PREALLOC;
+use aya_ebpf::btf_maps::{Array, HashMap, LpmTrie, LruHashMap, PerCpuArray, RingBuf, SkStorage};
+use aya_ebpf::macros::btf_map;
+use core::arch::asm;
+use interceptor_common::{Address, Config, Counter, Endpoint, Event, Flow, FlowKey, Namespace, Ports};
+
+/// Elements are allocated as they come: the maps below are sized for the worst day, not for every day.
+const NO_PREALLOC: usize = BPF_F_NO_PREALLOC as usize;
+
+/// One element, written by the daemon.
+#[btf_map]
+pub static CONFIG: Array<Config, 1> = Array::new();
+
+/// One element, written by the daemon.
+#[btf_map]
+pub static PORTS: Array<Ports, 1> = Array::new();
+
+/// Enrolled network namespaces by cookie.
+#[btf_map]
+pub static NAMESPACES: HashMap<u64, Namespace, 4096, NO_PREALLOC> = HashMap::new();
+
+/// Endpoints that were configured as prefixes.
+#[btf_map]
+pub static PREFIXES: LpmTrie<Address, Endpoint, 4096> = LpmTrie::new();
+
+/// Endpoints that were learned, each a whole address. The daemon ages them: an evicting map would forget the
+/// endpoints that are used without being looked up again.
+#[btf_map]
+pub static ADDRESSES: HashMap<Address, Endpoint, 65536, NO_PREALLOC> = HashMap::new();
+
+/// What is known of a redirected socket, kept in the socket itself and gone with it.
+#[btf_map]
+pub static ORIGINS: SkStorage<Flow> = SkStorage::new();
+
+/// Redirected connections that the daemon has not taken yet. Not an LRU map, which loses entries in a burst.
+#[btf_map]
+pub static FLOWS: HashMap<FlowKey, Flow, 262_144, NO_PREALLOC> = HashMap::new();
+
+/// Counters, one slot each.
+#[btf_map]
+pub static STATS: PerCpuArray<u64, { Counter::COUNT }> = PerCpuArray::new();
+
+/// What the daemon should act upon.
+#[btf_map]
+pub static EVENTS: RingBuf<Event, { 256 * 1024 }> = RingBuf::new();
+
+/// When a namespace was last told of, by kind of event. Losing an entry costs one event more.
+#[btf_map]
+pub static TOLD: LruHashMap<Told, u64, 8192> = LruHashMap::new();
+
+/// Key of [`TOLD`].
+#[repr(C)]
+pub struct Told {
+    pub netns: u64,
+    pub kind: u64,
+}
+
+/// Raises one counter. Atomic although the map is per CPU: these hooks may be preempted by a task that runs them
+/// on the same CPU. In assembly, because `core` offers no atomic addition for a target without compare-and-swap.
+#[inline(always)]
+pub fn count(counter: Counter) {
+    if let Some(slot) = STATS.get_ptr_mut(counter.slot()) {
+        // SAFETY: the slot is an aligned u64 of this CPU, alive while the program runs.
+        unsafe { asm!("lock *(u64 *)({slot} + 0) += {one}", slot = in(reg) slot, one = in(reg) 1u64) };
+    }
+}
