@@ -1,2 +1,5 @@
 //! The daemon as a library: capture, proxy, TLS, telemetry and the command line around the pure engine.
 //! ARCHITECTURE.md says which module may know which.
+
+pub mod bpf;
+pub mod netns;

@@ -1,0 +1,83 @@
+//! The cgroup v2 tree: where it is mounted, which cgroup a process is in, and its id as the kernel side sees it.
+
+use super::CaptureError;
+use nix::sys::statfs::{CGROUP2_SUPER_MAGIC, fstatfs};
+use std::fs::{self, File};
+use std::os::unix::fs::MetadataExt as _;
+use std::path::{Path, PathBuf};
+
+/// The first mount point of a cgroup v2 tree.
+pub fn root() -> Result<PathBuf, CaptureError> {
+    let mounts = fs::read_to_string("/proc/self/mounts").unwrap_or_default();
+    mount_point(&mounts).ok_or(CaptureError::NoCgroup2)
+}
+
+/// The directory of the cgroup that this process is in.
+pub fn own() -> Result<PathBuf, CaptureError> {
+    let file = Path::new("/proc/self/cgroup");
+    let memberships =
+        fs::read_to_string(file).map_err(|error| CaptureError::Cgroup { path: file.to_owned(), error })?;
+    let path = membership(&memberships).ok_or(CaptureError::NoCgroup2)?;
+    Ok(root()?.join(path.trim_start_matches('/')))
+}
+
+/// The id of the cgroup at `path`: the number that `bpf_get_current_cgroup_id` returns for its tasks.
+pub fn id(path: &Path) -> Result<u64, CaptureError> {
+    let metadata =
+        open(path)?.metadata().map_err(|error| CaptureError::Cgroup { path: path.to_owned(), error })?;
+    // The id of a kernfs node is its inode number on every 64-bit kernel.
+    Ok(metadata.ino())
+}
+
+/// Opens a cgroup directory, and refuses whatever is none of version 2.
+pub(super) fn open(path: &Path) -> Result<File, CaptureError> {
+    let failed = |error| CaptureError::Cgroup { path: path.to_owned(), error };
+    let directory = File::open(path).map_err(failed)?;
+    let stat = fstatfs(&directory).map_err(|error| failed(error.into()))?;
+    if stat.filesystem_type() != CGROUP2_SUPER_MAGIC {
+        return Err(CaptureError::NotCgroup2 { path: path.to_owned() });
+    }
+    Ok(directory)
+}
+
+fn mount_point(mounts: &str) -> Option<PathBuf> {
+    let mut entries = mounts.lines().map(|line| line.split(' ').collect::<Vec<_>>());
+    let entry = entries.find(|fields| fields.get(2) == Some(&"cgroup2"))?;
+    entry.get(1).map(|path| PathBuf::from(unescape(path)))
+}
+
+/// The line of the unified hierarchy reads `0::/path`.
+fn membership(memberships: &str) -> Option<&str> {
+    memberships.lines().find_map(|line| line.strip_prefix("0::"))
+}
+
+/// Undoes the octal escapes of `/proc/mounts`, of which a path may have `\040`, `\011`, `\012` and `\134`.
+fn unescape(path: &str) -> String {
+    path.replace("\\040", " ").replace("\\011", "\t").replace("\\012", "\n").replace("\\134", "\\")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_v2_tree_is_found_among_v1_controllers() {
+        let hybrid = "tmpfs /sys/fs/cgroup tmpfs rw 0 0\n\
+                      cgroup /sys/fs/cgroup/cpu cgroup rw,cpu 0 0\n\
+                      cgroup2 /sys/fs/cgroup/uni\\040fied cgroup2 rw 0 0\n";
+        assert_eq!(mount_point(hybrid), Some("/sys/fs/cgroup/uni fied".into()));
+        assert_eq!(mount_point("cgroup /sys/fs/cgroup/cpu cgroup rw,cpu 0 0\n"), None);
+    }
+
+    #[test]
+    fn the_unified_membership_is_found() {
+        assert_eq!(membership("4:memory:/a\n1:name=systemd:/b\n0::/user.slice/x\n"), Some("/user.slice/x"));
+        assert_eq!(membership("4:memory:/a\n"), None);
+    }
+
+    #[test]
+    fn another_file_system_is_no_cgroup() {
+        let error = id(Path::new("/proc")).unwrap_err();
+        assert!(error.to_string().starts_with("/proc is no cgroup v2 directory"), "{error}");
+    }
+}

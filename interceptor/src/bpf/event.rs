@@ -1,0 +1,46 @@
+//! What the programs tell the daemon, read from their ring buffer.
+
+use super::CaptureError;
+use aya::Ebpf;
+use aya::maps::{MapData, RingBuf};
+use interceptor_common::Event;
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, RawFd};
+use zerocopy::FromBytes;
+
+/// The reader's end of the ring buffer. Its descriptor becomes readable when there is something to read, and is
+/// made for `tokio::io::unix::AsyncFd`: drain with [`Events::next`] until `None`, then clear readiness.
+pub struct Events {
+    ring: RingBuf<MapData>,
+}
+
+impl Events {
+    pub(super) fn open(programs: &mut Ebpf) -> Result<Self, CaptureError> {
+        const NAME: &str = "EVENTS";
+        let map = programs.take_map(NAME).ok_or(CaptureError::MissingMap { name: NAME })?;
+        Ok(Self { ring: RingBuf::try_from(map).map_err(|error| CaptureError::of_map(NAME, error))? })
+    }
+
+    /// The next event, without waiting.
+    #[expect(clippy::should_implement_trait, reason = "an iterator that ends and goes on later is no iterator")]
+    pub fn next(&mut self) -> Option<Event> {
+        while let Some(item) = self.ring.next() {
+            // The object's ABI was checked, so that an entry of another size cannot come; it would not be ours.
+            if let Ok(event) = Event::read_from_bytes(&item) {
+                return Some(event);
+            }
+        }
+        None
+    }
+}
+
+impl AsFd for Events {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.ring.as_fd()
+    }
+}
+
+impl AsRawFd for Events {
+    fn as_raw_fd(&self) -> RawFd {
+        self.ring.as_raw_fd()
+    }
+}
