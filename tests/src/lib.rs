@@ -3,6 +3,8 @@
 //! configuration file, never by its insides.
 
 pub mod dns;
+pub mod load;
+pub mod origin;
 pub mod pki;
 pub mod provider;
 
