@@ -4,3 +4,4 @@
 pub mod bpf;
 pub mod netns;
 pub mod hello;
+pub mod tls;

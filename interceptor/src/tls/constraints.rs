@@ -1,0 +1,223 @@
+//! The domains for which the authority may speak: the dNSName subtrees of its name constraints
+//! (RFC 5280 section 4.2.1.10).
+//! Knows domains and how host patterns fold into them. Does not know where the patterns come from.
+
+use std::collections::BTreeSet;
+use std::fmt;
+
+use x509_parser::extensions::{GeneralName, ParsedExtension};
+use x509_parser::prelude::X509Certificate;
+
+use crate::hello::{Host, InvalidName};
+
+/// What a certificate authority is allowed to vouch for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Constraints {
+    /// No constraint on names: a stolen key could impersonate anybody.
+    None,
+    /// These domains, each with everything below it.
+    Domains(Domains),
+}
+
+impl Constraints {
+    /// Whether a certificate for `host` would be accepted.
+    pub fn permit(&self, host: &Host) -> bool {
+        match self {
+            Self::None => true,
+            Self::Domains(domains) => domains.contain(host),
+        }
+    }
+
+    /// Reads the extension of a certificate. Permitted subtrees without a DNS name leave names free.
+    pub(super) fn of(certificate: &X509Certificate<'_>) -> Self {
+        let mut found = None;
+        for extension in certificate.extensions() {
+            let ParsedExtension::NameConstraints(constraints) = extension.parsed_extension() else {
+                continue;
+            };
+            for subtree in constraints.permitted_subtrees.iter().flatten() {
+                if let GeneralName::DNSName(name) = subtree.base {
+                    let domains: &mut BTreeSet<Box<str>> = found.get_or_insert_default();
+                    domains.insert(name.trim_start_matches('.').to_ascii_lowercase().into());
+                }
+            }
+        }
+        found.map_or(Self::None, |domains| Self::Domains(Domains(domains)))
+    }
+}
+
+/// A set of domains in which none lies below another.
+#[derive(Clone, PartialEq, Eq, Default)]
+pub struct Domains(BTreeSet<Box<str>>);
+
+impl Domains {
+    /// Folds host patterns (`api.openai.com`, `*.openai.azure.com`, `bedrock.*.amazonaws.com`) into domains.
+    ///
+    /// A constraint cannot have a wildcard inside, so such a pattern becomes the domain after its last
+    /// wildcard; [`Folded::widened`] lists what that gave away.
+    pub fn fold<'a>(patterns: impl IntoIterator<Item = &'a str>) -> Result<Folded, BadPattern> {
+        let mut folded = Folded::default();
+        for pattern in patterns {
+            let (domain, lost) = fold_one(pattern)?;
+            if lost {
+                folded.widened.push(Widened { pattern: pattern.into(), domain: domain.as_str().into() });
+            }
+            folded.domains.insert(&domain);
+        }
+        Ok(folded)
+    }
+
+    /// Whether `host` is one of the domains or lies below one.
+    pub fn contain(&self, host: &Host) -> bool {
+        let mut rest = host.as_str();
+        loop {
+            if self.0.contains(rest) {
+                return true;
+            }
+            match rest.split_once('.') {
+                Some((_, parent)) => rest = parent,
+                None => return false,
+            }
+        }
+    }
+
+    /// Adds a domain, and drops those below it.
+    pub fn insert(&mut self, domain: &Host) {
+        if !self.contain(domain) {
+            self.0.retain(|other| !is_below(other, domain.as_str()));
+            self.0.insert(domain.as_str().into());
+        }
+    }
+
+    /// The domains in alphabetical order.
+    pub fn iter(&self) -> impl Iterator<Item = &str> {
+        self.0.iter().map(AsRef::as_ref)
+    }
+
+    /// How many there are.
+    pub fn len(&self) -> usize {
+        self.0.len()
+    }
+
+    /// Whether there is none, which would permit nothing.
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+}
+
+impl fmt::Debug for Domains {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_set().entries(&self.0).finish()
+    }
+}
+
+/// Patterns after folding.
+#[derive(Debug, Clone, Default)]
+pub struct Folded {
+    /// The domains.
+    pub domains: Domains,
+    /// The patterns that say more than their domain does.
+    pub widened: Vec<Widened>,
+}
+
+/// A pattern whose domain covers more than the pattern.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Widened {
+    /// As given.
+    pub pattern: Box<str>,
+    /// What it became.
+    pub domain: Box<str>,
+}
+
+/// A pattern from which no domain follows.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum BadPattern {
+    /// What is left after the wildcards is no name.
+    #[error("{pattern:?} is not a host name or pattern: {why}")]
+    Name {
+        /// As given.
+        pattern: String,
+        /// What is wrong with it.
+        #[source]
+        why: InvalidName,
+    },
+    /// The domain would be a whole top-level domain.
+    #[error("{pattern:?} would allow certificates for everything under {domain:?}; name at least two labels")]
+    TooBroad {
+        /// As given.
+        pattern: String,
+        /// The single label it came down to.
+        domain: String,
+    },
+}
+
+fn fold_one(pattern: &str) -> Result<(Host, bool), BadPattern> {
+    let (rest, lost) = match pattern.rsplit_once('*') {
+        None => (pattern, false),
+        // `*-aiplatform.googleapis.com`: the wildcard ends inside a label, which goes with it.
+        Some((before, after)) => match after.split_once('.') {
+            Some(("", rest)) => (rest, !before.is_empty()),
+            Some((_, rest)) => (rest, true),
+            None => ("", true),
+        },
+    };
+    let domain = Host::parse(rest).map_err(|why| BadPattern::Name { pattern: pattern.into(), why })?;
+    if !domain.as_str().contains('.') {
+        return Err(BadPattern::TooBroad { pattern: pattern.into(), domain: domain.as_str().into() });
+    }
+    Ok((domain, lost))
+}
+
+fn is_below(name: &str, domain: &str) -> bool {
+    name.strip_suffix(domain).is_some_and(|rest| rest.ends_with('.'))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn domains(patterns: &[&str]) -> Vec<String> {
+        Domains::fold(patterns.iter().copied()).unwrap().domains.iter().map(str::to_owned).collect()
+    }
+
+    #[test]
+    fn patterns_fold_into_the_smallest_set() {
+        assert_eq!(
+            domains(&["eu.api.openai.com", "api.openai.com", "*.openai.azure.com", "API.openai.com."]),
+            ["api.openai.com", "openai.azure.com"]
+        );
+        assert_eq!(
+            domains(&["bedrock.*.amazonaws.com", "*-aiplatform.googleapis.com"]),
+            ["amazonaws.com", "googleapis.com"]
+        );
+        assert_eq!(domains(&["openai.com", "notopenai.com"]), ["notopenai.com", "openai.com"]);
+    }
+
+    #[test]
+    fn what_a_fold_gives_away_is_listed() {
+        let folded = Domains::fold(["*.a.example", "x.*.b.example", "*-y.c.example", "d.example"]).unwrap();
+        let widened: Vec<_> = folded.widened.iter().map(|w| (&*w.pattern, &*w.domain)).collect();
+        assert_eq!(widened, [("x.*.b.example", "b.example"), ("*-y.c.example", "c.example")]);
+    }
+
+    #[test]
+    fn top_level_domains_and_nonsense_are_refused() {
+        for pattern in ["com", "*.com", "*", "", "a b.example", "1.2.3.4", "*x"] {
+            assert!(Domains::fold([pattern]).is_err(), "{pattern:?}");
+        }
+    }
+
+    #[test]
+    fn containment_goes_by_labels() {
+        let set = Domains::fold(["api.openai.com"]).unwrap().domains;
+        for (host, inside) in [
+            ("api.openai.com", true),
+            ("eu.api.openai.com", true),
+            ("openai.com", false),
+            ("xapi.openai.com", false),
+            ("api.openai.com.evil.example", false),
+        ] {
+            assert_eq!(set.contain(&Host::parse(host).unwrap()), inside, "{host}");
+        }
+    }
+}

@@ -1,0 +1,144 @@
+//! Verified connections over a pipe, and every defect an upstream certificate can have.
+
+use std::sync::Arc;
+
+use tokio::io::AsyncReadExt;
+use tokio::time::Instant;
+
+use super::*;
+use crate::tls::testkit::{Ca, Origin, Wrong, host, pipe, serve, soon};
+
+const NAME: &str = "api.openai.com";
+
+fn upstream(origin: &Origin) -> UpstreamTls {
+    let mut roots = Roots::none();
+    roots.store.add(origin.root.clone()).unwrap();
+    UpstreamTls::new(roots).unwrap()
+}
+
+async fn connect(
+    tls: &UpstreamTls,
+    server: Arc<rustls::ServerConfig>,
+    offer: AlpnOffer,
+) -> Result<(Option<Alpn>, bool), UpstreamError> {
+    let (near, far) = pipe();
+    let client = async {
+        let mut connected = tls.connect(near, &host(NAME), offer, soon()).await?;
+        let mut byte = [0];
+        connected.stream.read_exact(&mut byte).await.map_err(UpstreamError::Io)?;
+        Ok((connected.alpn, connected.resumed))
+    };
+    let (seen, _) = tokio::join!(client, serve(server, far));
+    seen
+}
+
+async fn defect(wrong: Wrong) -> Defect {
+    let origin = Origin::new();
+    let server = Arc::new(origin.server(NAME, wrong, &[]));
+    match connect(&upstream(&origin), server, AlpnOffer::None).await {
+        Err(UpstreamError::Certificate(defect)) => defect,
+        other => panic!("{wrong:?}: {other:?}"),
+    }
+}
+
+#[tokio::test]
+async fn the_upstream_chooses_among_what_is_offered() {
+    let origin = Origin::new();
+    let tls = upstream(&origin);
+    for (offer, serves, chosen) in [
+        (AlpnOffer::Both, &["h2", "http/1.1"][..], Some(Alpn::H2)),
+        (AlpnOffer::Both, &["http/1.1"], Some(Alpn::Http1)),
+        (AlpnOffer::Http1, &["h2", "http/1.1"], Some(Alpn::Http1)),
+        (AlpnOffer::H2, &["h2"], Some(Alpn::H2)),
+        (AlpnOffer::Both, &[], None),
+        (AlpnOffer::None, &["h2"], None),
+    ] {
+        let server = Arc::new(origin.server(NAME, Wrong::Nothing, serves));
+        let (alpn, _) = connect(&tls, server, offer).await.unwrap();
+        assert_eq!(alpn, chosen, "{offer:?} to {serves:?}");
+    }
+}
+
+#[tokio::test]
+async fn sessions_are_resumed_whatever_protocol_is_offered() {
+    let origin = Origin::new();
+    let tls = upstream(&origin);
+    let server = Arc::new(origin.server(NAME, Wrong::Nothing, &["h2", "http/1.1"]));
+    assert!(!connect(&tls, Arc::clone(&server), AlpnOffer::Both).await.unwrap().1);
+    assert!(connect(&tls, Arc::clone(&server), AlpnOffer::Both).await.unwrap().1);
+    assert!(connect(&tls, server, AlpnOffer::Http1).await.unwrap().1);
+}
+
+#[tokio::test]
+async fn an_upstream_that_shares_no_protocol_refuses_with_an_alert() {
+    let origin = Origin::new();
+    let server = Arc::new(origin.server(NAME, Wrong::Nothing, &["h2"]));
+    let error = connect(&upstream(&origin), server, AlpnOffer::Http1).await.unwrap_err();
+    assert!(matches!(error, UpstreamError::Alert(AlertDescription::NoApplicationProtocol)), "{error:?}");
+}
+
+#[tokio::test]
+async fn every_defect_is_named() {
+    assert!(matches!(defect(Wrong::Expired).await, Defect::Expired { .. }));
+    assert!(matches!(defect(Wrong::NotYetValid).await, Defect::NotYetValid { .. }));
+    assert_eq!(defect(Wrong::Name).await, Defect::WrongName { presented: vec![host("wrong.example")] });
+    assert_eq!(defect(Wrong::SelfSigned).await, Defect::SelfSigned);
+    assert_eq!(defect(Wrong::SelfSignedAuthority).await, Defect::SelfSigned);
+    assert_eq!(defect(Wrong::Issuer).await, Defect::UnknownIssuer);
+    assert_eq!(defect(Wrong::Purpose).await, Defect::WrongPurpose);
+    assert_eq!(defect(Wrong::ChainLength).await, Defect::Other("chain_too_long"));
+}
+
+#[tokio::test]
+async fn a_damaged_signature_is_never_accepted() {
+    assert!(matches!(defect(Wrong::Signature).await, Defect::BadSignature | Defect::UnknownIssuer));
+}
+
+#[tokio::test]
+async fn a_silent_upstream_runs_into_the_deadline() {
+    let origin = Origin::new();
+    let (near, _far) = pipe();
+    let error =
+        upstream(&origin).connect(near, &host(NAME), AlpnOffer::Both, Instant::now()).await.unwrap_err();
+    assert!(matches!(error, UpstreamError::TimedOut));
+}
+
+#[tokio::test]
+async fn an_upstream_that_closes_or_talks_http_is_told_apart() {
+    let origin = Origin::new();
+    let tls = upstream(&origin);
+    let (near, far) = pipe();
+    drop(far);
+    let error = tls.connect(near, &host(NAME), AlpnOffer::Both, soon()).await.unwrap_err();
+    assert!(matches!(error, UpstreamError::Closed(_)), "{error:?}");
+
+    let (near, mut far) = pipe();
+    tokio::io::AsyncWriteExt::write_all(&mut far, b"HTTP/1.1 400 Bad Request\r\n\r\n").await.unwrap();
+    let error = tls.connect(near, &host(NAME), AlpnOffer::Both, soon()).await.unwrap_err();
+    assert!(matches!(error, UpstreamError::Protocol(_)), "{error:?}");
+}
+
+#[test]
+fn our_own_authority_never_vouches_for_an_upstream() {
+    let ca = Ca::new();
+    let own = ca.live.current();
+    let path = ca.path("ca.crt");
+    let mut roots = Roots::none();
+    let error = roots.add_file(Path::new(&path), own.roots()).unwrap_err();
+    assert!(matches!(error, RootsError::OwnAuthority { .. }));
+    // As when an administrator puts it into the system's store for the applications.
+    roots.add_file(Path::new(&path), &[]).unwrap();
+    assert_eq!((roots.remove(own.roots()), roots.len()), (1, 0));
+    assert!(matches!(UpstreamTls::new(roots), Err(RootsError::Empty)));
+}
+
+#[test]
+fn a_root_file_that_is_none_is_an_error() {
+    let ca = Ca::new();
+    let mut roots = Roots::none();
+    assert!(matches!(
+        roots.add_file(Path::new(&ca.path("tls.key")), &[]),
+        Err(RootsError::NoCertificate { .. })
+    ));
+    assert!(matches!(roots.add_file(Path::new(&ca.path("absent")), &[]), Err(RootsError::Read { .. })));
+}
