@@ -5,3 +5,8 @@ pub mod bpf;
 pub mod netns;
 pub mod hello;
 pub mod tls;
+
+/// The command line.
+pub mod cli {
+    pub mod ca;
+}

@@ -1,0 +1,467 @@
+//! `interceptor ca …`: makes, renews, shows and exports the authority that signs for applications.
+//! Knows arguments and texts. The work is in [`crate::tls`]; the catalogue's host patterns are given to it.
+
+use std::fs;
+use std::io::{self, Write};
+use std::path::{Path, PathBuf};
+
+use clap::{Args, Subcommand};
+use time::OffsetDateTime;
+
+use crate::tls::authority::issue::{self, IssueError, MAX_INTERMEDIATE_DAYS, MAX_ROOT_DAYS, Root};
+use crate::tls::authority::{Authority, AuthorityError, KEY_FILE, ROOT_FILE};
+use crate::tls::bundle::{self, BundleError};
+use crate::tls::constraints::{BadPattern, Constraints, Domains, Folded};
+use crate::tls::inspect::{self, Facts, Inspection};
+
+/// Where the daemon looks for its authority unless the configuration says otherwise.
+pub const DIRECTORY: &str = "/var/lib/interceptor/ca";
+/// Where `ca init` puts the root, to be taken away from there.
+pub const ROOT_DIRECTORY: &str = "/var/lib/interceptor/ca-root";
+
+/// Make, renew, show and export the certificate authority.
+#[derive(Debug, Args)]
+pub struct Ca {
+    /// What to do.
+    #[command(subcommand)]
+    pub verb: Verb,
+}
+
+/// The verbs of `interceptor ca`.
+#[derive(Debug, Subcommand)]
+pub enum Verb {
+    /// Make an offline root and a first intermediate under it.
+    #[command(after_help = "Example:\n  interceptor ca init --permit llm.corp.example\n\n\
+        Move the root directory to a safe place afterwards; the daemon never needs it.")]
+    Init(Init),
+    /// Make a new intermediate under an existing root. The daemon takes it up by itself.
+    #[command(after_help = "Example, once a day from where the root is kept:\n  \
+        interceptor ca issue --root-directory /media/safe/ca-root --directory ./ca")]
+    Issue(Issue),
+    /// Write the root for applications to trust: alone, or with everything that the system trusts.
+    #[command(
+        after_help = "Examples:\n  interceptor ca export --pem > /usr/local/share/ca-certificates/interceptor.crt\n  \
+        interceptor ca export --bundle --output ca-bundle.pem   # for SSL_CERT_FILE and the like"
+    )]
+    Export(Export),
+    /// Show validity, domains and weak points. Exits with 1 if the daemon would not take it.
+    Inspect(Inspect),
+}
+
+/// Where the authority is.
+#[derive(Debug, Args)]
+pub struct Place {
+    /// Directory with tls.crt, tls.key and ca.crt.
+    #[arg(long, value_name = "DIR", default_value = DIRECTORY)]
+    pub directory: PathBuf,
+}
+
+/// What an intermediate may do.
+#[derive(Debug, Args)]
+pub struct Scope {
+    /// Directory with root.crt and root.key.
+    #[arg(long, value_name = "DIR", default_value = ROOT_DIRECTORY)]
+    pub root_directory: PathBuf,
+    /// Validity of the intermediate in days.
+    #[arg(long, value_name = "DAYS", default_value_t = MAX_INTERMEDIATE_DAYS,
+          value_parser = clap::value_parser!(u16).range(1..=i64::from(MAX_INTERMEDIATE_DAYS)))]
+    pub days: u16,
+    /// A domain, or pattern like *.llm.example, that the intermediate may speak for besides the catalogue's.
+    #[arg(long, value_name = "DOMAIN")]
+    pub permit: Vec<String>,
+    /// Leave the catalogue's domains out: only what --permit names.
+    #[arg(long, requires = "permit")]
+    pub only_permitted: bool,
+    /// Name of the authority in certificates.
+    #[arg(long, value_name = "TEXT", default_value = "Interceptor CA")]
+    pub name: String,
+}
+
+/// `ca init`
+#[derive(Debug, Args)]
+pub struct Init {
+    #[command(flatten)]
+    #[expect(missing_docs, reason = "clap would print the text as help")]
+    pub place: Place,
+    #[command(flatten)]
+    #[expect(missing_docs, reason = "clap would print the text as help")]
+    pub scope: Scope,
+    /// Validity of the root in days.
+    #[arg(long, value_name = "DAYS", default_value_t = MAX_ROOT_DAYS,
+          value_parser = clap::value_parser!(u16).range(30..=i64::from(MAX_ROOT_DAYS)))]
+    pub root_days: u16,
+}
+
+/// `ca issue`
+#[derive(Debug, Args)]
+pub struct Issue {
+    #[command(flatten)]
+    #[expect(missing_docs, reason = "clap would print the text as help")]
+    pub place: Place,
+    #[command(flatten)]
+    #[expect(missing_docs, reason = "clap would print the text as help")]
+    pub scope: Scope,
+}
+
+/// `ca export`
+#[derive(Debug, Args)]
+pub struct Export {
+    #[command(flatten)]
+    #[expect(missing_docs, reason = "clap would print the text as help")]
+    pub place: Place,
+    #[command(flatten)]
+    #[expect(missing_docs, reason = "clap would print the text as help")]
+    pub form: Form,
+    /// The system's bundle; by default found where distributions keep it.
+    #[arg(long, value_name = "FILE", requires = "bundle")]
+    pub system_bundle: Option<PathBuf>,
+    /// Look for the system's bundle in this root file system, such as an unpacked image.
+    #[arg(
+        long,
+        value_name = "DIR",
+        default_value = "/",
+        requires = "bundle",
+        conflicts_with = "system_bundle"
+    )]
+    pub sysroot: PathBuf,
+    /// Write to this file instead of standard output.
+    #[arg(long, short, value_name = "FILE")]
+    pub output: Option<PathBuf>,
+}
+
+/// What to export.
+#[derive(Debug, Args)]
+#[group(required = true, multiple = false)]
+pub struct Form {
+    /// Our root alone, to be added to a trust store.
+    #[arg(long)]
+    pub pem: bool,
+    /// Everything that the system trusts and our root, to replace a bundle.
+    #[arg(long)]
+    pub bundle: bool,
+}
+
+/// `ca inspect`
+#[derive(Debug, Args)]
+pub struct Inspect {
+    #[command(flatten)]
+    #[expect(missing_docs, reason = "clap would print the text as help")]
+    pub place: Place,
+    /// Write JSON.
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// A verb failed.
+#[derive(Debug, thiserror::Error)]
+pub enum CaError {
+    /// The authority's files.
+    #[error(transparent)]
+    Authority(#[from] AuthorityError),
+    /// Making one.
+    #[error(transparent)]
+    Issue(#[from] IssueError),
+    /// A domain is none.
+    #[error("in --permit or the catalogue")]
+    Pattern(#[from] BadPattern),
+    /// No bundle.
+    #[error(transparent)]
+    Bundle(#[from] BundleError),
+    /// The output cannot be written.
+    #[error("cannot write {}", place.display())]
+    Output {
+        /// Where to.
+        place: PathBuf,
+        /// Why.
+        #[source]
+        io: io::Error,
+    },
+}
+
+/// How a verb ended that did not fail.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Outcome {
+    /// All is well: exit code 0.
+    Good,
+    /// `inspect` found an authority that the daemon would not take: exit code 1.
+    Unusable,
+}
+
+impl Ca {
+    /// Does what the arguments say. `catalogue` are the host patterns of the catalogue.
+    pub fn run(&self, catalogue: &[&str], out: &mut dyn Write) -> Result<Outcome, CaError> {
+        let now = OffsetDateTime::now_utc();
+        let text = match &self.verb {
+            Verb::Init(init) => init.run(catalogue, now)?,
+            Verb::Issue(issue) => issue.run(catalogue, now)?,
+            Verb::Export(export) => return export.run(out),
+            Verb::Inspect(inspect) => return inspect.run(now, out),
+        };
+        print(out, &text)?;
+        Ok(Outcome::Good)
+    }
+}
+
+impl Scope {
+    fn domains(&self, catalogue: &[&str]) -> Result<Folded, BadPattern> {
+        let own = self.permit.iter().map(String::as_str);
+        let shipped = catalogue.iter().copied().filter(|_| !self.only_permitted);
+        Domains::fold(own.chain(shipped))
+    }
+}
+
+impl Init {
+    fn run(&self, catalogue: &[&str], now: OffsetDateTime) -> Result<String, CaError> {
+        let folded = self.scope.domains(catalogue)?;
+        let existing = self.place.directory.join(KEY_FILE);
+        if existing.exists() {
+            return Err(IssueError::Exists { path: existing }.into());
+        }
+        let roots = &self.scope.root_directory;
+        let root = Root::create(roots, &self.scope.name, self.root_days, now)?;
+        let mut text = format!(
+            "root          {}\n              {}   take this file offline: only `interceptor ca issue` needs it\n",
+            roots.join(issue::ROOT_CERTIFICATE_FILE).display(),
+            roots.join(issue::ROOT_KEY_FILE).display(),
+        );
+        text.push_str(&make(&root, &self.place, &self.scope, &folded, now)?);
+        text.push_str("next          let applications trust it: interceptor ca export --help\n");
+        Ok(text)
+    }
+}
+
+impl Issue {
+    fn run(&self, catalogue: &[&str], now: OffsetDateTime) -> Result<String, CaError> {
+        let folded = self.scope.domains(catalogue)?;
+        let root = Root::load(&self.scope.root_directory)?;
+        make(&root, &self.place, &self.scope, &folded, now)
+    }
+}
+
+/// Issues the intermediate and says what it is.
+fn make(
+    root: &Root,
+    place: &Place,
+    scope: &Scope,
+    folded: &Folded,
+    now: OffsetDateTime,
+) -> Result<String, CaError> {
+    let name = format!("{} intermediate", scope.name);
+    root.issue(&place.directory, &name, &folded.domains, scope.days, now)?;
+    let authority = Authority::load(&place.directory)?;
+    let domains = match authority.constraints() {
+        Constraints::None => 0,
+        Constraints::Domains(domains) => domains.len(),
+    };
+    let mut text = format!(
+        "intermediate  {}   until {}\n              may speak for {domains} domains and what is below them, and for nothing else\n",
+        place.directory.display(),
+        authority.not_after(),
+    );
+    for widened in &folded.widened {
+        text.push_str(&format!(
+            "note          {} became {}, which is wider\n",
+            widened.pattern, widened.domain
+        ));
+    }
+    Ok(text)
+}
+
+impl Export {
+    fn run(&self, out: &mut dyn Write) -> Result<Outcome, CaError> {
+        let roots = crate::tls::authority::certificates(&self.place.directory.join(ROOT_FILE))?;
+        let text = if self.form.bundle {
+            let system = match &self.system_bundle {
+                Some(path) => path.clone(),
+                None => bundle::find_system(&self.sysroot)?,
+            };
+            bundle::full(&system, &roots)?.text
+        } else {
+            bundle::only(&roots)
+        };
+        match &self.output {
+            None => print(out, &text)?,
+            Some(path) => {
+                fs::write(path, text).map_err(|io| CaError::Output { place: path.clone(), io })?;
+            }
+        }
+        Ok(Outcome::Good)
+    }
+}
+
+impl Inspect {
+    fn run(&self, now: OffsetDateTime, out: &mut dyn Write) -> Result<Outcome, CaError> {
+        let inspection = inspect::inspect(&self.place.directory, now)?;
+        let text = if self.json {
+            let mut json =
+                serde_json::to_string_pretty(&inspection).expect("an inspection has no map with odd keys");
+            json.push('\n');
+            json
+        } else {
+            readable(&inspection)
+        };
+        print(out, &text)?;
+        Ok(if inspection.problem.is_none() { Outcome::Good } else { Outcome::Unusable })
+    }
+}
+
+fn print(out: &mut dyn Write, text: &str) -> Result<(), CaError> {
+    out.write_all(text.as_bytes())
+        .and_then(|()| out.flush())
+        .map_err(|io| CaError::Output { place: Path::new("standard output").into(), io })
+}
+
+fn readable(inspection: &Inspection) -> String {
+    let mut text = String::new();
+    let mut line = |name: &str, value: &str| text.push_str(&format!("{name:<14}{value}\n"));
+    let status = inspection.problem.as_deref().unwrap_or("usable");
+    line("status", status);
+    describe(&mut line, "intermediate", &inspection.intermediate);
+    for root in &inspection.roots {
+        describe(&mut line, "root", root);
+    }
+    match &inspection.domains {
+        None => line("may sign", "any name"),
+        Some(domains) => {
+            line("may sign", &format!("{} domains and what is below them:", domains.len()));
+            for domain in domains {
+                line("", domain);
+            }
+        }
+    }
+    for warning in &inspection.warnings {
+        line("warning", &warning.to_string());
+    }
+    text
+}
+
+fn describe(line: &mut impl FnMut(&str, &str), name: &str, facts: &Facts) {
+    line(name, &facts.subject);
+    line("", &format!("issued by {}", facts.issuer));
+    line("", &format!("{} to {}", facts.not_before, facts.not_after));
+    let below = match facts.path_length {
+        Some(length) => format!("path length {length}"),
+        None => "any path length".to_owned(),
+    };
+    line("", &format!("{}, {below}, {} bytes", facts.key, facts.bytes));
+    line("", &format!("SHA-256 {}", facts.sha256));
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::Parser;
+
+    use super::*;
+
+    #[derive(Debug, Parser)]
+    struct Line {
+        #[command(flatten)]
+        ca: Ca,
+    }
+
+    const CATALOGUE: &[&str] = &["api.openai.com", "*.openai.azure.com"];
+
+    fn run(line: &str, files: &Path) -> Result<(Outcome, String), CaError> {
+        let line = line.replace("{}", files.to_str().unwrap());
+        let line = Line::try_parse_from(std::iter::once("ca").chain(line.split_whitespace())).unwrap();
+        let mut out = Vec::new();
+        let outcome = line.ca.run(CATALOGUE, &mut out)?;
+        Ok((outcome, String::from_utf8(out).unwrap()))
+    }
+
+    const PLACES: &str = "--directory {}/ca --root-directory {}/root";
+
+    #[test]
+    fn init_issue_inspect_export() {
+        let files = tempfile::tempdir().unwrap();
+        let (_, said) = run(&format!("init {PLACES} --permit llm.corp.example"), files.path()).unwrap();
+        assert!(said.contains("offline") && said.contains("3 domains"), "{said}");
+        let (outcome, said) = run("inspect --directory {}/ca", files.path()).unwrap();
+        assert_eq!(outcome, Outcome::Good);
+        assert!(said.contains("llm.corp.example") && said.contains("openai.azure.com"), "{said}");
+        assert!(!said.contains("warning"), "{said}");
+
+        let (_, said) =
+            run(&format!("issue {PLACES} --days 1 --permit a.example --only-permitted"), files.path())
+                .unwrap();
+        assert!(said.contains("1 domains"), "{said}");
+        let (_, json) = run("inspect --json --directory {}/ca", files.path()).unwrap();
+        let json: serde_json::Value = serde_json::from_str(&json).unwrap();
+        assert_eq!(json["domains"], serde_json::json!(["a.example"]));
+        assert_eq!(json["problem"], serde_json::Value::Null);
+        assert_eq!(json["intermediate"]["path_length"], 0);
+        assert_eq!(json["intermediate"]["key"], "ECDSA P-256");
+        assert_eq!(json["warnings"][0]["warning"], "ends_soon");
+
+        let (_, pem) = run("export --pem --directory {}/ca", files.path()).unwrap();
+        assert_eq!(pem.matches("BEGIN CERTIFICATE").count(), 1);
+        std::fs::write(files.path().join("system.pem"), &pem).unwrap();
+        let (_, said) = run(
+            "export --bundle --directory {}/ca --system-bundle {}/system.pem -o {}/out.pem",
+            files.path(),
+        )
+        .unwrap();
+        assert_eq!(said, "");
+        assert_eq!(std::fs::read_to_string(files.path().join("out.pem")).unwrap(), pem);
+    }
+
+    #[test]
+    fn nothing_is_overwritten_by_init() {
+        let files = tempfile::tempdir().unwrap();
+        run(&format!("init {PLACES}"), files.path()).unwrap();
+        let error = run(&format!("init {PLACES}"), files.path()).unwrap_err();
+        assert!(error.to_string().contains("never overwritten"), "{error}");
+    }
+
+    #[test]
+    fn an_authority_that_is_not_there_says_what_to_do() {
+        let files = tempfile::tempdir().unwrap();
+        let error = run("inspect --directory {}/ca", files.path()).unwrap_err();
+        assert!(error.to_string().contains("interceptor ca init"), "{error}");
+    }
+
+    #[test]
+    fn weak_points_are_named() {
+        let files = tempfile::tempdir().unwrap();
+        run(&format!("init {PLACES}"), files.path()).unwrap();
+        // The root as the signing certificate, with a key that everybody can read.
+        std::fs::copy(files.path().join("root/root.crt"), files.path().join("ca/tls.crt")).unwrap();
+        fs::write(files.path().join("ca/tls.key"), fs::read(files.path().join("root/root.key")).unwrap())
+            .unwrap();
+        std::fs::copy(files.path().join("root/root.key"), files.path().join("ca/root.key")).unwrap();
+        let mode = std::os::unix::fs::PermissionsExt::from_mode(0o644);
+        fs::set_permissions(files.path().join("ca/tls.key"), mode).unwrap();
+        let (outcome, json) = run("inspect --json --directory {}/ca", files.path()).unwrap();
+        assert_eq!(outcome, Outcome::Good);
+        let json: serde_json::Value = serde_json::from_str(&json).unwrap();
+        let mut names: Vec<_> = json["warnings"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .map(|w| w["warning"].as_str().unwrap().to_owned())
+            .collect();
+        names.sort();
+        assert_eq!(
+            names,
+            [
+                "any_purpose",
+                "key_readable",
+                "long_lived",
+                "path_length",
+                "root_in_use",
+                "root_key_here",
+                "unconstrained"
+            ]
+        );
+    }
+
+    #[test]
+    fn a_key_of_another_pair_makes_it_unusable() {
+        let files = tempfile::tempdir().unwrap();
+        run(&format!("init {PLACES}"), files.path()).unwrap();
+        std::fs::copy(files.path().join("root/root.key"), files.path().join("ca/tls.key")).unwrap();
+        let (outcome, said) = run("inspect --directory {}/ca", files.path()).unwrap();
+        assert_eq!(outcome, Outcome::Unusable);
+        assert!(said.contains("do not belong together"), "{said}");
+    }
+}
