@@ -1,0 +1,155 @@
+//! Finds secrets and personal data in text. Knows the shapes of keys, numbers and addresses; does not know
+//! where the text came from, nor what a policy will do about a finding.
+//!
+//! One pass over the text looks for **anchors**: a literal that begins a key (`ghp_`), an `@`, the first
+//! digit of a number. Only there a detector confirms, by a bounded look backward and forward and a
+//! validator (checksum, length, structure). No regular expressions, nothing backtracks: the cost is linear
+//! in the text, whoever wrote it.
+//!
+//! Whole texts go through [`Detectors::scan`], streamed ones through [`StreamScanner`]. Both drive the same
+//! machine, so that they find the same.
+
+mod anchor;
+mod aws;
+mod card;
+mod email;
+mod github;
+mod iban;
+mod jwt;
+mod machine;
+mod metadata;
+mod number;
+mod pem;
+mod phone;
+mod provider_key;
+mod ssn;
+mod stream;
+mod text;
+
+use std::fmt;
+use std::sync::Arc;
+
+pub use metadata::{Detector, Family};
+pub use stream::{StreamFinding, StreamScanner};
+pub use text::HOLD_BOUND;
+
+/// Names a detector. The number is an index into the table of this build; what is written down (policy,
+/// audit) is the name.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct DetectorId(u16);
+
+impl DetectorId {
+    /// Every detector of this build, in order of their ids.
+    pub fn all() -> impl ExactSizeIterator<Item = DetectorId> {
+        (0..metadata::COUNT).map(DetectorId)
+    }
+
+    /// The detector called `name` (`secret.github_token`).
+    pub fn named(name: &str) -> Option<Self> {
+        Self::all().find(|id| id.name() == name)
+    }
+
+    /// Position in tables that have one place per detector; below [`DetectorId::all`]'s length.
+    pub fn index(self) -> usize {
+        usize::from(self.0)
+    }
+
+    /// What is known about it.
+    pub fn detector(self) -> &'static Detector {
+        &metadata::TABLE[self.index()]
+    }
+
+    /// The stable name: `pii.email`.
+    pub fn name(self) -> &'static str {
+        self.detector().name
+    }
+
+    /// The word that stands in for the found text: `EMAIL` is written as `[EMAIL]`.
+    pub fn label(self) -> &'static str {
+        self.detector().label
+    }
+}
+
+impl fmt::Debug for DetectorId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
+    }
+}
+
+/// How sure a detector is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Confidence {
+    /// The shape fits, and so do many harmless things.
+    Low,
+    /// The shape fits and is rare, or the context says so.
+    Medium,
+    /// A checksum or a structure that does not occur by chance fits.
+    High,
+}
+
+impl Confidence {
+    /// All levels, weakest first.
+    pub const ALL: [Self; 3] = [Self::Low, Self::Medium, Self::High];
+
+    /// The word used in policies and audit events.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Low => "low",
+            Self::Medium => "medium",
+            Self::High => "high",
+        }
+    }
+}
+
+/// Something found. Carries the place, never the text.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Finding {
+    /// Which detector.
+    pub detector: DetectorId,
+    /// First byte.
+    pub start: usize,
+    /// One past the last byte.
+    pub end: usize,
+    /// How sure.
+    pub confidence: Confidence,
+}
+
+/// What a scan cost, in steps that do not depend on the machine or its load.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Work {
+    /// Places at which a detector looked closer.
+    pub anchors: u64,
+    /// Bytes that detectors examined there, on top of the one pass over the text.
+    pub examined: u64,
+}
+
+/// The compiled set of detectors. Immutable and shared.
+pub struct Detectors {
+    anchors: anchor::Anchors,
+}
+
+impl Detectors {
+    /// The detectors that ship with this build.
+    pub fn builtin() -> Arc<Self> {
+        Arc::new(Self { anchors: anchor::Anchors::new(metadata::LITERALS) })
+    }
+
+    /// Pushes every finding in `text` on `out`, sorted by start, none overlapping another. A key longer than
+    /// [`HOLD_BOUND`] is reported as several findings that touch.
+    pub fn scan(&self, text: &[u8], out: &mut Vec<Finding>) {
+        self.scan_measured(text, out);
+    }
+
+    /// As [`Detectors::scan`], and says what it cost.
+    pub fn scan_measured(&self, text: &[u8], out: &mut Vec<Finding>) -> Work {
+        let mut machine = machine::Machine::default();
+        machine.run(&self.anchors, text::Text::complete(text), out);
+        machine.work()
+    }
+}
+
+impl fmt::Debug for Detectors {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Detectors({})", metadata::COUNT)
+    }
+}

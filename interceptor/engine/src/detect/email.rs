@@ -1,0 +1,238 @@
+//! E-mail addresses: a local part, `@`, a host with at least one dot and a plausible top-level domain
+//! (RFC 5321 lengths; the quoted local part and address literals are not looked for).
+//!
+//! Not reported: `user:password@host` and `user@host` inside URLs, the `git@` of clone addresses, file names
+//! such as `icon@2x.png`, package versions such as `name@1.2.3`.
+
+use super::text::{Peek, Text, Verdict};
+use super::{Confidence, Finding, Work, metadata};
+
+const LONGEST_LOCAL: usize = 64;
+const LONGEST_HOST: usize = 253;
+
+pub(super) fn confirm(text: Text<'_>, at: usize, work: &mut Work) -> Verdict {
+    let no = Verdict::No { resume: at + 1 };
+    let Some(start) = local_start(text, at) else { return no };
+    let (host, undecided) = host_end(text, at + 1);
+    work.examined += (host - start) as u64;
+    if undecided {
+        return Verdict::Undecided { hold: start };
+    }
+    let Some(end) = trim_host(&text.bytes[at + 1..host]).map(|len| at + 1 + len) else { return no };
+    let Some(confidence) = plausible(&text.bytes[at + 1..end]) else { return no };
+    if in_url(text, start) || (&text.bytes[start..at] == b"git" && text.peek(end) == Peek::Byte(b':')) {
+        return no;
+    }
+    Verdict::Match(Finding { detector: metadata::EMAIL, start, end, confidence })
+}
+
+/// Where a local part that is at the end of the text so far begins, if it already looks like one: then it is
+/// held, because the `@` may come next. A plain word is not held; prose would be full of holds.
+pub(super) fn tail(text: Text<'_>) -> Option<usize> {
+    let end = text.bytes.len();
+    let start = local_start(text, end)?;
+    let word = &text.bytes[start..end];
+    let inside = |i: usize| i > 0 && i + 1 < word.len();
+    let joined =
+        |i: usize| inside(i) && word[i - 1].is_ascii_alphanumeric() && word[i + 1].is_ascii_alphanumeric();
+    let telling = word.iter().enumerate().any(|(i, b)| match b {
+        b'_' | b'+' => joined(i),
+        // `e.g` and `3.14` are prose.
+        b'.' => joined(i) && (longer_part(word, i)) && word.iter().any(u8::is_ascii_alphabetic),
+        b'0'..=b'9' => i > 0 && word[i - 1].is_ascii_alphabetic(),
+        _ => false,
+    });
+    telling.then_some(start)
+}
+
+/// True if one of the parts beside the dot at `i` has more than one character.
+fn longer_part(word: &[u8], i: usize) -> bool {
+    let more_before = i >= 2 && word[i - 2] != b'.';
+    let more_behind = word.get(i + 2).is_some_and(|b| *b != b'.');
+    more_before || more_behind
+}
+
+/// Walks back over the local part that ends before `at`; `None` if there is none or it is too long.
+fn local_start(text: Text<'_>, at: usize) -> Option<usize> {
+    let lowest = at.saturating_sub(LONGEST_LOCAL + 1).max(text.floor);
+    let mut start = at;
+    while start > lowest && is_local(text, start - 1) {
+        start -= 1;
+    }
+    if at - start > LONGEST_LOCAL {
+        return None;
+    }
+    // Neither a dot nor a dash begins an address: bullets and sentences end before it.
+    while start < at && matches!(text.bytes[start], b'.' | b'-' | b'+' | b'\'' | b'%') {
+        start += 1;
+    }
+    (start < at && text.bytes[at - 1] != b'.').then_some(start)
+}
+
+/// The characters of a local part as they are used: letters (also those that UTF-8 writes in two bytes,
+/// Latin, Greek and Cyrillic), digits and the marks that providers allow.
+fn is_local(text: Text<'_>, i: usize) -> bool {
+    match text.bytes[i] {
+        b if b.is_ascii_alphanumeric() => true,
+        b'.' | b'_' | b'%' | b'+' | b'-' | b'\'' => true,
+        0xc3..=0xd4 => text.bytes.get(i + 1).is_none_or(|b| (0x80..0xc0).contains(b)),
+        0x80..=0xbf => text.before(i, 1).is_some_and(|b| (0xc3..=0xd4).contains(&b)),
+        _ => false,
+    }
+}
+
+/// The end of what may be a host, and whether it may go on.
+fn host_end(text: Text<'_>, from: usize) -> (usize, bool) {
+    let end = text.run_end(from, LONGEST_HOST + 1, |b| b.is_ascii_alphanumeric() || matches!(b, b'.' | b'-'));
+    (end, end - from <= LONGEST_HOST && text.peek(end) == Peek::Unknown)
+}
+
+/// The host's length without the dots and dashes of the sentence behind it.
+fn trim_host(host: &[u8]) -> Option<usize> {
+    let len = host.iter().rposition(|b| b.is_ascii_alphanumeric())? + 1;
+    (len <= LONGEST_HOST).then_some(len)
+}
+
+/// True if the local part is the user information of a URL: `//user@`, `//user:password@`.
+fn in_url(text: Text<'_>, start: usize) -> bool {
+    if text.before(start, 1) == Some(b'/') {
+        return text.before(start, 2) == Some(b'/');
+    }
+    if text.before(start, 1) != Some(b':') {
+        return false;
+    }
+    let mut user = start - 1;
+    while user > start.saturating_sub(LONGEST_LOCAL) && is_local(text, user - 1) {
+        user -= 1;
+    }
+    text.before(user, 1) == Some(b'/') && text.before(user, 2) == Some(b'/')
+}
+
+/// How sure a host makes us; `None` if it cannot be one.
+fn plausible(host: &[u8]) -> Option<Confidence> {
+    let mut labels = host.split(|b| *b == b'.').rev();
+    let top = labels.next()?;
+    let mut count = 0;
+    for label in labels {
+        count += 1;
+        let edge = |b: Option<&u8>| b.is_some_and(u8::is_ascii_alphanumeric);
+        if label.len() > 63 || !edge(label.first()) || !edge(label.last()) {
+            return None;
+        }
+    }
+    if count == 0 || top.len() < 2 || top.len() > 24 {
+        return None;
+    }
+    let mut buffer = [0; 24];
+    let top_lower = &mut buffer[..top.len()];
+    top_lower.copy_from_slice(top);
+    top_lower.make_ascii_lowercase();
+    if top_lower.starts_with(b"xn--") {
+        return Some(Confidence::High);
+    }
+    if !top_lower.iter().all(u8::is_ascii_alphabetic) {
+        return None;
+    }
+    let word = std::str::from_utf8(top_lower).ok()?;
+    if NOT_TOP_LEVEL.contains(&word) {
+        return None;
+    }
+    let known = word.len() == 2 || TOP_LEVEL.contains(&word);
+    Some(if known { Confidence::High } else { Confidence::Low })
+}
+
+/// What stands behind a dot in file names and code, and is no top-level domain.
+const NOT_TOP_LEVEL: [&str; 40] = [
+    "png", "jpg", "jpeg", "gif", "svg", "webp", "bmp", "ico", "pdf", "css", "scss", "html", "htm", "json",
+    "yaml", "yml", "toml", "xml", "txt", "csv", "log", "exe", "dll", "tar", "gz", "tgz", "jar", "class",
+    "java", "cpp", "hpp", "tsx", "jsx", "mjs", "vue", "lock", "shape", "dot", "dtype", "whl",
+];
+
+/// Generic top-level domains in wide use, and the reserved ones (RFC 2606, RFC 6762, RFC 8375) that internal
+/// addresses carry. Two letters are always taken as a country. An unknown one lowers the confidence.
+const TOP_LEVEL: [&str; 84] = [
+    "com",
+    "org",
+    "net",
+    "edu",
+    "gov",
+    "mil",
+    "int",
+    "info",
+    "biz",
+    "name",
+    "pro",
+    "aero",
+    "coop",
+    "museum",
+    "mobi",
+    "asia",
+    "jobs",
+    "travel",
+    "tel",
+    "cat",
+    "post",
+    "arpa",
+    "app",
+    "dev",
+    "cloud",
+    "online",
+    "site",
+    "store",
+    "shop",
+    "tech",
+    "xyz",
+    "club",
+    "blog",
+    "email",
+    "mail",
+    "live",
+    "news",
+    "media",
+    "agency",
+    "digital",
+    "solutions",
+    "services",
+    "systems",
+    "software",
+    "network",
+    "group",
+    "team",
+    "world",
+    "global",
+    "international",
+    "company",
+    "consulting",
+    "design",
+    "studio",
+    "academy",
+    "school",
+    "university",
+    "bank",
+    "finance",
+    "capital",
+    "legal",
+    "law",
+    "health",
+    "care",
+    "clinic",
+    "hospital",
+    "london",
+    "berlin",
+    "paris",
+    "wien",
+    "koeln",
+    "hamburg",
+    "nyc",
+    "tokyo",
+    "swiss",
+    "quebec",
+    "google",
+    "example",
+    "test",
+    "invalid",
+    "local",
+    "internal",
+    "lan",
+    "corp",
+];

@@ -1,0 +1,200 @@
+//! Walks from anchor to anchor, asks the detector in charge, and keeps what must survive until more text
+//! arrives. The same machine runs over whole texts and over streams.
+
+use super::anchor::{Anchor, Anchors, Kind};
+use super::metadata::Route;
+use super::text::{Text, Verdict};
+use super::{Finding, Work, aws, email, github, iban, jwt, metadata, number, pem, provider_key};
+
+/// A candidate that may become long, with the progress of its walk. Re-walking it for every fragment would
+/// be quadratic.
+pub(super) enum Growing {
+    Jwt(jwt::Walk),
+    PrivateKey(pem::Walk),
+}
+
+/// What a step of a growing candidate's walk says.
+pub(super) enum Step {
+    /// It ended: found (or its last piece), or not. Look on from `resume`.
+    Done { found: Option<Finding>, resume: usize },
+    /// It reached the bound: report this piece and go on.
+    Piece(Finding),
+    /// It needs more text; bytes from `hold` on must not leave.
+    Undecided { hold: usize },
+}
+
+/// How a run over the text so far ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Paused {
+    /// Bytes from here on must not leave; `None` if no candidate is live.
+    pub(super) hold: Option<usize>,
+}
+
+/// Where the walk stands. Positions are indices into the text given to [`Machine::run`].
+#[derive(Default)]
+pub(super) struct Machine {
+    /// Anchors before this are dealt with.
+    next: usize,
+    /// End of the last finding.
+    floor: usize,
+    growing: Option<Growing>,
+    /// An AWS secret key is looked for from here on.
+    follow: Option<usize>,
+    work: Work,
+}
+
+impl Machine {
+    pub(super) fn work(&self) -> Work {
+        self.work
+    }
+
+    /// End of the last finding.
+    pub(super) fn floor(&self) -> usize {
+        self.floor
+    }
+
+    /// The first byte that later runs may still look at, before look-back.
+    pub(super) fn needs_from(&self) -> usize {
+        self.follow.unwrap_or(self.next).min(self.next)
+    }
+
+    /// Tells that the first `gone` bytes of the text were cut off. `gone` is at most [`Self::needs_from`].
+    pub(super) fn shift(&mut self, gone: usize) {
+        self.next -= gone;
+        self.floor = self.floor.saturating_sub(gone);
+        self.follow = self.follow.map(|from| from - gone);
+        match &mut self.growing {
+            Some(Growing::Jwt(walk)) => walk.shift(gone),
+            Some(Growing::PrivateKey(walk)) => walk.shift(gone),
+            None => {}
+        }
+    }
+
+    /// Goes on until the text is used up or a candidate needs more of it.
+    pub(super) fn run(&mut self, anchors: &Anchors, text: Text<'_>, out: &mut Vec<Finding>) -> Paused {
+        loop {
+            if let Some(paused) = self.continue_candidate(text, out) {
+                return paused;
+            }
+            let at = match anchors.next(text.bytes, self.next) {
+                Ok(at) => at,
+                Err(end) => {
+                    self.next = end;
+                    return Paused { hold: None };
+                }
+            };
+            if let Some(paused) = self.visit(anchors, Text { floor: self.floor, ..text }, at, out) {
+                return paused;
+            }
+        }
+    }
+
+    /// Asks about every anchor of the pair at `at`.
+    fn visit(
+        &mut self,
+        anchors: &Anchors,
+        text: Text<'_>,
+        at: usize,
+        out: &mut Vec<Finding>,
+    ) -> Option<Paused> {
+        let mut resume_at = if at + 1 < text.bytes.len() { at + 2 } else { at + 1 };
+        for anchor in anchors.at(text, at) {
+            // A literal's anchor may lie one byte before the pair that showed it. Looking at an anchor twice
+            // is harmless: the answer is the same.
+            if anchor.at < text.floor || anchor.at + 1 < self.next {
+                continue;
+            }
+            self.work.anchors += 1;
+            match confirm(text, anchor, &mut self.work) {
+                Verdict::No { resume } => resume_at = resume_at.max(resume),
+                Verdict::Match(finding) => {
+                    out.push(finding);
+                    self.floor = finding.end;
+                    self.next = finding.end;
+                    if finding.detector == metadata::AWS_ACCESS_KEY {
+                        self.follow = Some(finding.end);
+                    }
+                    return None;
+                }
+                Verdict::Undecided { hold } => {
+                    self.next = anchor.at;
+                    return Some(Paused { hold: (hold != usize::MAX).then_some(hold) });
+                }
+                Verdict::Grow(growing) => {
+                    self.growing = Some(growing);
+                    self.next = anchor.at;
+                    return None;
+                }
+                Verdict::Follow { from } => {
+                    self.follow = Some(from);
+                    self.next = from;
+                    return None;
+                }
+            }
+        }
+        self.next = resume_at;
+        None
+    }
+
+    /// Continues a candidate that spans runs. `Some` if it still needs more text.
+    fn continue_candidate(&mut self, text: Text<'_>, out: &mut Vec<Finding>) -> Option<Paused> {
+        while let Some(growing) = &mut self.growing {
+            let step = match growing {
+                Growing::Jwt(walk) => walk.step(text, &mut self.work),
+                Growing::PrivateKey(walk) => walk.step(text, &mut self.work),
+            };
+            match step {
+                Step::Done { found, resume } => {
+                    self.growing = None;
+                    self.next = resume;
+                    self.accept(found, out);
+                }
+                Step::Piece(finding) => {
+                    self.next = finding.end;
+                    self.accept(Some(finding), out);
+                }
+                Step::Undecided { hold } => return Some(Paused { hold: Some(hold) }),
+            }
+        }
+        let from = self.follow?;
+        match aws::secret_key(Text { floor: self.floor, ..text }, from, &mut self.work) {
+            Verdict::Undecided { hold } => return Some(Paused { hold: Some(hold) }),
+            Verdict::Match(finding) => {
+                self.next = finding.end;
+                self.accept(Some(finding), out);
+            }
+            _ => {}
+        }
+        self.follow = None;
+        None
+    }
+
+    fn accept(&mut self, found: Option<Finding>, out: &mut Vec<Finding>) {
+        if let Some(finding) = found {
+            self.floor = finding.end;
+            out.push(finding);
+        }
+    }
+}
+
+/// Asks the detector in charge of an anchor.
+fn confirm(text: Text<'_>, anchor: Anchor, work: &mut Work) -> Verdict {
+    match anchor.kind {
+        Kind::Cut => Verdict::Undecided { hold: usize::MAX },
+        Kind::At => email::confirm(text, anchor.at, work),
+        Kind::Digit if text.before(anchor.at, 1).is_some_and(|b| b.is_ascii_alphabetic()) => {
+            iban::confirm(text, anchor.at, work)
+        }
+        Kind::Digit => number::confirm(text, anchor.at, work),
+        Kind::Literal { start, .. } if start < text.floor => Verdict::No { resume: anchor.at },
+        Kind::Literal { route, start, end } => match route {
+            Route::AwsKeyId => aws::key_id(text, start, work),
+            Route::AwsSecretName => aws::secret_name(text, start, end),
+            Route::GithubToken => github::token(text, start, end, work),
+            Route::GithubFineGrained => github::fine_grained(text, start, end, work),
+            Route::SkKey => provider_key::confirm(text, start, work),
+            Route::PrivateKey => pem::begin(text, start, end, work),
+            Route::Jwt => jwt::begin(text, start),
+        },
+    }
+}

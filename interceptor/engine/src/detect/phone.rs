@@ -1,0 +1,193 @@
+//! Telephone numbers: international ones by country code and length (ITU-T E.164), and the national forms
+//! that are common in text, by their grouping. The national numbering plans in full come with a library
+//! later; until then a bare national number needs a word before it that says what it is.
+
+use super::number::{Group, Run, Separator, may_end};
+use super::text::{Peek, Text};
+use super::{Confidence, Finding, metadata};
+
+const CONTEXT: [&str; 14] = [
+    "phone", "tel:", "tel.", "tel ", "telefon", "mobile", "mobil", "cell", "fax", "whatsapp", "call me",
+    "call us", "reach me", "sms",
+];
+const CONTEXT_REACH: usize = 32;
+
+/// Where a number whose first group is `first` begins: at its `+`, or at the parenthesis around the group.
+pub(super) fn start(text: Text<'_>, first: &Group) -> usize {
+    let mut start = first.start;
+    let closed = matches!(text.peek(first.end()), Peek::Byte(b')') | Peek::Unknown);
+    if closed && text.before(start, 1) == Some(b'(') {
+        start -= 1;
+    }
+    if start > 0 && text.before(start, 1) == Some(b'+') && !joined(text, start - 1) {
+        start -= 1;
+    }
+    start.max(text.floor)
+}
+
+/// The plus sign at `plus` belongs to what stands before it: an exponent, a sum, a `C++`.
+fn joined(text: Text<'_>, plus: usize) -> bool {
+    text.before(plus, 1).is_some_and(|b| b.is_ascii_alphanumeric() || matches!(b, b'+' | b'_' | b')'))
+}
+
+pub(super) fn confirm(text: Text<'_>, run: &Run, start: usize) -> Option<Finding> {
+    let first = run.groups[0].start;
+    let plus = text.bytes[start..first].contains(&b'+');
+    let (groups, confidence) = if plus {
+        (international(run, 0)?, Confidence::High)
+    } else if run.digits.starts_with(&[0, 0]) && run.groups.len() > 1 {
+        (international(run, 2)?, Confidence::Medium)
+    } else {
+        national(text, run, start)?
+    };
+    let end = run.groups[groups - 1].end();
+    let alone = match run.continued_by(groups) {
+        None => may_end(text, end),
+        // A year or a count may follow behind a space; a dash or dot would tie the digits together.
+        Some(next) => plus || next != run.groups.get(1)?.separator,
+    };
+    alone.then_some(Finding { detector: metadata::PHONE, start, end, confidence })
+}
+
+/// How many groups make an international number whose country code begins after `skip` digits: the most that
+/// the country allows.
+fn international(run: &Run, skip: usize) -> Option<usize> {
+    let digits = run.digits.get(skip..)?;
+    let (code_len, least, most) = country(digits)?;
+    (1..=run.groups.len()).rev().find(|groups| {
+        let mut significant = run.digits_of(*groups).len().saturating_sub(skip + code_len);
+        // `+44 (0)20 …`: the trunk prefix in parentheses is not part of the number.
+        if run.groups[..*groups].iter().any(|g| is_trunk(run, g.start)) {
+            significant -= 1;
+        }
+        (least..=most).contains(&significant) && run.groups[1..*groups].iter().all(|g| g.len < 12)
+    })
+}
+
+/// The group at `start` is a lone zero in parentheses.
+fn is_trunk(run: &Run, start: usize) -> bool {
+    let mut before = 0;
+    run.groups.iter().any(|g| {
+        let zero = run.digits.get(before) == Some(&0);
+        before += g.len;
+        g.start == start && g.len == 1 && zero && g.separator == Separator::Parenthesis
+    })
+}
+
+/// Country codes (ITU-T E.164 assignments) with the fewest and most digits of the national number.
+fn country(digits: &[u8]) -> Option<(usize, usize, usize)> {
+    let code = |n: usize| digits.get(..n).map(|d| d.iter().fold(0u32, |v, d| v * 10 + u32::from(*d)));
+    match code(1)? {
+        1 => return digits.get(1).is_some_and(|d| *d >= 2).then_some((1, 10, 10)),
+        7 => return Some((1, 10, 10)),
+        _ => {}
+    }
+    let two = match code(2)? {
+        20 => (8, 10),
+        27 => (9, 9),
+        30 => (10, 10),
+        31 => (9, 9),
+        32 => (8, 9),
+        33 => (9, 9),
+        34 => (9, 9),
+        36 => (8, 9),
+        39 => (6, 11),
+        40 => (9, 9),
+        41 => (9, 9),
+        43 => (4, 13),
+        44 => (7, 10),
+        45 => (8, 8),
+        46 => (7, 10),
+        47 => (5, 8),
+        48 => (9, 9),
+        49 => (6, 11),
+        51 => (8, 9),
+        52 => (10, 10),
+        53 => (6, 8),
+        54 => (10, 11),
+        55 => (10, 11),
+        56 => (8, 9),
+        57 => (8, 10),
+        58 => (10, 10),
+        60 => (8, 10),
+        61 => (9, 9),
+        62 => (8, 12),
+        63 => (8, 10),
+        64 => (8, 10),
+        65 => (8, 8),
+        66 => (8, 9),
+        81 => (9, 10),
+        82 => (8, 10),
+        84 => (8, 10),
+        86 => (8, 11),
+        90 => (10, 10),
+        91 => (10, 10),
+        92 => (8, 10),
+        93 => (9, 9),
+        94 => (9, 9),
+        95 => (7, 10),
+        98 => (10, 10),
+        _ => return three(code(3)?),
+    };
+    Some((2, two.0, two.1))
+}
+
+/// Three-digit codes: the assigned zones, with the lengths that occur in them.
+fn three(code: u32) -> Option<(usize, usize, usize)> {
+    match code {
+        211..=213 | 216 | 218 | 220..=269 | 290 | 291 | 297..=299 => Some((3, 6, 10)),
+        350..=359 | 370..=383 | 385..=387 | 389 | 420 | 421 | 423 => Some((3, 6, 12)),
+        500..=509 | 590..=599 => Some((3, 6, 11)),
+        670 | 672..=683 | 685..=692 => Some((3, 5, 8)),
+        850 | 852 | 853 | 855 | 856 | 880 | 886 => Some((3, 7, 10)),
+        960..=968 | 970..=977 | 992..=996 | 998 => Some((3, 7, 10)),
+        _ => None,
+    }
+}
+
+const MARKS: [Separator; 4] = [Separator::Space, Separator::Dash, Separator::Dot, Separator::Parenthesis];
+
+/// National forms. The grouping is the evidence; context makes up for a grouping that says little.
+fn national(text: Text<'_>, run: &Run, start: usize) -> Option<(usize, Confidence)> {
+    let context = || text.mentions_before(start, CONTEXT_REACH, &CONTEXT);
+    let loose = |lengths: &[usize]| {
+        run.groups.len() >= lengths.len()
+            && run.groups.iter().zip(lengths).all(|(g, len)| g.len == *len)
+            && run.groups[1..lengths.len()].iter().all(|g| MARKS.contains(&g.separator))
+    };
+    if loose(&[3, 3, 4]) && north_american(run.digits_of(3)) {
+        return Some((3, Confidence::Medium));
+    }
+    if loose(&[1, 3, 3, 4]) && run.digits[0] == 1 && north_american(&run.digits_of(4)[1..]) {
+        return Some((4, Confidence::Medium));
+    }
+    if run.groups[0].len == 10 && north_american(run.digits_of(1)) && context() {
+        return Some((1, Confidence::Medium));
+    }
+    if run.digits[0] == 0 && run.digits.get(1).is_some_and(|d| *d != 0) {
+        return trunk(run, context);
+    }
+    None
+}
+
+/// `NXX NXX XXXX`, N from 2 to 9, neither an N9X area nor an N11 service code.
+fn north_american(digits: &[u8]) -> bool {
+    let [a, b, c, d, e, f, ..] = digits else { return false };
+    *a >= 2 && *b != 9 && (*b, *c) != (1, 1) && *d >= 2 && (*e, *f) != (1, 1)
+}
+
+/// Numbers with the trunk prefix 0 and separators, as in most of Europe, Asia and Australia.
+fn trunk(run: &Run, context: impl Fn() -> bool) -> Option<(usize, Confidence)> {
+    const USUAL: [&[usize]; 8] =
+        [&[2, 2, 2, 2, 2], &[5, 6], &[5, 3, 3], &[4, 3, 4], &[3, 4, 4], &[4, 3, 3], &[2, 4, 4], &[3, 3, 4]];
+    let plain = [Separator::Space, Separator::Dash, Separator::Dot, Separator::Parenthesis];
+    if let Some(shape) = USUAL.iter().find(|shape| run.shaped(shape, &plain)) {
+        return Some((shape.len(), Confidence::Medium));
+    }
+    let groups = (1..=run.groups.len()).rev().find(|n| (9..=12).contains(&run.digits_of(*n).len()))?;
+    if context() {
+        return Some((groups, Confidence::Medium));
+    }
+    let telling = (2..=3).contains(&groups) && run.groups[0].len <= 5 && run.groups[1].len >= 3;
+    telling.then_some((groups, Confidence::Low))
+}

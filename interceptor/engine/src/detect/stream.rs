@@ -1,0 +1,92 @@
+//! The scanner for text that arrives in fragments. Keeps what is undecided and a little of what went before;
+//! says how much may leave.
+
+use std::sync::Arc;
+
+use super::machine::Machine;
+use super::text::{LOOKBACK, Text};
+use super::{Confidence, DetectorId, Detectors, Finding, Work, email};
+
+/// A finding at absolute offsets of its channel.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct StreamFinding {
+    /// Which detector.
+    pub detector: DetectorId,
+    /// First byte, counted from the beginning of the channel. May lie before what was last held: the plain
+    /// word before an `@` and the first digits of a number may be out already.
+    pub start: u64,
+    /// One past the last byte.
+    pub end: u64,
+    /// How sure.
+    pub confidence: Confidence,
+}
+
+/// Scans one channel of a streamed answer. Finds what [`Detectors::scan`] finds in the whole text, however
+/// it is cut into fragments.
+///
+/// Nothing is held back until an anchor was seen; then everything from the candidate's start on is held
+/// until it is decided, at most [`super::HOLD_BOUND`] bytes.
+pub struct StreamScanner {
+    set: Arc<Detectors>,
+    machine: Machine,
+    buffer: Vec<u8>,
+    /// Absolute offset of the buffer's first byte.
+    base: u64,
+    released: u64,
+    found: Vec<Finding>,
+}
+
+impl StreamScanner {
+    /// A scanner at the beginning of a channel.
+    pub fn new(set: Arc<Detectors>) -> Self {
+        let (machine, buffer, found) = (Machine::default(), Vec::new(), Vec::new());
+        Self { set, machine, buffer, base: 0, released: 0, found }
+    }
+
+    /// Appends a fragment, pushes what is certain now on `out`, and returns the absolute offset below which
+    /// nothing can become part of a finding any more. The offset never goes back.
+    pub fn push(&mut self, fragment: &[u8], out: &mut Vec<StreamFinding>) -> u64 {
+        self.buffer.extend_from_slice(fragment);
+        self.advance(false, out)
+    }
+
+    /// The channel is over: decides what is left and releases everything.
+    pub fn finish(&mut self, out: &mut Vec<StreamFinding>) -> u64 {
+        self.advance(true, out)
+    }
+
+    /// What the channel has cost so far.
+    pub fn work(&self) -> Work {
+        self.machine.work()
+    }
+
+    fn advance(&mut self, complete: bool, out: &mut Vec<StreamFinding>) -> u64 {
+        let text = Text { bytes: &self.buffer, complete, floor: 0 };
+        let paused = self.machine.run(&self.set.anchors, text, &mut self.found);
+        let floor = self.machine.floor();
+        let hold = match paused.hold {
+            Some(hold) => hold,
+            None if complete => self.buffer.len(),
+            None => email::tail(Text { floor, ..text }).unwrap_or(self.buffer.len()),
+        };
+        out.extend(self.found.drain(..).map(|f| StreamFinding {
+            detector: f.detector,
+            start: self.base + f.start as u64,
+            end: self.base + f.end as u64,
+            confidence: f.confidence,
+        }));
+        self.released = self.released.max(self.base + hold as u64);
+        self.forget();
+        self.released
+    }
+
+    /// Cuts off what no detector can look at any more. Done in large steps, because it moves the rest.
+    fn forget(&mut self) {
+        let keep = self.machine.needs_from().saturating_sub(LOOKBACK);
+        if keep >= 4 * LOOKBACK {
+            self.buffer.drain(..keep);
+            self.machine.shift(keep);
+            self.base += keep as u64;
+        }
+    }
+}

@@ -1,0 +1,104 @@
+//! The text under the scanner: a slice that may go on later, and the byte classes that detectors share.
+
+/// The longest stretch that stays undecided. A JWT or PEM key that outgrows it is reported in pieces of this
+/// length; no other candidate comes near it.
+pub const HOLD_BOUND: usize = 8 * 1024;
+
+/// How far before an anchor a detector may look. A stream keeps this many bytes that it has already
+/// released, so that a chunk boundary does not change what is seen.
+pub(super) const LOOKBACK: usize = 256;
+
+/// Text that is all there (`complete`) or whose continuation has not arrived yet.
+#[derive(Clone, Copy)]
+pub(super) struct Text<'t> {
+    pub(super) bytes: &'t [u8],
+    pub(super) complete: bool,
+    /// End of the last finding: nothing may begin before it.
+    pub(super) floor: usize,
+}
+
+/// What stands at a place.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum Peek {
+    Byte(u8),
+    /// The text is over.
+    End,
+    /// The next fragment will tell.
+    Unknown,
+}
+
+/// A detector's answer about an anchor.
+pub(super) enum Verdict {
+    /// Nothing is found here; anchors before `resume` need no look.
+    No { resume: usize },
+    /// Found.
+    Match(super::Finding),
+    /// The continuation decides. Bytes from `hold` on must not leave; `usize::MAX` holds nothing.
+    Undecided { hold: usize },
+    /// A candidate that may become long: the walk remembers how far it came.
+    Grow(super::machine::Growing),
+    /// A context that announces an AWS secret key: look for it from `from` on.
+    Follow { from: usize },
+}
+
+impl<'t> Text<'t> {
+    pub(super) fn complete(bytes: &'t [u8]) -> Self {
+        Self { bytes, complete: true, floor: 0 }
+    }
+
+    pub(super) fn peek(&self, at: usize) -> Peek {
+        match self.bytes.get(at) {
+            Some(&byte) => Peek::Byte(byte),
+            None if self.complete => Peek::End,
+            None => Peek::Unknown,
+        }
+    }
+
+    /// The byte `back` places before `at` (1 is the one before).
+    pub(super) fn before(&self, at: usize, back: usize) -> Option<u8> {
+        at.checked_sub(back).and_then(|i| self.bytes.get(i)).copied()
+    }
+
+    /// The end of the longest stretch from `from` on whose bytes satisfy `class`, at most `max` bytes.
+    pub(super) fn run_end(&self, from: usize, max: usize, class: impl Fn(u8) -> bool) -> usize {
+        let end = self.bytes.len().min(from.saturating_add(max));
+        let stretch = self.bytes.get(from..end).unwrap_or_default();
+        from + stretch.iter().position(|&b| !class(b)).unwrap_or(stretch.len())
+    }
+
+    /// True if one of `words` (lower case ASCII) occurs in the `reach` bytes before `at`, whatever its case.
+    pub(super) fn mentions_before(&self, at: usize, reach: usize, words: &[&str]) -> bool {
+        debug_assert!(reach + 16 <= LOOKBACK);
+        let window = &self.bytes[at.saturating_sub(reach)..at];
+        words.iter().any(|word| window.windows(word.len()).any(|w| w.eq_ignore_ascii_case(word.as_bytes())))
+    }
+
+    /// True if a key may begin at `at`: what stands before is no part of a longer word. A dash or underscore
+    /// counts as part of a word only behind a word, so that the bullet in `-sk-…` does not hide the key.
+    pub(super) fn key_may_begin(&self, at: usize) -> bool {
+        match self.before(at, 1) {
+            None => true,
+            Some(b) if b.is_ascii_alphanumeric() => false,
+            Some(b'-' | b'_') => !self.before(at, 2).is_some_and(is_key_byte),
+            Some(_) => true,
+        }
+    }
+}
+
+/// `[A-Za-z0-9_-]`: what keys and base64url are made of.
+pub(super) fn is_key_byte(b: u8) -> bool {
+    b.is_ascii_alphanumeric() || matches!(b, b'_' | b'-')
+}
+
+/// True if `key` is plainly not a key but a stand-in for one: documentation writes `EXAMPLE`, `xxxx`,
+/// `your-key` or one character over and over. Random keys of 16 and more characters do not look so.
+pub(super) fn is_placeholder(key: &[u8]) -> bool {
+    const WORDS: [&str; 9] =
+        ["example", "xxxx", "0000000", "your", "redacted", "placeholder", "changeme", "dummy", "insert"];
+    let mut seen = [false; 256];
+    for &b in key {
+        seen[usize::from(b)] = true;
+    }
+    let distinct = seen.iter().filter(|s| **s).count();
+    distinct < 8 || WORDS.iter().any(|w| key.windows(w.len()).any(|k| k.eq_ignore_ascii_case(w.as_bytes())))
+}
