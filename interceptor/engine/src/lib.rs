@@ -1,5 +1,18 @@
 //! The pure half of interceptor: formats, detectors, policy, redaction and the exchange state machine.
 //! Takes bytes and answers with bytes and decisions. Knows no socket, clock, environment or log.
 
+pub mod catalogue;
 pub mod detect;
 pub mod document;
+pub mod exchange;
+pub mod json;
+pub mod policy;
+pub mod record;
+pub mod refusal;
+
+pub use catalogue::{Catalogue, Operation, ProviderId};
+pub use detect::Detectors;
+pub use exchange::{Engine, Exchange, Limits, RequestHead, RequestPlan, ResponseHead, ResponsePlan};
+pub use policy::{Policy, Subject};
+pub use record::Record;
+pub use refusal::Refusal;

@@ -1,0 +1,173 @@
+//! JSON string escapes: decoding, and finding a decoded range again in the bytes it came from.
+//! Lenient: what is no valid escape stays as it is, since the text must be scanned all the same.
+
+use std::ops::Range;
+
+/// Decodes the inside of a JSON string and appends it to `out`. A surrogate without its other half becomes
+/// U+FFFD; an invalid escape stays.
+pub(crate) fn decode(raw: &[u8], out: &mut Vec<u8>) {
+    out.reserve(raw.len());
+    let mut at = 0;
+    while let Some(found) = memchr::memchr(b'\\', &raw[at..]) {
+        out.extend_from_slice(&raw[at..at + found]);
+        at += found;
+        let unit = Unit::at(raw, at);
+        out.extend_from_slice(unit.decoded());
+        at += unit.raw;
+    }
+    out.extend_from_slice(&raw[at..]);
+}
+
+/// The range of `raw` whose decoding holds the decoded range. Escapes are never cut in two.
+/// Linear in the position; only called when something was found.
+pub(crate) fn raw_range(raw: &[u8], decoded: Range<usize>) -> Range<usize> {
+    let mut map = Map { raw, at: 0, decoded: 0 };
+    let start = map.unit_holding(decoded.start).start;
+    if decoded.is_empty() {
+        return start..start;
+    }
+    start..map.unit_holding(decoded.end - 1).end
+}
+
+/// Walks raw and decoded positions side by side.
+struct Map<'a> {
+    raw: &'a [u8],
+    at: usize,
+    decoded: usize,
+}
+
+impl Map<'_> {
+    /// The raw range of the unit (a byte or an escape) that yields the decoded byte `target`.
+    fn unit_holding(&mut self, target: usize) -> Range<usize> {
+        loop {
+            let plain = memchr::memchr(b'\\', &self.raw[self.at..]).unwrap_or(self.raw.len() - self.at);
+            if target < self.decoded + plain || self.at + plain == self.raw.len() {
+                let at = (self.at + target.saturating_sub(self.decoded)).min(self.raw.len());
+                return at..(at + 1).min(self.raw.len());
+            }
+            let start = self.at + plain;
+            let unit = Unit::at(self.raw, start);
+            if target < self.decoded + plain + unit.decoded().len() {
+                return start..start + unit.raw;
+            }
+            self.decoded += plain + unit.decoded().len();
+            self.at = start + unit.raw;
+        }
+    }
+}
+
+/// One escape: how many bytes it takes, and what it stands for.
+pub(crate) struct Unit {
+    pub(crate) raw: usize,
+    bytes: [u8; 4],
+    len: u8,
+}
+
+impl Unit {
+    /// Reads the escape that starts at `at`, where a backslash stands.
+    pub(crate) fn at(raw: &[u8], at: usize) -> Unit {
+        let plain = match raw.get(at + 1) {
+            Some(b'n') => b'\n',
+            Some(b't') => b'\t',
+            Some(b'r') => b'\r',
+            Some(b'b') => 0x08,
+            Some(b'f') => 0x0c,
+            Some(c @ (b'"' | b'\\' | b'/')) => *c,
+            Some(b'u') => return Self::unicode(raw, at).unwrap_or(Self::byte(1, b'\\')),
+            // Not an escape: the backslash stands for itself, and what follows is read on its own.
+            _ => return Self::byte(1, b'\\'),
+        };
+        Self::byte(2, plain)
+    }
+
+    pub(crate) fn decoded(&self) -> &[u8] {
+        &self.bytes[..usize::from(self.len)]
+    }
+
+    fn byte(raw: usize, byte: u8) -> Unit {
+        Unit { raw, bytes: [byte, 0, 0, 0], len: 1 }
+    }
+
+    fn unicode(raw: &[u8], at: usize) -> Option<Unit> {
+        let first = hex4(raw, at + 2)?;
+        let (code, taken) = match first {
+            0xD800..=0xDBFF => match low_surrogate(raw, at + 6) {
+                Some(low) => (0x10000 + ((first - 0xD800) << 10) + (low - 0xDC00), 12),
+                None => (0xFFFD, 6),
+            },
+            0xDC00..=0xDFFF => (0xFFFD, 6),
+            code => (code, 6),
+        };
+        let mut unit = Unit { raw: taken, bytes: [0; 4], len: 0 };
+        let text = char::from_u32(code)?.encode_utf8(&mut unit.bytes).len();
+        unit.len = u8::try_from(text).ok()?;
+        Some(unit)
+    }
+}
+
+fn low_surrogate(raw: &[u8], at: usize) -> Option<u32> {
+    (raw.get(at..at + 2)? == b"\\u").then_some(())?;
+    hex4(raw, at + 2).filter(|code| (0xDC00..=0xDFFF).contains(code))
+}
+
+fn hex4(raw: &[u8], at: usize) -> Option<u32> {
+    raw.get(at..at + 4)?.iter().try_fold(0, |code, &digit| Some(code * 16 + char::from(digit).to_digit(16)?))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn decoded(raw: &str) -> String {
+        let mut out = Vec::new();
+        decode(raw.as_bytes(), &mut out);
+        String::from_utf8(out).unwrap()
+    }
+
+    #[test]
+    fn escapes_decode() {
+        assert_eq!(decoded(r"a\u0040b\/c\n\t\\\u00e9\ud83d\ude00"), "a@b/c\n\t\\é😀");
+        assert_eq!(decoded(r"\ud83dx \ude00 \ud83d\u0041"), "\u{fffd}x \u{fffd} \u{fffd}A");
+        assert_eq!(decoded(r"\x \u12 \"), r"\x \u12 \");
+    }
+
+    #[test]
+    fn decoded_ranges_are_found_again() {
+        let raw = r"ab\u0040cd\n\ud83d\ude00e";
+        let text = decoded(raw);
+        let find = |needle: &str| {
+            let start = text.find(needle).unwrap();
+            &raw[raw_range(raw.as_bytes(), start..start + needle.len())]
+        };
+        assert_eq!(find("b@c"), r"b\u0040c");
+        assert_eq!(find("😀"), r"\ud83d\ude00");
+        assert_eq!(find("d\n"), r"d\n");
+        assert_eq!(find("e"), "e");
+    }
+
+    proptest! {
+        #[test]
+        fn every_string_survives(text in ".{0,40}", start in 0usize..40, len in 1usize..10) {
+            let quoted = serde_json::to_string(&text).unwrap();
+            let raw = &quoted[1..quoted.len() - 1];
+            prop_assert_eq!(decoded(raw), text.clone());
+            // Cutting the raw range of whole characters and decoding it gives the characters back.
+            let chars: Vec<(usize, char)> = text.char_indices().collect();
+            if start < chars.len() {
+                let end = (start + len).min(chars.len());
+                let bytes = chars[start].0..chars.get(end).map_or(text.len(), |(at, _)| *at);
+                let range = raw_range(raw.as_bytes(), bytes.clone());
+                prop_assert_eq!(decoded(&raw[range]), &text[bytes]);
+            }
+        }
+
+        #[test]
+        fn nothing_panics(raw in proptest::collection::vec(prop_oneof![Just(b'\\'), Just(b'u'), Just(b'd'), any::<u8>()], 0..30), a in 0usize..40, b in 0usize..40) {
+            let mut out = Vec::new();
+            decode(&raw, &mut out);
+            let range = raw_range(&raw, a.min(b)..a.max(b));
+            prop_assert!(range.end <= raw.len());
+        }
+    }
+}

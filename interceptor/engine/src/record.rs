@@ -1,0 +1,121 @@
+//! What an exchange leaves behind: facts for the audit trail, for metrics and for spans.
+//! Carries kinds, places and lengths. Never carries payload.
+
+use std::sync::Arc;
+
+use crate::catalogue::ProviderId;
+use crate::detect::{Confidence, DetectorId};
+use crate::policy::{Action, Answer, Direction, Uncertainty};
+
+/// Everything there is to say about one exchange.
+#[derive(Clone, Debug)]
+pub struct Record {
+    /// Who was called.
+    pub provider: ProviderId,
+    /// Name of the format, or `unknown`.
+    pub operation: Arc<str>,
+    /// The model that was asked for, or that answered if the request did not say; at most 128 bytes.
+    pub model: Option<String>,
+    /// True if a streamed answer was asked for or came.
+    pub streamed: bool,
+    /// What happened in the end.
+    pub verdict: Verdict,
+    /// Everything that was found, in order of direction and position; at most [`MOST_FINDINGS`].
+    pub findings: Vec<FindingRecord>,
+    /// Findings beyond [`MOST_FINDINGS`]. They were acted upon like the others.
+    pub findings_left_out: u64,
+    /// What could not be decided, and how policy answered.
+    pub doubts: Vec<Doubt>,
+    /// What was looked at in the request.
+    pub request: Ledger,
+    /// What was looked at in the answer.
+    pub response: Ledger,
+    /// Token counts, as far as the provider told.
+    pub usage: Tokens,
+    /// Version of the policy that decided.
+    pub policy: Arc<str>,
+}
+
+/// Most findings that a record lists one by one.
+pub const MOST_FINDINGS: usize = 1_000;
+
+/// How an exchange ended, as far as the engine decides.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Verdict {
+    /// Passed on as it was.
+    #[default]
+    Pass,
+    /// Passed on with something replaced.
+    Redact,
+    /// Refused.
+    Block,
+}
+
+/// One finding and what became of it.
+#[derive(Clone, Debug)]
+pub struct FindingRecord {
+    /// Which detector.
+    pub detector: DetectorId,
+    /// How sure it was.
+    pub confidence: Confidence,
+    /// Which way the text was going.
+    pub direction: Direction,
+    /// Where: `messages[3].content`. Keys that the catalogue does not name are shown as `*`.
+    pub place: Box<str>,
+    /// First byte, counted in the decoded text at that place.
+    pub start: u64,
+    /// Number of bytes.
+    pub length: u64,
+    /// What policy said.
+    pub action: Action,
+    /// The rule that said it.
+    pub rule: Option<Arc<str>>,
+    /// True if the rule only watches: nothing was done.
+    pub shadow: bool,
+    /// True if it was to be replaced but the provider has sealed the text.
+    pub sealed: bool,
+}
+
+/// Something the engine could not be sure of.
+#[derive(Clone, Debug)]
+pub struct Doubt {
+    /// What.
+    pub uncertainty: Uncertainty,
+    /// Which way the bytes were going.
+    pub direction: Direction,
+    /// How policy answered.
+    pub answer: Answer,
+    /// The rule that answered, or `default`.
+    pub rule: Arc<str>,
+}
+
+/// What was looked at, in bytes. `seen` counts the body; the others count the text inside it, without the
+/// punctuation around it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Ledger {
+    /// Bytes of the body after decoding.
+    pub seen: u64,
+    /// Text at known places, scanned.
+    pub scanned: u64,
+    /// Text sealed by the provider: scanned, never rewritten.
+    pub sealed: u64,
+    /// Base64 and links: not scanned.
+    pub binary: u64,
+    /// Text at places that the catalogue does not name: scanned all the same.
+    pub unknown: u64,
+}
+
+/// Token counts; absent ones were not told.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Tokens {
+    /// Tokens of the request.
+    pub input: Option<u64>,
+    /// Tokens of the answer.
+    pub output: Option<u64>,
+    /// Tokens of the request that came from the provider's cache.
+    pub cache_read: Option<u64>,
+    /// Tokens of the request that were put into the provider's cache.
+    pub cache_write: Option<u64>,
+    /// Tokens of the answer that were spent on reasoning.
+    pub reasoning: Option<u64>,
+}

@@ -1,0 +1,204 @@
+//! Answers in the provider's own error shape, so that its client libraries raise a clear exception at once.
+//! Knows shapes, statuses and headers. Names rule, kind and place; never holds what was found.
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use serde_json::{Value, json};
+
+use crate::catalogue::RefusalShape;
+use crate::detect::DetectorId;
+use crate::policy::{Direction, Uncertainty};
+
+/// An answer instead of the exchange.
+#[derive(Clone, Debug)]
+pub struct Refusal {
+    /// HTTP status.
+    pub status: u16,
+    /// Headers, names in lower case.
+    pub headers: Vec<(&'static str, String)>,
+    /// The body.
+    pub body: Bytes,
+    /// If the answer has already begun as a stream: the error event to write before closing.
+    pub stream_frame: Option<Bytes>,
+    /// The rule that refused, or `default`.
+    pub rule: Arc<str>,
+    /// Why, in a closed set.
+    pub reason: Reason,
+}
+
+/// Why an exchange is refused.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Reason {
+    /// Something was found that a rule blocks.
+    Found {
+        /// What kind.
+        detector: DetectorId,
+        /// Which way it was going.
+        direction: Direction,
+    },
+    /// Something had to be replaced in a body that the client has signed.
+    Signed {
+        /// What kind.
+        detector: DetectorId,
+    },
+    /// Policy does not let pass what could not be inspected.
+    Unsure(Uncertainty),
+    /// The daemon itself is at fault, and is told to fail closed.
+    Fault,
+}
+
+/// What the texts of a refusal are made of.
+#[derive(Clone, Copy, Debug)]
+pub struct Refused<'a> {
+    /// The shape the client understands.
+    pub shape: RefusalShape,
+    /// The rule that refused, or `default`.
+    pub rule: &'a Arc<str>,
+    /// Why.
+    pub reason: Reason,
+    /// Where in the body, if it was found somewhere.
+    pub place: Option<&'a str>,
+    /// Names the exchange in the audit trail.
+    pub request_id: &'a str,
+}
+
+impl Refusal {
+    /// Puts the answer together.
+    pub fn new(refused: &Refused<'_>) -> Refusal {
+        let (status, retry) = status(refused.reason);
+        let message = message(refused);
+        let mut headers = vec![("content-type", "application/json".to_owned())];
+        // Client libraries retry 403 never and 503 always; the header settles it for every status.
+        headers.push(("x-should-retry", retry.to_string()));
+        headers.push((request_id_header(refused.shape), refused.request_id.to_owned()));
+        if refused.shape == RefusalShape::Aws {
+            headers.push(("x-amzn-errortype", aws_type(status).to_owned()));
+        }
+        let body = body(refused, status, &message);
+        Refusal {
+            status,
+            headers,
+            stream_frame: Some(frame(refused.shape, &body)),
+            body: Bytes::from(body.to_string()),
+            rule: refused.rule.clone(),
+            reason: refused.reason,
+        }
+    }
+}
+
+/// The status, and whether trying again can help.
+fn status(reason: Reason) -> (u16, bool) {
+    match reason {
+        Reason::Found { .. } | Reason::Signed { .. } => (403, false),
+        Reason::Unsure(Uncertainty::OversizedBody) => (413, false),
+        Reason::Unsure(_) => (403, false),
+        // A restart heals this, so the client may come again.
+        Reason::Fault => (503, true),
+    }
+}
+
+/// The header in which the shape's client libraries look for the request id.
+fn request_id_header(shape: RefusalShape) -> &'static str {
+    match shape {
+        RefusalShape::Anthropic => "request-id",
+        RefusalShape::Aws => "x-amzn-requestid",
+        _ => "x-request-id",
+    }
+}
+
+fn message(refused: &Refused<'_>) -> String {
+    let place = refused.place.map(|place| format!(" in {place}")).unwrap_or_default();
+    let rule = &refused.rule;
+    let what = match refused.reason {
+        Reason::Found { detector, direction: Direction::Request } => {
+            format!("Blocked by egress policy \"{rule}\": {} found{place}.", detector.name())
+        }
+        Reason::Found { detector, direction: Direction::Response } => {
+            format!("Answer blocked by egress policy \"{rule}\": {} found{place}.", detector.name())
+        }
+        Reason::Signed { detector } => format!(
+            "Blocked by egress policy \"{rule}\": {} found{place}, and the signed body cannot be rewritten.",
+            detector.name()
+        ),
+        Reason::Unsure(uncertainty) => {
+            format!("Blocked by egress policy \"{rule}\": {}.", unsure(uncertainty))
+        }
+        Reason::Fault => "The egress inspection on this node is not available; try again.".to_owned(),
+    };
+    format!("{what} Request id {}.", refused.request_id)
+}
+
+/// The uncertainty in words for the caller.
+fn unsure(uncertainty: Uncertainty) -> &'static str {
+    match uncertainty {
+        Uncertainty::OversizedBody => "the body is larger than what may be inspected",
+        Uncertainty::UndecodableBody => "the body's content coding is unknown or broken",
+        Uncertainty::DecodeLimit => "the body grows beyond the limits when decoded",
+        Uncertainty::MalformedJson => "the body is not valid JSON",
+        Uncertainty::UnknownFormat => "the request's format is not known",
+    }
+}
+
+/// The error's name in the OpenAI and Anthropic shapes.
+fn kind(shape: RefusalShape, status: u16) -> &'static str {
+    match (shape, status) {
+        (RefusalShape::Anthropic, 413) => "request_too_large",
+        (RefusalShape::Anthropic, 503) => "overloaded_error",
+        (_, 413) => "invalid_request_error",
+        (_, 503) => "server_error",
+        _ => "permission_error",
+    }
+}
+
+/// The machine-readable code in shapes that have one.
+fn code(status: u16) -> &'static str {
+    match status {
+        413 => "egress_body_too_large",
+        503 => "egress_inspection_unavailable",
+        _ => "egress_policy_blocked",
+    }
+}
+
+fn google_status(status: u16) -> &'static str {
+    match status {
+        413 => "INVALID_ARGUMENT",
+        503 => "UNAVAILABLE",
+        _ => "PERMISSION_DENIED",
+    }
+}
+
+fn aws_type(status: u16) -> &'static str {
+    match status {
+        413 => "ValidationException",
+        503 => "ServiceUnavailableException",
+        _ => "AccessDeniedException",
+    }
+}
+
+fn body(refused: &Refused<'_>, status: u16, message: &str) -> Value {
+    let kind = kind(refused.shape, status);
+    match refused.shape {
+        RefusalShape::OpenAi => json!({
+            "error": { "message": message, "type": kind, "param": refused.place, "code": code(status) }
+        }),
+        RefusalShape::Anthropic => json!({
+            "type": "error",
+            "error": { "type": kind, "message": message },
+            "request_id": refused.request_id,
+        }),
+        RefusalShape::Google => json!({
+            "error": { "code": status, "message": message, "status": google_status(status) }
+        }),
+        RefusalShape::Aws | RefusalShape::Cohere => json!({ "message": message }),
+        RefusalShape::Generic => json!({ "error": code(status), "message": message }),
+    }
+}
+
+/// The same as an event of a stream that has begun. The blank line before it ends whatever event was cut.
+fn frame(shape: RefusalShape, body: &Value) -> Bytes {
+    match shape {
+        RefusalShape::Anthropic => Bytes::from(format!("event: error\ndata: {body}\n\n")),
+        _ => Bytes::from(format!("data: {body}\n\n")),
+    }
+}
