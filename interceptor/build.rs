@@ -7,7 +7,8 @@ fn main() {
     println!("cargo::rustc-check-cfg=cfg(has_bpf_object)");
     println!("cargo::rerun-if-env-changed=INTERCEPTOR_BPF_OBJECT");
     if let Some(object) = object() {
-        let embedded = PathBuf::from(env::var_os("OUT_DIR").expect("cargo sets OUT_DIR")).join("interceptor.o");
+        let embedded =
+            PathBuf::from(env::var_os("OUT_DIR").expect("cargo sets OUT_DIR")).join("interceptor.o");
         fs::copy(&object, &embedded)
             .unwrap_or_else(|error| panic!("the BPF object {} cannot be copied: {error}", object.display()));
         println!("cargo::rustc-cfg=has_bpf_object");

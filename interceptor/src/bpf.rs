@@ -188,6 +188,9 @@ mod tests {
     #[test]
     fn a_prefix_longer_than_its_family_is_an_error() {
         let error = prefix("203.0.113.0".parse().unwrap(), 33).unwrap_err();
-        assert_eq!(error.to_string(), "203.0.113.0/33 is no prefix: the length of an IPv4 prefix is at most 32");
+        assert_eq!(
+            error.to_string(),
+            "203.0.113.0/33 is no prefix: the length of an IPv4 prefix is at most 32"
+        );
     }
 }

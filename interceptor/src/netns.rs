@@ -9,7 +9,7 @@ mod guard;
 mod socket;
 
 pub use discover::{below_cgroup, of_processes};
-pub use socket::{Listeners, ListenError};
+pub use socket::{ListenError, Listeners};
 
 use nix::sys::stat::fstat;
 use std::fmt;

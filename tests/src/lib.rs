@@ -23,3 +23,8 @@ pub fn deadline() -> Duration {
 pub async fn within<T>(what: &str, future: impl Future<Output = T>) -> Result<T> {
     tokio::time::timeout(deadline(), future).await.with_context(|| format!("waited in vain for {what}"))
 }
+//! The laboratory: network namespaces, cgroups, a DNS server, AI providers and load, all made here and cleaned up.
+
+pub mod cgroup;
+pub mod gate;
+pub mod netns;

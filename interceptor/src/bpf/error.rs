@@ -21,7 +21,9 @@ pub enum CaptureError {
     )]
     NoPermission(#[source] io::Error),
     /// The kernel offers no type information.
-    #[error("this kernel offers no BTF (/sys/kernel/btf/vmlinux); it must be built with CONFIG_DEBUG_INFO_BTF=y")]
+    #[error(
+        "this kernel offers no BTF (/sys/kernel/btf/vmlinux); it must be built with CONFIG_DEBUG_INFO_BTF=y"
+    )]
     NoBtf(#[source] EbpfError),
     /// There is no unified hierarchy.
     #[error("no cgroup v2 tree is mounted; mount one with `mount -t cgroup2 none DIRECTORY`")]

@@ -21,7 +21,10 @@ impl Events {
     }
 
     /// The next event, without waiting.
-    #[expect(clippy::should_implement_trait, reason = "an iterator that ends and goes on later is no iterator")]
+    #[expect(
+        clippy::should_implement_trait,
+        reason = "an iterator that ends and goes on later is no iterator"
+    )]
     pub fn next(&mut self) -> Option<Event> {
         while let Some(item) = self.ring.next() {
             // The object's ABI was checked, so that an entry of another size cannot come; it would not be ours.

@@ -124,14 +124,21 @@ where
         self.call_with(command, key, value_or_next_key, 0)
     }
 
-    fn call_with(&self, command: Command, key: Option<&K>, value_or_next_key: u64, flags: u64) -> io::Result<()> {
+    fn call_with(
+        &self,
+        command: Command,
+        key: Option<&K>,
+        value_or_next_key: u64,
+        flags: u64,
+    ) -> io::Result<()> {
         let map_fd = self.fd.as_raw_fd().cast_unsigned();
         let key = key.map_or(0, |key| key.as_bytes().as_ptr() as u64);
         let attr = ElementAttr { map_fd, key, value_or_next_key, flags, ..ElementAttr::default() };
         #[expect(unsafe_code, reason = "bpf(2) has no safe wrapper")]
         // SAFETY: `open` compared the kernel's key and value sizes with the types that the two pointers point to,
         // both outlive the call, and the kernel writes to the second one only for commands given a buffer.
-        let result = unsafe { libc::syscall(libc::SYS_bpf, command as u32, &raw const attr, size_of_val(&attr)) };
+        let result =
+            unsafe { libc::syscall(libc::SYS_bpf, command as u32, &raw const attr, size_of_val(&attr)) };
         if result < 0 { Err(io::Error::last_os_error()) } else { Ok(()) }
     }
 

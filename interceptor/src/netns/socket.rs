@@ -121,7 +121,9 @@ fn listen_on(port: u16, backlog: i32) -> Result<Listeners, ListenError> {
     let v6 = match bind(wanted, backlog) {
         Ok(listener) => Some(listener),
         Err(error) if is_without_v6(&error) => None,
-        Err(error) if error.kind() == io::ErrorKind::AddrInUse => return Err(ListenError::InUse { port, error }),
+        Err(error) if error.kind() == io::ErrorKind::AddrInUse => {
+            return Err(ListenError::InUse { port, error });
+        }
         Err(error) => return Err(ListenError::Socket { address: wanted, error }),
     };
     Ok(Listeners { v4, v6, port })

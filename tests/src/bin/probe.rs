@@ -1,0 +1,102 @@
+//! The application under test: connects as it is told, prints one JSON line about it, and stays until its standard
+//! input ends. A process of its own, because a cgroup holds processes.
+//!
+//! `probe [--bind ADDRESS:PORT] [--nonblocking] [--inet6] [--uid ID] [--again ADDRESS:PORT] ADDRESS:PORT`
+
+use anyhow::{Context as _, Result};
+use clap::Parser;
+use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
+use nix::unistd::{Uid, setresuid};
+use serde_json::{Value, json};
+use socket2::{Domain, SockAddr, Socket, Type};
+use std::io::{self, Read as _};
+use std::net::{IpAddr, SocketAddr};
+use std::os::fd::{AsFd as _, AsRawFd as _};
+
+#[derive(Parser)]
+struct Args {
+    /// Where to connect to.
+    destination: SocketAddr,
+    /// Bind to this address first.
+    #[arg(long)]
+    bind: Option<SocketAddr>,
+    /// Connect without blocking, and poll.
+    #[arg(long)]
+    nonblocking: bool,
+    /// Use an AF_INET6 socket for an IPv4 destination too.
+    #[arg(long)]
+    inet6: bool,
+    /// Become this user first.
+    #[arg(long)]
+    uid: Option<u32>,
+    /// Then dissolve the connection and connect the same socket here.
+    #[arg(long)]
+    again: Option<SocketAddr>,
+}
+
+fn main() -> Result<()> {
+    let args = Args::parse();
+    if let Some(uid) = args.uid.map(Uid::from_raw) {
+        setresuid(uid, uid, uid).context("become another user")?;
+    }
+    let socket = socket(&args)?;
+    let mut report = attempt(&args, &socket, args.destination);
+    if let Some(again) = args.again {
+        dissolve(&socket)?;
+        report = attempt(&args, &socket, again);
+    }
+    println!("{report}");
+    io::stdin().read_to_end(&mut Vec::new())?;
+    Ok(())
+}
+
+fn socket(args: &Args) -> Result<Socket> {
+    let is_inet6 = args.inet6 || args.destination.is_ipv6();
+    let socket = Socket::new(if is_inet6 { Domain::IPV6 } else { Domain::IPV4 }, Type::STREAM, None)?;
+    if let Some(address) = args.bind {
+        // Two tests may choose the same port, one after the other.
+        socket.set_reuse_address(true)?;
+        socket.bind(&as_family(args, address).into()).context("bind")?;
+    }
+    socket.set_nonblocking(args.nonblocking)?;
+    Ok(socket)
+}
+
+/// The address in the family of the socket.
+fn as_family(args: &Args, address: SocketAddr) -> SocketAddr {
+    match address.ip() {
+        IpAddr::V4(v4) if args.inet6 => SocketAddr::from((v4.to_ipv6_mapped(), address.port())),
+        _ => address,
+    }
+}
+
+fn attempt(args: &Args, socket: &Socket, destination: SocketAddr) -> Value {
+    let result = connect(socket, as_family(args, destination).into());
+    let text = |address: io::Result<SockAddr>| address.ok().and_then(|address| address.as_socket());
+    json!({
+        "error": result.err().and_then(|error| error.raw_os_error()),
+        "local": text(socket.local_addr()).map(|address| address.to_string()),
+        "peer": text(socket.peer_addr()).map(|address| address.to_string()),
+    })
+}
+
+/// Connects; where the socket does not block, waits until it is writable, as programs with an event loop do.
+fn connect(socket: &Socket, destination: SockAddr) -> io::Result<()> {
+    match socket.connect(&destination) {
+        Err(error) if error.raw_os_error() == Some(libc::EINPROGRESS) => {}
+        settled => return settled,
+    }
+    poll(&mut [PollFd::new(socket.as_fd(), PollFlags::POLLOUT)], PollTimeout::NONE)?;
+    socket.take_error()?.map_or(Ok(()), Err)
+}
+
+/// `connect` with `AF_UNSPEC` ends a connection and leaves the socket usable.
+fn dissolve(socket: &Socket) -> Result<()> {
+    let unspecified = libc::sockaddr { sa_family: libc::AF_UNSPEC as u16, sa_data: [0; 14] };
+    #[expect(unsafe_code, reason = "no crate offers an address without a family")]
+    // SAFETY: the pointer leads to a live sockaddr of the size given.
+    let result = unsafe {
+        libc::connect(socket.as_raw_fd(), &raw const unspecified, size_of_val(&unspecified) as u32)
+    };
+    if result < 0 { Err(io::Error::last_os_error()).context("dissolve") } else { Ok(()) }
+}

@@ -1,0 +1,59 @@
+//! What a test needs from the machine. A test that cannot run says so aloud, and fails where `CI=true`: there, a
+//! skip would pass for a success.
+
+use interceptor::bpf;
+use nix::unistd::geteuid;
+
+/// Returns from the calling test unless it runs as root.
+#[macro_export]
+macro_rules! require_root {
+    () => {
+        if !$crate::gate::passes($crate::gate::root()) {
+            return;
+        }
+    };
+}
+
+/// Returns from the calling test unless it runs as root, on a machine with a cgroup v2 tree, in a build that
+/// carries the BPF object.
+#[macro_export]
+macro_rules! require_kernel {
+    () => {
+        if !$crate::gate::passes($crate::gate::kernel()) {
+            return;
+        }
+    };
+}
+
+/// Root's privileges, or what is missing.
+pub fn root() -> Result<(), String> {
+    if geteuid().is_root() { Ok(()) } else { Err("it needs root; run `sudo cargo xtask test`".to_owned()) }
+}
+
+/// Everything that loading and attaching needs, or what is missing.
+pub fn kernel() -> Result<(), String> {
+    root()?;
+    bpf::object().map_err(|error| error.to_string())?;
+    bpf::cgroup::root().map_err(|error| error.to_string())?;
+    Ok(())
+}
+
+/// Whether the test may go on. Otherwise says why not, on standard error past the test runner's capture.
+///
+/// # Panics
+/// Where the environment says `CI=true`.
+#[must_use]
+pub fn passes(requirement: Result<(), String>) -> bool {
+    let Err(missing) = requirement else { return true };
+    let test = std::thread::current().name().unwrap_or("a test").to_owned();
+    let is_ci = std::env::var_os("CI").is_some_and(|value| value == "true");
+    assert!(!is_ci, "{test} cannot run: {missing}");
+    say(&format!("SKIPPED {test}: {missing}\n"));
+    false
+}
+
+/// `eprintln!` would be swallowed for a test that passes.
+fn say(line: &str) {
+    use std::io::Write as _;
+    let _ = std::io::stderr().lock().write_all(line.as_bytes());
+}

@@ -1,0 +1,187 @@
+//! One test bed: an application's namespace and an origin's, joined by a veth pair with no way out; a cgroup that
+//! the programs are attached to; listeners and an enrolment for the application's namespace.
+
+use interceptor::bpf::{self, Capture, CaptureConfig, Stats};
+use interceptor::netns::{Listeners, NetNs, NetnsCookie};
+use interceptor_common::{Counter, Endpoint, Flow};
+use interceptor_tests::cgroup::Cgroup;
+use interceptor_tests::netns::Namespace;
+use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
+use std::io::{self, BufRead as _, BufReader};
+use std::net::{IpAddr, SocketAddr, TcpListener, TcpStream};
+use std::num::NonZeroU32;
+use std::os::fd::AsFd as _;
+use std::process::{Child, Stdio};
+
+/// Endpoints, as far as the kernel side is told.
+pub const ENDPOINTS: [&str; 2] = ["203.0.113.10", "2001:db8::10"];
+/// The origin has these addresses as well; nobody told the kernel side.
+pub const OTHERS: [&str; 2] = ["203.0.113.11", "2001:db8::11"];
+
+/// What one test works with.
+pub struct Bed {
+    pub capture: Capture,
+    pub app: App,
+    pub cgroup: Cgroup,
+    pub apps: Cgroup,
+    origin: Vec<TcpListener>,
+}
+
+/// One application's namespace as the daemon sees it.
+pub struct App {
+    pub namespace: Namespace,
+    pub cookie: NetnsCookie,
+    pub listeners: Listeners,
+}
+
+/// A connection as the daemon has it: what came to the listener, and what the kernel knows of it.
+pub struct Accepted {
+    pub stream: TcpStream,
+    pub peer: SocketAddr,
+    pub flow: Option<Flow>,
+}
+
+/// A running application, and what it said of its connection.
+pub struct Probe {
+    pub pid: u32,
+    pub error: Option<i32>,
+    pub local: Option<SocketAddr>,
+    pub peer: Option<SocketAddr>,
+    child: Child,
+}
+
+impl Bed {
+    /// A bed with the usual endpoints, and the application's namespace enrolled.
+    pub fn new() -> Self {
+        let bed = Self::bare(1024);
+        bed.enrol(&bed.app, 0);
+        bed
+    }
+
+    /// The same, without the enrolment and with room for so many flows.
+    pub fn bare(flows: u32) -> Self {
+        let cgroup = Cgroup::new();
+        let apps = cgroup.child("apps");
+        let config = CaptureConfig {
+            ports: vec![443],
+            exempt: cgroup.id(),
+            flows: NonZeroU32::new(flows).expect("tests ask for some room"),
+        };
+        let mut capture = Capture::load(bpf::object().unwrap(), &config).unwrap();
+        capture.attach(cgroup.path()).unwrap();
+        for endpoint in ENDPOINTS {
+            capture.add_address(ip(endpoint), Endpoint { provider: 1 }).unwrap();
+        }
+        let app = App::new();
+        let origin = origin(&app.namespace);
+        Self { capture, app, cgroup, apps, origin }
+    }
+
+    pub fn enrol(&self, app: &App, flags: u32) {
+        self.capture.enrol(app.cookie, app.listeners.enrolment(flags)).unwrap();
+    }
+
+    /// Starts an application of the bed in the cgroup of applications, and waits for what it says.
+    pub fn probe(&self, words: &[&str]) -> Probe {
+        Probe::start(&self.app.namespace, &self.apps, words)
+    }
+
+    /// The connection that the listener has, waited for.
+    pub fn accept(&self) -> Accepted {
+        let Listeners { v4, v6, .. } = &self.app.listeners;
+        self.accept_in(&self.app, &[v4, v6.as_ref().unwrap()])
+    }
+
+    pub fn accept_in(&self, app: &App, listeners: &[&TcpListener]) -> Accepted {
+        let (stream, peer) = accept(listeners);
+        let flow = self.capture.flows().take(app.cookie, peer).unwrap();
+        Accepted { stream, peer, flow }
+    }
+
+    /// The address of the peer whose connection reached the origin itself.
+    pub fn accept_at_origin(&self) -> SocketAddr {
+        accept(&self.origin.iter().collect::<Vec<_>>()).1
+    }
+
+    /// Asserts that no connection waits at the application's listener.
+    pub fn nothing_was_redirected(&self) {
+        let Listeners { v4, v6, .. } = &self.app.listeners;
+        for listener in [v4, v6.as_ref().unwrap()] {
+            assert_eq!(listener.accept().unwrap_err().kind(), io::ErrorKind::WouldBlock);
+        }
+        assert_eq!(self.count(Counter::Redirected), 0);
+    }
+
+    pub fn stats(&self) -> Stats {
+        self.capture.stats().unwrap()
+    }
+
+    pub fn count(&self, counter: Counter) -> u64 {
+        self.stats().of(counter)
+    }
+}
+
+impl App {
+    pub fn new() -> Self {
+        let namespace = Namespace::new();
+        let netns = NetNs::open(&namespace.path()).unwrap();
+        let listeners = netns.listen(0, 128).unwrap();
+        Self { cookie: netns.cookie().unwrap(), namespace, listeners }
+    }
+}
+
+impl Probe {
+    pub fn start(namespace: &Namespace, cgroup: &Cgroup, words: &[&str]) -> Self {
+        let mut command = namespace.command(env!("CARGO_BIN_EXE_probe"));
+        cgroup.adopt(&mut command);
+        let mut child = command.args(words).stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
+        let mut line = String::new();
+        BufReader::new(child.stdout.as_mut().unwrap()).read_line(&mut line).unwrap();
+        let report: serde_json::Value = serde_json::from_str(&line).unwrap();
+        let address = |field: &str| report[field].as_str().map(|text| text.parse().unwrap());
+        let error = report["error"].as_i64().map(|code| i32::try_from(code).unwrap());
+        Self { pid: child.id(), error, local: address("local"), peer: address("peer"), child }
+    }
+}
+
+impl Drop for Probe {
+    fn drop(&mut self) {
+        drop(self.child.stdin.take());
+        let _ = self.child.wait();
+    }
+}
+
+pub fn ip(text: &str) -> IpAddr {
+    text.parse().unwrap()
+}
+
+/// The endpoint's address with a port, as text and as a value.
+pub fn at(address: &str, port: u16) -> (String, SocketAddr) {
+    let address = SocketAddr::new(ip(address), port);
+    (address.to_string(), address)
+}
+
+/// An origin behind a veth pair, listening on every address and the ports 443 and 8443.
+fn origin(app: &Namespace) -> Vec<TcpListener> {
+    let namespace = Namespace::new();
+    app.join(&namespace, "wire");
+    app.add_addresses("wire", &["203.0.113.2/24", "2001:db8::2/64"]);
+    for address in ENDPOINTS.into_iter().chain(OTHERS) {
+        let length = if address.contains(':') { 64 } else { 24 };
+        namespace.add_addresses("wire", &[&format!("{address}/{length}")]);
+    }
+    let listen = |address| {
+        let listener = TcpListener::bind(address).unwrap();
+        listener.set_nonblocking(true).unwrap();
+        listener
+    };
+    // The listeners keep the namespace alive.
+    namespace.run(|| ["[::]:443", "[::]:8443"].map(listen).into())
+}
+
+fn accept(listeners: &[&TcpListener]) -> (TcpStream, SocketAddr) {
+    let mut waiting: Vec<_> = listeners.iter().map(|l| PollFd::new(l.as_fd(), PollFlags::POLLIN)).collect();
+    let ready = poll(&mut waiting, PollTimeout::from(10_000_u16)).unwrap();
+    assert_ne!(ready, 0, "no connection came to the listener");
+    listeners.iter().find_map(|listener| listener.accept().ok()).unwrap()
+}
