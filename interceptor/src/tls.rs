@@ -9,6 +9,8 @@ pub mod defect;
 pub mod inspect;
 mod key;
 mod leaf;
+#[cfg(test)]
+mod measure;
 mod pem;
 pub mod server;
 #[cfg(test)]
@@ -18,6 +20,7 @@ pub mod upstream;
 use std::sync::{Arc, LazyLock};
 
 use rustls::crypto::{CryptoProvider, aws_lc_rs};
+use rustls::{CipherSuite, ProtocolVersion};
 
 pub use authority::{Authority, AuthorityError};
 pub use constraints::Constraints;
@@ -27,10 +30,24 @@ pub use upstream::{UpstreamError, UpstreamTls};
 
 /// The one cryptography provider of the program. It is passed to every configuration by hand, so that no
 /// dependency can install another one as the default of the process.
+///
+/// It is aws-lc-rs with TLS 1.3 and the ECDHE suites of TLS 1.2, and X25519MLKEM768 first among the groups.
+/// Suites with AES-128 and SHA-256 come before those with AES-256 and SHA-384: processors have instructions
+/// for SHA-256, and the key schedule of a handshake is 50 of its 250 microseconds cheaper with it.
 pub fn provider() -> Arc<CryptoProvider> {
-    // aws-lc-rs with TLS 1.3 and the ECDHE suites of TLS 1.2; X25519MLKEM768 comes first among the groups.
-    static PROVIDER: LazyLock<Arc<CryptoProvider>> =
-        LazyLock::new(|| Arc::new(aws_lc_rs::default_provider()));
+    static PROVIDER: LazyLock<Arc<CryptoProvider>> = LazyLock::new(|| {
+        let mut provider = aws_lc_rs::default_provider();
+        provider.cipher_suites.sort_by_key(|suite| {
+            let fast = matches!(
+                suite.suite(),
+                CipherSuite::TLS13_AES_128_GCM_SHA256
+                    | CipherSuite::TLS_ECDHE_ECDSA_WITH_AES_128_GCM_SHA256
+                    | CipherSuite::TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256
+            );
+            (suite.version().version != ProtocolVersion::TLSv1_3, !fast)
+        });
+        Arc::new(provider)
+    });
     Arc::clone(&PROVIDER)
 }
 

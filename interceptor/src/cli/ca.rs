@@ -264,6 +264,10 @@ fn make(
             widened.pattern, widened.domain
         ));
     }
+    for pattern in &folded.left_out {
+        let example = pattern.replace('*', "NAME");
+        text.push_str(&format!("left out      {pattern}: name those in use, as in --permit {example}\n"));
+    }
     Ok(text)
 }
 
@@ -317,6 +321,12 @@ fn readable(inspection: &Inspection) -> String {
     let status = inspection.problem.as_deref().unwrap_or("usable");
     line("status", status);
     describe(&mut line, "intermediate", &inspection.intermediate);
+    if inspection.intermediates > 1 {
+        line(
+            "",
+            &format!("and {} more over the same key, each for some domains", inspection.intermediates - 1),
+        );
+    }
     for root in &inspection.roots {
         describe(&mut line, "root", root);
     }
@@ -359,7 +369,7 @@ mod tests {
         ca: Ca,
     }
 
-    const CATALOGUE: &[&str] = &["api.openai.com", "*.openai.azure.com"];
+    const CATALOGUE: &[&str] = &["api.openai.com", "*.openai.azure.com", "copilot-api.*.ghe.com"];
 
     fn run(line: &str, files: &Path) -> Result<(Outcome, String), CaError> {
         let line = line.replace("{}", files.to_str().unwrap());
@@ -376,6 +386,7 @@ mod tests {
         let files = tempfile::tempdir().unwrap();
         let (_, said) = run(&format!("init {PLACES} --permit llm.corp.example"), files.path()).unwrap();
         assert!(said.contains("offline") && said.contains("3 domains"), "{said}");
+        assert!(said.contains("--permit copilot-api.NAME.ghe.com"), "{said}");
         let (outcome, said) = run("inspect --directory {}/ca", files.path()).unwrap();
         assert_eq!(outcome, Outcome::Good);
         assert!(said.contains("llm.corp.example") && said.contains("openai.azure.com"), "{said}");

@@ -2,6 +2,7 @@
 //! This is the only owner of the key. It signs what [`super::server`] asks for and nothing else, is wiped on
 //! drop and cannot be printed. Does not know names that applications asked for, connections or caches.
 
+mod files;
 pub mod issue;
 #[cfg(test)]
 mod tests;
@@ -11,20 +12,20 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use arc_swap::ArcSwap;
-use rcgen::{CertificateParams, Issuer, PublicKeyData};
+use aws_lc_rs::digest::Digest;
+use rcgen::{CertificateParams, Issuer, PublicKeyData, SigningKey};
 use rustls::RootCertStore;
 use rustls::client::WebPkiServerVerifier;
 use rustls::client::danger::ServerCertVerifier;
-use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
 use time::OffsetDateTime;
-use x509_parser::prelude::{FromDer, X509Certificate};
-use zeroize::Zeroizing;
 
 use super::constraints::Constraints;
 use super::key::SecretKey;
 use super::{leaf, provider};
 use crate::hello::Host;
+use files::Files;
+pub(crate) use files::certificates;
 
 /// The intermediate certificate and what issued it, without the root. The layout of a Kubernetes Secret of
 /// type `kubernetes.io/tls` as cert-manager writes it.
@@ -118,91 +119,82 @@ fn directory(path: &Path) -> std::path::Display<'_> {
 
 /// A usable authority. It has no `Debug`, because it holds the key.
 pub struct Authority {
-    issuer: Issuer<'static, SecretKey>,
-    chain: Vec<CertificateDer<'static>>,
+    /// Intermediates over the one key. `tls.crt` may hold several, each for some of the domains, so that the
+    /// constraints of all providers need not be sent to everybody.
+    heads: Vec<Head>,
+    /// What issued them, as far as it is not a root.
+    above: Vec<CertificateDer<'static>>,
     roots: Vec<CertificateDer<'static>>,
     constraints: Constraints,
     not_before: OffsetDateTime,
     not_after: OffsetDateTime,
+    /// Of the files' contents, to find out whether they have changed.
+    digest: Digest,
+}
+
+/// One intermediate.
+struct Head {
+    issuer: Issuer<'static, Shared>,
+    constraints: Constraints,
+    /// What is sent after a leaf that it signed. A root that signs leafs itself is not sent.
+    chain: Vec<CertificateDer<'static>>,
+}
+
+/// The one key, under several names. Dropping the last owner wipes it.
+struct Shared(Arc<SecretKey>);
+
+impl PublicKeyData for Shared {
+    fn der_bytes(&self) -> &[u8] {
+        self.0.der_bytes()
+    }
+
+    fn algorithm(&self) -> &'static rcgen::SignatureAlgorithm {
+        self.0.algorithm()
+    }
+}
+
+impl SigningKey for Shared {
+    fn sign(&self, message: &[u8]) -> Result<Vec<u8>, rcgen::Error> {
+        self.0.sign(message)
+    }
 }
 
 impl Authority {
     /// Reads `tls.crt`, `tls.key` and `ca.crt` from `directory` and proves that a leaf made with them is
     /// accepted by a client that trusts `ca.crt`.
     pub fn load(directory: &Path) -> Result<Self, AuthorityError> {
-        Self::load_at(directory, OffsetDateTime::now_utc())
+        Files::read(directory)?.load(OffsetDateTime::now_utc())
     }
 
+    #[cfg(test)]
     fn load_at(directory: &Path, now: OffsetDateTime) -> Result<Self, AuthorityError> {
-        let path = directory.join(CERTIFICATE_FILE);
-        let chain = certificates(&path)?;
-        let roots = certificates(&directory.join(ROOT_FILE))?;
-        let key = key(&directory.join(KEY_FILE))?;
-        let authority = Self::assemble(directory, path, chain, roots, key, now)?;
-        authority.prove(directory, now)?;
-        Ok(authority)
+        Files::read(directory)?.load(now)
     }
 
-    fn assemble(
-        directory: &Path,
-        path: PathBuf,
-        chain: Vec<CertificateDer<'static>>,
-        roots: Vec<CertificateDer<'static>>,
-        key: SecretKey,
-        now: OffsetDateTime,
-    ) -> Result<Self, AuthorityError> {
-        let Some(Ok((_, certificate))) = chain.first().map(|first| X509Certificate::from_der(first)) else {
-            return Err(AuthorityError::NoCertificate { path });
-        };
-        if certificate.public_key().raw != key.subject_public_key_info() {
-            return Err(AuthorityError::Mismatch { directory: directory.into() });
-        }
-        if !certificate.is_ca() {
-            return Err(AuthorityError::NotAnAuthority { path });
-        }
-        let validity = certificate.validity();
-        let (not_before, not_after) = (validity.not_before.to_datetime(), validity.not_after.to_datetime());
-        if now < not_before {
-            return Err(AuthorityError::NotYetValid { path, not_before });
-        }
-        if now >= not_after {
-            return Err(AuthorityError::Expired { path, not_after });
-        }
-        let constraints = Constraints::of(&certificate);
-        let issuer =
-            Issuer::from_ca_cert_der(&chain[0], key).map_err(|_| AuthorityError::NotAnAuthority { path })?;
-        // A root that signs leafs itself is what clients trust: sending it would only cost bytes.
-        let chain = chain.into_iter().filter(|one| !roots.contains(one)).collect();
-        Ok(Self { issuer, chain, roots, constraints, not_before, not_after })
-    }
-
-    /// Verifies a leaf the way a client does. This finds wrong roots, path lengths and damaged constraints
-    /// when the daemon starts, instead of in every application.
+    /// Verifies a leaf of each intermediate the way a client does. This finds wrong roots, path lengths and
+    /// damaged constraints when the daemon starts, instead of in every application.
     fn prove(&self, directory: &Path, now: OffsetDateTime) -> Result<(), AuthorityError> {
         let refused = |why| AuthorityError::Refused { directory: directory.into(), why };
         let sign = |why| AuthorityError::Sign { directory: directory.into(), why };
-        let probe = match &self.constraints {
-            Constraints::None => "probe.invalid".to_owned(),
-            Constraints::Domains(domains) => format!("probe.{}", domains.iter().next().unwrap_or("invalid")),
-        };
-        let Ok(host) = Host::parse(&probe) else { return Ok(()) };
-        let key = SecretKey::generate()
-            .map_err(|_| sign(leaf::MintError::Sign(rcgen::Error::KeyGenerationUnavailable)))?;
-        let leaf = leaf::good(self, &key, &host, now).map_err(sign)?;
+        let general = |text: String| refused(rustls::Error::General(text));
         let mut roots = RootCertStore::empty();
         for root in &self.roots {
             roots.add(root.clone()).map_err(refused)?;
         }
         let verifier = WebPkiServerVerifier::builder_with_provider(Arc::new(roots), provider())
             .build()
-            .map_err(|error| refused(rustls::Error::General(error.to_string())))?;
-        let name = ServerName::try_from(host.as_str())
-            .map_err(|error| refused(rustls::Error::General(error.to_string())))?;
+            .map_err(|error| general(error.to_string()))?;
+        let key = SecretKey::generate()
+            .map_err(|_| sign(leaf::MintError::Sign(rcgen::Error::KeyGenerationUnavailable)))?;
         let seconds = u64::try_from(now.unix_timestamp()).unwrap_or(0);
         let at = UnixTime::since_unix_epoch(std::time::Duration::from_secs(seconds));
-        let (end_entity, intermediates) =
-            leaf.chain.split_first().expect("a minted chain begins with its leaf");
-        verifier.verify_server_cert(end_entity, intermediates, &name, &[], at).map_err(refused)?;
+        for head in &self.heads {
+            let Some(host) = head.probe() else { continue };
+            let leaf = leaf::good(self, &key, &host, now).map_err(sign)?;
+            let name = ServerName::try_from(host.as_str()).map_err(|error| general(error.to_string()))?;
+            let (end_entity, chain) = leaf.chain.split_first().expect("a minted chain begins with its leaf");
+            verifier.verify_server_cert(end_entity, chain, &name, &[], at).map_err(refused)?;
+        }
         Ok(())
     }
 
@@ -226,18 +218,38 @@ impl Authority {
         &self.roots
     }
 
-    /// What is sent after the leaf, in order.
-    pub(super) fn chain(&self) -> &[CertificateDer<'static>] {
-        &self.chain
+    /// Whether a certificate signed for `host` may also name `other`.
+    pub(super) fn permits_beside(&self, host: &Host, other: &Host) -> bool {
+        self.head(host).constraints.permit(other)
     }
 
-    /// Signs. The only use of the key.
+    fn head(&self, host: &Host) -> &Head {
+        // Where none may, any will do: clients refuse it as they should.
+        self.heads.iter().find(|head| head.constraints.permit(host)).unwrap_or(&self.heads[0])
+    }
+
+    /// Signs in the name of the intermediate that may speak for `host`, and returns the certificate with what
+    /// is to be sent after it. The only use of the key.
     pub(super) fn sign(
         &self,
+        host: &Host,
         params: &CertificateParams,
         subject: &impl PublicKeyData,
-    ) -> Result<CertificateDer<'static>, rcgen::Error> {
-        params.signed_by(subject, &self.issuer).map(Into::into)
+    ) -> Result<Vec<CertificateDer<'static>>, rcgen::Error> {
+        let head = self.head(host);
+        let leaf = params.signed_by(subject, &head.issuer)?.into();
+        Ok(std::iter::once(leaf).chain(head.chain.iter().chain(&self.above).cloned()).collect())
+    }
+}
+
+impl Head {
+    /// A name for which it may speak.
+    fn probe(&self) -> Option<Host> {
+        let name = match &self.constraints {
+            Constraints::None => "probe.invalid".to_owned(),
+            Constraints::Domains(domains) => format!("probe.{}", domains.iter().next()?),
+        };
+        Host::parse(&name).ok()
     }
 }
 
@@ -276,33 +288,11 @@ impl LiveAuthority {
 
     /// Reads the files again. On an error the authority in use stays in use.
     pub fn reload(&self) -> Result<Reloaded, AuthorityError> {
-        let new = Authority::load(&self.directory)?;
-        let old = self.current.load();
-        if new.chain == old.chain && new.roots == old.roots && new.not_after == old.not_after {
+        let files = Files::read(&self.directory)?;
+        if self.current.load().digest.as_ref() == files.digest().as_ref() {
             return Ok(Reloaded::Unchanged);
         }
-        self.current.store(Arc::new(new));
+        self.current.store(Arc::new(files.load(OffsetDateTime::now_utc())?));
         Ok(Reloaded::Replaced)
     }
-}
-
-fn read(path: &Path) -> Result<Vec<u8>, AuthorityError> {
-    std::fs::read(path).map_err(|io| match io.kind() {
-        io::ErrorKind::NotFound => AuthorityError::Missing { path: path.into() },
-        _ => AuthorityError::Read { path: path.into(), io },
-    })
-}
-
-/// All certificates of a PEM file; one at least.
-pub(crate) fn certificates(path: &Path) -> Result<Vec<CertificateDer<'static>>, AuthorityError> {
-    let text = read(path)?;
-    match CertificateDer::pem_slice_iter(&text).collect::<Result<Vec<_>, _>>() {
-        Ok(found) if !found.is_empty() => Ok(found),
-        _ => Err(AuthorityError::NoCertificate { path: path.into() }),
-    }
-}
-
-pub(super) fn key(path: &Path) -> Result<SecretKey, AuthorityError> {
-    let text = Zeroizing::new(read(path)?);
-    SecretKey::from_pem(&text).map_err(|_| AuthorityError::NoKey { path: path.into() })
 }

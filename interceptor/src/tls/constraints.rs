@@ -2,6 +2,8 @@
 //! (RFC 5280 section 4.2.1.10).
 //! Knows domains and how host patterns fold into them. Does not know where the patterns come from.
 
+mod clouds;
+
 use std::collections::BTreeSet;
 use std::fmt;
 
@@ -46,6 +48,9 @@ impl Constraints {
     }
 }
 
+/// How many domains a group has at most: about 400 bytes of constraints.
+const GROUP: usize = 16;
+
 /// A set of domains in which none lies below another.
 #[derive(Clone, PartialEq, Eq, Default)]
 pub struct Domains(BTreeSet<Box<str>>);
@@ -53,18 +58,23 @@ pub struct Domains(BTreeSet<Box<str>>);
 impl Domains {
     /// Folds host patterns (`api.openai.com`, `*.openai.azure.com`, `bedrock.*.amazonaws.com`) into domains.
     ///
-    /// A constraint cannot have a wildcard inside, so such a pattern becomes the domain after its last
-    /// wildcard; [`Folded::widened`] lists what that gave away.
+    /// A constraint has no wildcard, it is a domain with everything below it. So a wildcard at the front is
+    /// dropped. One further in is spelled out where it stands for the regions of a cloud; otherwise the
+    /// pattern becomes the domain behind it, which [`Folded::widened`] lists.
     pub fn fold<'a>(patterns: impl IntoIterator<Item = &'a str>) -> Result<Folded, BadPattern> {
         let mut folded = Folded::default();
         for pattern in patterns {
-            let (domain, lost) = fold_one(pattern)?;
-            if lost {
-                folded.widened.push(Widened { pattern: pattern.into(), domain: domain.as_str().into() });
-            }
-            folded.domains.insert(&domain);
+            folded.add(pattern)?;
         }
         Ok(folded)
+    }
+
+    /// Splits the domains into groups of neighbours, each of which fits into a short certificate.
+    pub fn groups(&self) -> Vec<Self> {
+        // By labels from the right, so that the names of one provider stay together.
+        let mut names: Vec<&Box<str>> = self.0.iter().collect();
+        names.sort_by_cached_key(|name| name.rsplit('.').map(str::to_owned).collect::<Vec<_>>());
+        names.chunks(GROUP).map(|chunk| Self(chunk.iter().copied().cloned().collect())).collect()
     }
 
     /// Whether `host` is one of the domains or lies below one.
@@ -79,6 +89,11 @@ impl Domains {
                 None => return false,
             }
         }
+    }
+
+    /// Adds all domains of `other`.
+    pub(super) fn extend(&mut self, other: &Self) {
+        self.0.extend(other.0.iter().cloned());
     }
 
     /// Adds a domain, and drops those below it.
@@ -118,6 +133,9 @@ pub struct Folded {
     pub domains: Domains,
     /// The patterns that say more than their domain does.
     pub widened: Vec<Widened>,
+    /// The patterns that were left out, because they come down to a domain that a cloud shares among all of
+    /// its customers, and the names in use are not known.
+    pub left_out: Vec<Box<str>>,
 }
 
 /// A pattern whose domain covers more than the pattern.
@@ -151,21 +169,44 @@ pub enum BadPattern {
     },
 }
 
-fn fold_one(pattern: &str) -> Result<(Host, bool), BadPattern> {
-    let (rest, lost) = match pattern.rsplit_once('*') {
-        None => (pattern, false),
+impl Folded {
+    fn add(&mut self, pattern: &str) -> Result<(), BadPattern> {
+        // `*.a.example` and `*.*.a.example`: everything below, which a constraint says by itself.
+        let inner = pattern.trim_start_matches("*.");
+        let Some((before, after)) = inner.rsplit_once('*') else {
+            self.domains.insert(&domain(pattern, inner)?);
+            return Ok(());
+        };
         // `*-aiplatform.googleapis.com`: the wildcard ends inside a label, which goes with it.
-        Some((before, after)) => match after.split_once('.') {
-            Some(("", rest)) => (rest, !before.is_empty()),
-            Some((_, rest)) => (rest, true),
-            None => ("", true),
-        },
-    };
+        let behind = after.split_once('.').map_or("", |(_, rest)| rest);
+        let behind = domain(pattern, behind)?;
+        match clouds::of(behind.as_str()) {
+            Some(cloud) if stands_for_a_region(before, after) && !cloud.regions.is_empty() => {
+                for region in cloud.regions {
+                    self.domains.insert(&domain(pattern, &inner.replace('*', region))?);
+                }
+            }
+            Some(_) => self.left_out.push(pattern.into()),
+            None => {
+                self.domains.insert(&behind);
+                self.widened.push(Widened { pattern: pattern.into(), domain: behind.as_str().into() });
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Regions are labels, or parts of labels that a hyphen ends. `*cloudcode.example` is something else.
+fn stands_for_a_region(before: &str, after: &str) -> bool {
+    (before.is_empty() || before.ends_with(['.', '-'])) && (after.starts_with(['.', '-']))
+}
+
+fn domain(pattern: &str, rest: &str) -> Result<Host, BadPattern> {
     let domain = Host::parse(rest).map_err(|why| BadPattern::Name { pattern: pattern.into(), why })?;
     if !domain.as_str().contains('.') {
         return Err(BadPattern::TooBroad { pattern: pattern.into(), domain: domain.as_str().into() });
     }
-    Ok((domain, lost))
+    Ok(domain)
 }
 
 fn is_below(name: &str, domain: &str) -> bool {
@@ -186,10 +227,7 @@ mod tests {
             domains(&["eu.api.openai.com", "api.openai.com", "*.openai.azure.com", "API.openai.com."]),
             ["api.openai.com", "openai.azure.com"]
         );
-        assert_eq!(
-            domains(&["bedrock.*.amazonaws.com", "*-aiplatform.googleapis.com"]),
-            ["amazonaws.com", "googleapis.com"]
-        );
+        assert_eq!(domains(&["*.*.b.example", "a.b.example"]), ["b.example"]);
         assert_eq!(domains(&["openai.com", "notopenai.com"]), ["notopenai.com", "openai.com"]);
     }
 
@@ -198,6 +236,45 @@ mod tests {
         let folded = Domains::fold(["*.a.example", "x.*.b.example", "*-y.c.example", "d.example"]).unwrap();
         let widened: Vec<_> = folded.widened.iter().map(|w| (&*w.pattern, &*w.domain)).collect();
         assert_eq!(widened, [("x.*.b.example", "b.example"), ("*-y.c.example", "c.example")]);
+    }
+
+    #[test]
+    fn a_shared_cloud_domain_is_never_permitted_as_a_whole() {
+        let folded = Domains::fold([
+            "bedrock-runtime.*.amazonaws.com",
+            "*.bedrock-runtime.*.vpce.amazonaws.com",
+            "*-aiplatform.*.rep.googleapis.com",
+            "copilot-api.*.ghe.com",
+            "*cloudcode-pa.sandbox.googleapis.com",
+        ])
+        .unwrap();
+        for (host, inside) in [
+            ("bedrock-runtime.us-east-1.amazonaws.com", true),
+            ("vpce-1.bedrock-runtime.eu-west-1.vpce.amazonaws.com", true),
+            ("us-central1-aiplatform.us-central1.rep.googleapis.com", true),
+            ("sts.amazonaws.com", false),
+            ("bucket.s3.us-east-1.amazonaws.com", false),
+            ("storage.googleapis.com", false),
+            ("copilot-api.acme.ghe.com", false),
+        ] {
+            assert_eq!(folded.domains.contain(&Host::parse(host).unwrap()), inside, "{host}");
+        }
+        assert_eq!(
+            folded.left_out,
+            ["copilot-api.*.ghe.com", "*cloudcode-pa.sandbox.googleapis.com"].map(Into::into)
+        );
+        assert!(folded.widened.is_empty());
+    }
+
+    #[test]
+    fn groups_are_small_and_lose_nothing() {
+        let names: Vec<String> = (0..100).map(|i| format!("h{i}.p{}.example", i % 7)).collect();
+        let all = Domains::fold(names.iter().map(String::as_str)).unwrap().domains;
+        let groups = all.groups();
+        assert!(groups.len() == 7 && groups.iter().all(|group| group.len() <= GROUP));
+        let mut joined = Domains::default();
+        groups.iter().for_each(|group| joined.extend(group));
+        assert_eq!(joined, all);
     }
 
     #[test]

@@ -2,6 +2,7 @@
 //! unwise about it.
 //! Knows certificates and file modes. Does not load the key for use, and never shows it.
 
+use std::collections::BTreeSet;
 use std::fmt;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
@@ -25,8 +26,10 @@ pub struct Inspection {
     pub directory: PathBuf,
     /// Why the daemon would not take it; `null` if it would.
     pub problem: Option<String>,
-    /// The certificate that signs leafs.
+    /// The certificate that signs leafs, or the first of several over the same key.
     pub intermediate: Facts,
+    /// How many certificates there are over the key. Each is for some of the domains.
+    pub intermediates: usize,
     /// The certificates that applications have to trust.
     pub roots: Vec<Facts>,
     /// The domains that the intermediate may speak for; `null` means any name at all.
@@ -57,7 +60,7 @@ pub struct Facts {
 }
 
 /// Something unwise.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[serde(tag = "warning", rename_all = "snake_case")]
 pub enum Warning {
     /// The intermediate ends soon.
@@ -125,7 +128,25 @@ pub fn inspect(directory: &Path, now: OffsetDateTime) -> Result<Inspection, Auth
     let no_certificate = || AuthorityError::NoCertificate { path: path.clone() };
     let (_, intermediate) = X509Certificate::from_der(&chain[0]).map_err(|_| no_certificate())?;
     let problem = Authority::load(directory).err().map(|error| chain_of(&error));
-    let mut warnings = about_certificate(&intermediate, now);
+    let (mut domains, mut warnings, mut intermediates) = (Some(BTreeSet::new()), Vec::new(), 0);
+    for der in &chain {
+        let Ok((_, one)) = X509Certificate::from_der(der) else { continue };
+        if one.public_key().raw != intermediate.public_key().raw {
+            continue;
+        }
+        intermediates += 1;
+        warnings.extend(about_certificate(&one, now));
+        match Constraints::of(&one) {
+            Constraints::None => domains = None,
+            Constraints::Domains(more) => {
+                if let Some(all) = &mut domains {
+                    all.extend(more.iter().map(str::to_owned));
+                }
+            }
+        }
+    }
+    warnings.sort();
+    warnings.dedup();
     if roots.contains(&chain[0]) {
         warnings.push(Warning::RootInUse);
     }
@@ -134,14 +155,12 @@ pub fn inspect(directory: &Path, now: OffsetDateTime) -> Result<Inspection, Auth
         directory: directory.into(),
         problem,
         intermediate: facts(&intermediate, &chain[0]),
+        intermediates,
         roots: roots
             .iter()
             .filter_map(|der| X509Certificate::from_der(der).ok().map(|(_, parsed)| facts(&parsed, der)))
             .collect(),
-        domains: match Constraints::of(&intermediate) {
-            Constraints::None => None,
-            Constraints::Domains(domains) => Some(domains.iter().map(str::to_owned).collect()),
-        },
+        domains: domains.map(|all| all.into_iter().collect()),
         warnings,
     })
 }

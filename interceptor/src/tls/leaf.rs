@@ -57,8 +57,8 @@ pub(super) fn good(
     let not_before = (now - BACKDATE).max(authority.not_before());
     let not_after = (now - BACKDATE + LIFETIME).min(authority.not_after());
     let params = params(std::slice::from_ref(host), not_before, not_after)?;
-    let der = authority.sign(&params, key).map_err(MintError::Sign)?;
-    Ok(Leaf { chain: chain(der, authority), not_after })
+    let chain = authority.sign(host, &params, key).map_err(MintError::Sign)?;
+    Ok(Leaf { chain, not_after })
 }
 
 /// A leaf for `host` that fails verification in the same way as the upstream's did.
@@ -73,8 +73,8 @@ pub(super) fn defective(
     now: OffsetDateTime,
 ) -> Result<Leaf, MintError> {
     let trusted = |params: &CertificateParams| {
-        let der = authority.sign(params, key).map_err(MintError::Sign)?;
-        Ok(Leaf { chain: chain(der, authority), not_after: params.not_after })
+        let chain = authority.sign(host, params, key).map_err(MintError::Sign)?;
+        Ok(Leaf { chain, not_after: params.not_after })
     };
     let own = std::slice::from_ref(host);
     let (start, end) = (now - BACKDATE, now + Duration::hours(1));
@@ -108,10 +108,6 @@ pub(super) fn defective(
 pub(super) struct Leaf {
     pub(super) chain: Vec<CertificateDer<'static>>,
     pub(super) not_after: OffsetDateTime,
-}
-
-fn chain(leaf: CertificateDer<'static>, authority: &Authority) -> Vec<CertificateDer<'static>> {
-    std::iter::once(leaf).chain(authority.chain().iter().cloned()).collect()
 }
 
 fn params(
@@ -168,7 +164,7 @@ fn untrusted(params: &CertificateParams, key: &SecretKey) -> Result<Leaf, MintEr
 fn other_names(authority: &Authority, host: &Host, presented: &[Host]) -> Vec<Host> {
     let names: Vec<Host> = presented
         .iter()
-        .filter(|name| *name != host && authority.constraints().permit(name))
+        .filter(|name| *name != host && authority.permits_beside(host, name))
         .cloned()
         .collect();
     if names.is_empty() { vec![placeholder(host)] } else { names }

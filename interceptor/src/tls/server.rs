@@ -22,7 +22,7 @@ pub use super::leaf::MintError;
 use super::leaf::{self, Leaf};
 use super::{Alpn, Authority, provider};
 use crate::hello::Host;
-pub use accept::{AcceptError, Rejection, accept};
+pub use accept::{AcceptError, Rejection, ServerStream, accept};
 use cache::Cache;
 
 /// Makes and keeps the server configurations. One for the whole process; every worker uses it.
@@ -122,6 +122,8 @@ impl ServerSide {
         // Tickets carry the state; a store of sessions would only cost memory.
         config.session_storage = Arc::new(NoServerSessionStorage {});
         config.max_early_data_size = 0;
+        // Among what the application offers, the order of our provider, which says why.
+        config.ignore_client_order = true;
         config
     }
 }

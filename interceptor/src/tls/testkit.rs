@@ -201,6 +201,7 @@ pub(super) async fn meet(
         Ok(Seen {
             alpn: session.alpn_protocol().map(|p| String::from_utf8_lossy(p).into_owned()),
             resumed: session.handshake_kind() == Some(rustls::HandshakeKind::Resumed),
+            suite: session.negotiated_cipher_suite().map(|suite| suite.suite()),
             group: session.negotiated_key_exchange_group().map(|group| group.name()),
             chain: session
                 .peer_certificates()
@@ -219,6 +220,7 @@ pub(super) async fn meet(
 pub(super) struct Seen {
     pub(super) alpn: Option<String>,
     pub(super) resumed: bool,
+    pub(super) suite: Option<rustls::CipherSuite>,
     pub(super) group: Option<rustls::NamedGroup>,
     pub(super) chain: Vec<CertificateDer<'static>>,
 }

@@ -16,7 +16,6 @@ use rustls::{AlertDescription, ClientConfig, HandshakeKind, RootCertStore};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::time::{Instant, timeout_at};
 use tokio_rustls::TlsConnector;
-use tokio_rustls::client::TlsStream;
 
 use super::defect::Defect;
 use super::{Alpn, provider};
@@ -170,11 +169,14 @@ pub struct UpstreamTls {
     configs: [Arc<ClientConfig>; 4],
 }
 
+/// The encrypted connection with an upstream.
+pub type ClientStream<T> = tokio_rustls::client::TlsStream<T>;
+
 /// A verified connection.
 #[derive(Debug)]
 pub struct Connected<T> {
     /// The encrypted stream.
-    pub stream: TlsStream<T>,
+    pub stream: ClientStream<T>,
     /// What the upstream chose.
     pub alpn: Option<Alpn>,
     /// Whether an earlier session was resumed.

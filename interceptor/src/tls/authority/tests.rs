@@ -5,11 +5,12 @@ use std::process::Command;
 
 use rcgen::{CertificateParams, ExtendedKeyUsagePurpose, SanType};
 use time::Duration;
+use x509_parser::prelude::{FromDer, X509Certificate};
 
 use super::issue::{IssueError, Root};
 use super::*;
 use crate::tls::constraints::Domains;
-use crate::tls::testkit::{Ca, Origin};
+use crate::tls::testkit::{Ca, Origin, host};
 
 fn mode(path: &Path) -> u32 {
     std::fs::metadata(path).unwrap().permissions().mode() & 0o777
@@ -99,14 +100,14 @@ fn the_constraints_are_the_domains_that_were_asked_for() {
 }
 
 /// What a thief of the intermediate's key can make: a certificate for any name, signed in its name.
-fn forged(ca: &Ca, names: Vec<SanType>) -> CertificateDer<'static> {
+fn forged(ca: &Ca, names: Vec<SanType>) -> Vec<CertificateDer<'static>> {
     let key = SecretKey::generate().unwrap();
     let mut params = CertificateParams::default();
     params.not_before = OffsetDateTime::now_utc() - Duration::hours(1);
     params.not_after = OffsetDateTime::now_utc() + Duration::hours(1);
     params.subject_alt_names = names;
     params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ServerAuth];
-    ca.live.current().sign(&params, &key).unwrap()
+    ca.live.current().sign(&host("api.openai.com"), &params, &key).unwrap()
 }
 
 fn dns(name: &str) -> SanType {
@@ -130,22 +131,27 @@ fn a_stolen_key_cannot_speak_for_a_bank() {
         (vec![SanType::IpAddress([203, 0, 113, 1].into())], "203.0.113.1", false),
         (vec![SanType::IpAddress("2001:db8::1".parse().unwrap())], "2001:db8::1", false),
     ] {
-        let leaf = forged(&ca, names.clone());
+        let chain = forged(&ca, names.clone());
+        let (leaf, above) = chain.split_first().unwrap();
         let server = ServerName::try_from(name).unwrap();
-        let verdict = verifier.verify_server_cert(&leaf, authority.chain(), &server, &[], UnixTime::now());
+        let verdict = verifier.verify_server_cert(leaf, above, &server, &[], UnixTime::now());
         assert_eq!(verdict.is_ok(), accepted, "rustls, {names:?}: {verdict:?}");
-        assert_eq!(openssl_accepts(&ca, &leaf, name).unwrap_or(accepted), accepted, "openssl, {names:?}");
+        assert_eq!(openssl_accepts(&ca, leaf, name).unwrap_or(accepted), accepted, "openssl, {names:?}");
     }
 }
 
 /// Whether `openssl verify` accepts the leaf under the intermediate; `None` if openssl is not installed.
 fn openssl_accepts(ca: &Ca, leaf: &CertificateDer<'_>, name: &str) -> Option<bool> {
+    openssl_verify(ca, leaf, name, &ca.path("tls.crt"))
+}
+
+fn openssl_verify(ca: &Ca, leaf: &CertificateDer<'_>, name: &str, untrusted: &str) -> Option<bool> {
     let path = ca.files.path().join("forged.pem");
     std::fs::write(&path, crate::tls::pem::encode("CERTIFICATE", leaf).as_bytes()).unwrap();
     let named = if name.parse::<std::net::IpAddr>().is_ok() { "-verify_ip" } else { "-verify_hostname" };
     let output = Command::new("openssl")
         .args(["verify", "-purpose", "sslserver", named, name, "-CAfile", &ca.path("ca.crt")])
-        .args(["-untrusted", &ca.path("tls.crt")])
+        .args(["-untrusted", untrusted])
         .arg(&path)
         .output();
     let Ok(output) = output else {
@@ -164,7 +170,7 @@ fn a_stolen_key_cannot_make_another_authority() {
     let mut params = CertificateParams::default();
     params.is_ca = rcgen::IsCa::Ca(rcgen::BasicConstraints::Unconstrained);
     params.distinguished_name.push(rcgen::DnType::CommonName, "second");
-    let below = authority.sign(&params, &key).unwrap();
+    let chain = authority.sign(&host("api.openai.com"), &params, &key).unwrap();
     let issuer = Issuer::new(params, key);
     let leaf_key = SecretKey::generate().unwrap();
     let leaf =
@@ -173,7 +179,7 @@ fn a_stolen_key_cannot_make_another_authority() {
     let mut roots = RootCertStore::empty();
     roots.add(authority.roots()[0].clone()).unwrap();
     let verifier = WebPkiServerVerifier::builder_with_provider(Arc::new(roots), provider()).build().unwrap();
-    let chain = [below, authority.chain()[0].clone()];
+    assert_eq!(chain.len(), 2);
     let server = ServerName::try_from("api.openai.com").unwrap();
     assert!(verifier.verify_server_cert(&leaf, &chain, &server, &[], UnixTime::now()).is_err());
 }
@@ -183,7 +189,7 @@ fn leafs_live_a_day_at_most_and_never_outlive_the_authority() {
     let ca = Ca::new();
     let authority = ca.live.current();
     let key = SecretKey::generate().unwrap();
-    let name = Host::parse("api.openai.com").unwrap();
+    let name = host("api.openai.com");
     let now = OffsetDateTime::now_utc();
     let validity = |at| {
         let leaf = leaf::good(&authority, &key, &name, at).unwrap();
@@ -204,6 +210,34 @@ fn a_root_that_signs_by_itself_works_and_is_not_sent() {
     std::fs::copy(ca.files.path().join("root/root.crt"), ca.path("tls.crt")).unwrap();
     std::fs::copy(ca.files.path().join("root/root.key"), ca.path("tls.key")).unwrap();
     let authority = Authority::load(&ca.files.path().join("ca")).unwrap();
-    assert!(authority.chain().is_empty());
+    let key = SecretKey::generate().unwrap();
+    let leaf = leaf::good(&authority, &key, &host("any.example"), OffsetDateTime::now_utc()).unwrap();
+    assert_eq!(leaf.chain.len(), 1);
     assert_eq!(authority.constraints(), &Constraints::None);
+}
+
+#[test]
+fn many_domains_are_spread_over_intermediates_of_one_key() {
+    let names: Vec<String> = (0..100).map(|i| format!("api.p{i}.example")).collect();
+    let ca = Ca::for_patterns(&names.iter().map(String::as_str).collect::<Vec<_>>());
+    let authority = ca.live.current();
+    assert_eq!(authority.heads.len(), 7);
+    let key = SecretKey::generate().unwrap();
+    let now = OffsetDateTime::now_utc();
+    for name in &names {
+        let leaf = leaf::good(&authority, &key, &host(name), now).unwrap();
+        assert_eq!(leaf.chain.len(), 2);
+        assert!(leaf.chain[1].len() < 1200, "{} bytes", leaf.chain[1].len());
+        assert!(openssl_chain_accepts(&ca, &leaf.chain, name).unwrap_or(true), "{name}");
+    }
+    assert!(!authority.constraints().permit(&host("api.p100.example")));
+    // Other names of a mirrored certificate must be within the same intermediate, or be left out.
+    assert!(authority.permits_beside(&host("api.p1.example"), &host("api.p10.example")));
+    assert!(!authority.permits_beside(&host("api.p1.example"), &host("api.p99.example")));
+}
+
+fn openssl_chain_accepts(ca: &Ca, chain: &[CertificateDer<'_>], name: &str) -> Option<bool> {
+    let path = ca.files.path().join("sent.pem");
+    std::fs::write(&path, crate::tls::pem::encode("CERTIFICATE", &chain[1]).as_bytes()).unwrap();
+    openssl_verify(ca, &chain[0], name, path.to_str().unwrap())
 }

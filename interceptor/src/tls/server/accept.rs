@@ -8,7 +8,9 @@ use rustls::{AlertDescription, ServerConfig};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::time::{Instant, timeout_at};
 use tokio_rustls::TlsAcceptor;
-use tokio_rustls::server::TlsStream;
+
+/// The encrypted connection with an application.
+pub type ServerStream<T> = tokio_rustls::server::TlsStream<T>;
 
 /// The application did not complete the handshake.
 #[derive(Debug, thiserror::Error)]
@@ -80,7 +82,7 @@ pub async fn accept<T>(
     config: Arc<ServerConfig>,
     io: T,
     deadline: Instant,
-) -> Result<TlsStream<T>, AcceptError>
+) -> Result<ServerStream<T>, AcceptError>
 where
     T: AsyncRead + AsyncWrite + Unpin,
 {

@@ -4,7 +4,7 @@
 use std::sync::Arc;
 
 use rustls::version::{TLS12, TLS13};
-use rustls::{CertificateError, NamedGroup};
+use rustls::{CertificateError, CipherSuite, NamedGroup};
 use tokio_rustls::TlsConnector;
 
 use super::*;
@@ -46,6 +46,28 @@ async fn both_protocol_versions_and_resumption_in_both() {
         // A different configuration for the same name, as when the upstream negotiates another protocol.
         let second = meet(client, side.config(&host(NAME), None).unwrap(), NAME).await.unwrap();
         assert_eq!((first.resumed, second.resumed), (false, true), "{version:?}");
+    }
+}
+
+#[tokio::test]
+async fn the_cheaper_suite_is_chosen_whatever_the_application_prefers() {
+    let ca = Ca::new();
+    let mut preferring = rustls::crypto::aws_lc_rs::default_provider();
+    preferring.cipher_suites.sort_by_key(|suite| suite.suite() != CipherSuite::TLS13_AES_256_GCM_SHA384);
+    let mut only = preferring.clone();
+    only.cipher_suites.truncate(1);
+    for (provider, chosen) in
+        [(preferring, CipherSuite::TLS13_AES_128_GCM_SHA256), (only, CipherSuite::TLS13_AES_256_GCM_SHA384)]
+    {
+        let mut roots = rustls::RootCertStore::empty();
+        roots.add(ca.live.current().roots()[0].clone()).unwrap();
+        let client = rustls::ClientConfig::builder_with_provider(Arc::new(provider))
+            .with_safe_default_protocol_versions()
+            .unwrap()
+            .with_root_certificates(roots)
+            .with_no_client_auth();
+        let seen = meet(Arc::new(client), side(&ca).config(&host(NAME), None).unwrap(), NAME).await.unwrap();
+        assert_eq!(seen.suite, Some(chosen));
     }
 }
 
