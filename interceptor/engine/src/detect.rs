@@ -40,7 +40,7 @@ pub struct DetectorId(u16);
 
 impl DetectorId {
     /// Every detector of this build, in order of their ids.
-    pub fn all() -> impl ExactSizeIterator<Item = DetectorId> {
+    pub fn all() -> impl ExactSizeIterator<Item = DetectorId> + Clone {
         (0..metadata::COUNT).map(DetectorId)
     }
 

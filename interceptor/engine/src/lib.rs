@@ -16,3 +16,4 @@ pub use exchange::{Engine, Exchange, Limits, RequestHead, RequestPlan, ResponseH
 pub use policy::{Policy, Subject};
 pub use record::Record;
 pub use refusal::Refusal;
+pub mod policy;

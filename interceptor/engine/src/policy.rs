@@ -5,6 +5,34 @@ use crate::detect::{Confidence, DetectorId};
 
 /// Which way bytes travel.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+//! What is allowed. Reads policy documents, checks them into types that cannot be wrong, and answers two
+//! questions: what happens to a finding, and what happens where the engine cannot be sure.
+//!
+//! Does not know bodies, formats or findings' text, and does nothing itself: it decides, others act. The
+//! language is described in `policies/README.md`.
+
+mod decide;
+mod document;
+mod pattern;
+mod rule;
+mod uncertain;
+
+use std::fmt;
+use std::sync::Arc;
+
+use sha2::{Digest, Sha256};
+
+use crate::detect::{Confidence, DetectorId};
+use crate::document::Mistakes;
+
+pub use decide::{Decision, Scope, Shadow};
+pub use document::Vocabulary;
+pub use pattern::Pattern;
+pub use rule::{Mode, Rule};
+pub use uncertain::{Answer, Uncertainty};
+
+/// Which way bytes travel.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Direction {
     /// To the provider.
     Request,
@@ -21,6 +49,45 @@ pub enum Redaction {
 
 /// What is done about a finding.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+impl Direction {
+    /// Both.
+    pub const ALL: [Self; 2] = [Self::Request, Self::Response];
+
+    /// The word used in policies and audit events.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Request => "request",
+            Self::Response => "response",
+        }
+    }
+
+    /// Position in tables with one place per direction.
+    pub(crate) fn index(self) -> usize {
+        match self {
+            Self::Request => 0,
+            Self::Response => 1,
+        }
+    }
+}
+
+/// How found text is replaced. Tokens, and tokens that are restored in the answer, come later.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Redaction {
+    /// By the detector's label in brackets: `[EMAIL]`. Cannot be undone.
+    Label,
+}
+
+impl Redaction {
+    /// What takes the place of something that `detector` found. ASCII without characters that JSON escapes.
+    pub fn text(self, detector: DetectorId) -> String {
+        match self {
+            Self::Label => format!("[{}]", detector.label()),
+        }
+    }
+}
+
+/// What is done about a finding, weakest first.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Action {
     /// Nothing.
     Allow,
@@ -83,6 +150,50 @@ pub struct Subject {
     /// Control group.
     pub cgroup: String,
     /// Kubernetes namespace.
+    /// It is replaced, and recorded.
+    Redact(Redaction),
+    /// The exchange ends with an error of the provider's own shape.
+    Block,
+}
+
+impl Action {
+    /// The word used in policies and audit events.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Allow => "allow",
+            Self::Audit => "audit",
+            Self::Redact(Redaction::Label) => "redact",
+            Self::Block => "block",
+        }
+    }
+}
+
+/// The strongest thing that the rules of a direction may do to an exchange. Decides whether a body must be
+/// held until its verdict or may pass while it is scanned.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Reach {
+    /// No rule can apply: there is nothing to scan for.
+    None,
+    /// Findings are recorded only.
+    Audit,
+    /// A finding may be rewritten.
+    Rewrite,
+    /// A finding may end the exchange.
+    Block,
+}
+
+/// Who called, as the kernel attests it; never what an API key claims. Rules do not ask for it yet.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Subject {
+    /// User id.
+    pub uid: u32,
+    /// Path of the executable; empty if unknown.
+    pub executable: String,
+    /// Name of the thread that connected.
+    pub comm: String,
+    /// Control group, as a path below the cgroup mount.
+    pub cgroup: String,
+    /// Kubernetes namespace, if the caller is a pod.
     pub namespace: Option<String>,
 }
 
@@ -94,6 +205,13 @@ pub struct Context<'a> {
     /// Name of the format, or `unknown`.
     pub operation: &'a str,
     /// The model, once known.
+#[derive(Debug, Clone, Copy)]
+pub struct Context<'a> {
+    /// Stable name of the provider: `openai`.
+    pub provider: &'a str,
+    /// Name of the format: `openai.chat_completions`; `unknown` if it has none.
+    pub operation: &'a str,
+    /// The model, once it is known.
     pub model: Option<&'a str>,
     /// The caller.
     pub subject: &'a Subject,
@@ -162,4 +280,79 @@ impl Scope {
         };
         (answer, "default".into())
     }
+}
+/// A checked policy. Immutable; clones share it.
+#[derive(Clone)]
+pub struct Policy {
+    checked: Arc<decide::Compiled>,
+}
+
+/// The text of the built-in policy, which is also shipped as a file to copy.
+pub const BUILTIN: &str = include_str!("../../../policies/default.yaml");
+
+impl Policy {
+    /// The policy that applies if the operator gives none: secrets do not leave, personal data leaves
+    /// masked, answers are watched.
+    pub fn builtin() -> Self {
+        Self::load(&[("policies/default.yaml", BUILTIN)])
+            .expect("the built-in policy is loaded by a test of this crate")
+    }
+
+    /// Reads policy files, each a name for messages and its text, as one policy: rules keep the order of the
+    /// files. Every mistake in every file is reported.
+    pub fn load<N: AsRef<str>, T: AsRef<str>>(files: &[(N, T)]) -> Result<Self, Mistakes> {
+        Self::load_checked(files, &Vocabulary::default())
+    }
+
+    /// As [`Policy::load`], and names of providers and operations that `vocabulary` does not have are
+    /// mistakes.
+    pub fn load_checked<N: AsRef<str>, T: AsRef<str>>(
+        files: &[(N, T)],
+        vocabulary: &Vocabulary<'_>,
+    ) -> Result<Self, Mistakes> {
+        let files: Vec<(&str, &str)> = files.iter().map(|(n, t)| (n.as_ref(), t.as_ref())).collect();
+        let spec = document::read(&files, vocabulary)?;
+        let version = version(files.iter().map(|(_, text)| *text));
+        Ok(Self { checked: Arc::new(decide::Compiled::new(spec.rules, spec.uncertain, version)) })
+    }
+
+    /// Hash of the files' content: 16 hexadecimal digits, the same for the same text everywhere.
+    pub fn version(&self) -> &str {
+        &self.checked.version
+    }
+
+    /// The rules in order.
+    pub fn rules(&self) -> &[Rule] {
+        &self.checked.rules
+    }
+
+    /// The rules that can apply to one exchange; resolved once, asked for every finding.
+    pub fn scope(&self, context: &Context<'_>) -> Scope {
+        Scope::new(&self.checked, context)
+    }
+}
+
+impl fmt::Debug for Policy {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Policy({}, {} rules)", self.version(), self.rules().len())
+    }
+}
+
+/// SHA-256 over lengths and texts, cut to 64 bits: enough to tell versions apart, not a signature.
+fn version<'a>(texts: impl Iterator<Item = &'a str>) -> Arc<str> {
+    let mut hash = Sha256::new();
+    for text in texts {
+        hash.update((text.len() as u64).to_be_bytes());
+        hash.update(text);
+    }
+    let digest = hash.finalize();
+    digest[..8].iter().map(|byte| format!("{byte:02x}")).collect::<String>().into()
+}
+
+/// One cell of a decision table.
+#[derive(Debug, Clone, Copy)]
+struct Cell {
+    direction: Direction,
+    detector: DetectorId,
+    confidence: Confidence,
 }

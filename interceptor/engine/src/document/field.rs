@@ -51,13 +51,26 @@ impl<'a> Field<'a> {
 
     /// Reports a word that is not among those it could have been.
     pub fn unknown_word<'w>(&self, kind: &str, word: &str, known: impl IntoIterator<Item = &'w str> + Clone) {
-        let expected = format!("one of {}", list(known.clone()));
+        let only = known.clone().into_iter().count() == 1;
+        let expected = format!("{}{}", if only { "" } else { "one of " }, list(known.clone()));
         self.complain(
             self.node.at,
             &format!("unknown {kind} `{}`", excerpt(word)),
             Some(expected),
             nearest(word, known),
         );
+    }
+
+    /// As [`Field::unknown_word`], for vocabularies too long to be listed in a message.
+    pub fn unknown_word_of_many<'w>(
+        &self,
+        kind: &str,
+        word: &str,
+        known: impl IntoIterator<Item = &'w str>,
+        expected: &str,
+    ) {
+        let what = format!("unknown {kind} `{}`", excerpt(word));
+        self.complain(self.node.at, &what, Some(expected.to_owned()), nearest(word, known));
     }
 
     /// A mapping with exactly these fields; every other field is reported as unknown.
@@ -97,6 +110,16 @@ impl<'a> Field<'a> {
             return None;
         };
         Some(items.iter().enumerate().map(|(i, item)| self.child(&format!("[{i}]"), item)).collect())
+    }
+
+    /// A list with at least one element.
+    pub fn filled_list(&self) -> Option<Vec<Field<'a>>> {
+        let list = self.list()?;
+        if list.is_empty() {
+            self.mistake("is an empty list", Some("at least one element"));
+            return None;
+        }
+        Some(list)
     }
 
     /// A list of which every element could be read by `read`. Elements that could not are reported by

@@ -101,6 +101,18 @@ impl Report {
         self.0.borrow_mut().push(mistake);
     }
 
+    /// Adds a mistake about a file as a whole.
+    pub fn about_file(&self, file: &str, what: &str, expected: Option<&str>) {
+        let (file, at) = (Arc::from(file), Position::START);
+        let (what, expected) = (what.to_owned(), expected.map(str::to_owned));
+        self.add(Mistake { file, at, what, expected, did_you_mean: None });
+    }
+
+    /// How many mistakes there are so far.
+    pub fn count(&self) -> usize {
+        self.0.borrow().len()
+    }
+
     /// True while nothing wrong was found.
     pub fn is_clean(&self) -> bool {
         self.0.borrow().is_empty()

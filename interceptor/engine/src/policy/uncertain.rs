@@ -1,0 +1,117 @@
+//! What the engine cannot be sure of, and what a policy may answer. Every kind has a stated default, so that
+//! leaving one out is a decision too.
+
+use super::Direction;
+
+/// Something that keeps the engine from knowing what an exchange carries.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Uncertainty {
+    /// The body is longer than what may be held.
+    OversizedBody,
+    /// A content coding that is unknown or broken.
+    UndecodableBody,
+    /// A body that grows beyond all measure when decoded, or is nested too deep.
+    DecodeLimit,
+    /// Not JSON where JSON was expected; it was scanned as plain text.
+    MalformedJson,
+    /// No known format; it was scanned as plain text.
+    UnknownFormat,
+    /// Parts that carry no text that can be scanned, such as images and sound.
+    BinaryContent,
+    /// A finding lies where nothing may be rewritten: in content that the provider sealed, or already sent.
+    Unrewritable,
+    /// A channel that is passed through uninspected, such as a WebSocket.
+    NotInspected,
+    /// The client rejects the internal CA. `allow` and `audit` pass its connections through uninspected.
+    UntrustedClient,
+}
+
+/// Policy's answer to an uncertainty, weakest first.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Answer {
+    /// Go on.
+    Allow,
+    /// Go on and say so in the audit trail.
+    Audit,
+    /// Stop.
+    Block,
+}
+
+impl Answer {
+    /// The words used in policies.
+    pub const WORDS: [(&'static str, Self); 3] =
+        [("allow", Self::Allow), ("audit", Self::Audit), ("block", Self::Block)];
+}
+
+/// How many kinds there are.
+pub(super) const KINDS: usize = 9;
+
+impl Uncertainty {
+    /// All kinds.
+    pub const ALL: [Self; KINDS] = [
+        Self::OversizedBody,
+        Self::UndecodableBody,
+        Self::DecodeLimit,
+        Self::MalformedJson,
+        Self::UnknownFormat,
+        Self::BinaryContent,
+        Self::Unrewritable,
+        Self::NotInspected,
+        Self::UntrustedClient,
+    ];
+
+    /// The word used in policies and audit events.
+    pub fn name(self) -> &'static str {
+        self.path().trim_start_matches("uncertain.")
+    }
+
+    /// What an event names as the rule: `uncertain.oversizedBody`.
+    pub fn path(self) -> &'static str {
+        match self {
+            Self::OversizedBody => "uncertain.oversizedBody",
+            Self::UndecodableBody => "uncertain.undecodableBody",
+            Self::DecodeLimit => "uncertain.decodeLimit",
+            Self::MalformedJson => "uncertain.malformedJson",
+            Self::UnknownFormat => "uncertain.unknownFormat",
+            Self::BinaryContent => "uncertain.binaryContent",
+            Self::Unrewritable => "uncertain.unrewritable",
+            Self::NotInspected => "uncertain.notInspected",
+            Self::UntrustedClient => "uncertain.untrustedClient",
+        }
+    }
+
+    /// The answer of a policy that does not say. What leaves the node unseen is stopped; what was at least
+    /// scanned as text, or comes back, is recorded.
+    pub fn default_answer(self, direction: Direction) -> Answer {
+        match (self, direction) {
+            (Self::MalformedJson | Self::UnknownFormat | Self::BinaryContent | Self::NotInspected, _) => {
+                Answer::Audit
+            }
+            (Self::UntrustedClient, _) | (_, Direction::Request) => Answer::Block,
+            (_, Direction::Response) => Answer::Audit,
+        }
+    }
+
+    fn index(self) -> usize {
+        self as usize
+    }
+}
+
+/// The answers of one policy.
+#[derive(Debug, Clone)]
+pub(super) struct Answers([[Answer; 2]; KINDS]);
+
+impl Answers {
+    /// What holds where the policy says nothing.
+    pub(super) fn defaults() -> Self {
+        Self(Uncertainty::ALL.map(|u| Direction::ALL.map(|d| u.default_answer(d))))
+    }
+
+    pub(super) fn set(&mut self, uncertainty: Uncertainty, direction: Direction, answer: Answer) {
+        self.0[uncertainty.index()][direction.index()] = answer;
+    }
+
+    pub(super) fn answer(&self, uncertainty: Uncertainty, direction: Direction) -> Answer {
+        self.0[uncertainty.index()][direction.index()]
+    }
+}
