@@ -49,11 +49,11 @@ fn stands_alone(text: Text<'_>, run: &Run, groups: usize) -> bool {
     if left_neighbour(text, &run.groups[0]) {
         return false;
     }
-    match run.continued_by(groups) {
-        None => may_end(text, run.groups[groups - 1].end()),
-        Some(Separator::Space) => groups == 1 || run.groups[groups].len != 4,
-        Some(Separator::Slash | Separator::Parenthesis) => true,
-        Some(Separator::Dash | Separator::Dot) => false,
+    let Some(next) = run.behind(groups) else { return may_end(text, run.groups[groups - 1].end()) };
+    match next.separator {
+        Separator::Space => groups == 1 || next.len != 4,
+        Separator::Slash | Separator::Parenthesis => true,
+        Separator::Dash | Separator::Dot => false,
     }
 }
 

@@ -46,6 +46,8 @@ pub(super) struct Run {
     pub(super) groups: SmallVec<[Group; MOST_GROUPS]>,
     /// The digits of all groups, as values.
     pub(super) digits: SmallVec<[u8; 24]>,
+    /// A group behind them that makes more digits than any number has.
+    beyond: Option<Group>,
     /// The text may continue the run.
     open: bool,
 }
@@ -70,28 +72,28 @@ impl Run {
         between.iter().all(|g| g.separator == between[0].separator && allowed.contains(&g.separator))
     }
 
-    /// What joins the group behind the first `groups` to them, if there is one.
-    pub(super) fn continued_by(&self, groups: usize) -> Option<Separator> {
-        self.groups.get(groups).map(|g| g.separator)
+    /// The group behind the first `groups`, if there is one.
+    pub(super) fn behind(&self, groups: usize) -> Option<&Group> {
+        self.groups.get(groups).or(self.beyond.as_ref())
     }
 }
 
 pub(super) fn confirm(text: Text<'_>, first: usize, work: &mut Work) -> Verdict {
     let run = read(text, first);
-    let group_end = run.groups[0].end();
-    let no = Verdict::No { resume: group_end };
-    let end = run.groups.last().map_or(group_end, Group::end);
-    work.examined += (end - first) as u64;
-    let start = phone::start(text, &run.groups[0]);
+    let Some((head, last)) = run.groups.first().zip(run.groups.last()) else {
+        // The first group alone is too long. Its other digits begin nothing.
+        return Verdict::No { resume: first + MOST_DIGITS + 1 };
+    };
+    work.examined += (last.end() - first) as u64;
+    let no = Verdict::No { resume: head.end() };
     // A digit that is part of a word or of a longer number is none of ours, whatever follows.
     if !may_begin(text, first) {
         return no;
     }
-    if run.groups[0].len > MOST_DIGITS {
-        return no;
-    }
-    if run.open || needs_more(text, end) {
-        let hold = if run.digits.len() >= HOLD_DIGITS || start < first { start } else { usize::MAX };
+    let start = phone::start(text, head);
+    if run.open || needs_more(text, last.end()) {
+        let plus = text.bytes[start] == b'+';
+        let hold = if plus || run.digits.len() >= HOLD_DIGITS { start } else { usize::MAX };
         return Verdict::Undecided { hold };
     }
     card::confirm(text, &run)
@@ -136,16 +138,20 @@ fn needs_more(text: Text<'_>, end: usize) -> bool {
 
 /// Reads the run as far as a number could reach.
 fn read(text: Text<'_>, first: usize) -> Run {
-    let mut run = Run { groups: SmallVec::new(), digits: SmallVec::new(), open: false };
+    let mut run = Run { groups: SmallVec::new(), digits: SmallVec::new(), beyond: None, open: false };
     let mut at = first;
     let mut separator = Separator::Space;
     loop {
         // One digit too many is enough to know that a group is no number of ours.
         let end = text.run_end(at, MOST_DIGITS + 1, |b| b.is_ascii_digit());
-        let room = MOST_DIGITS.saturating_sub(run.digits.len());
-        run.digits.extend(text.bytes[at..end].iter().take(room).map(|b| b - b'0'));
-        run.groups.push(Group { start: at, len: end - at, separator });
-        if end - at > MOST_DIGITS || run.digits.len() == MOST_DIGITS || run.groups.len() == MOST_GROUPS {
+        let group = Group { start: at, len: end - at, separator };
+        if run.digits.len() + group.len > MOST_DIGITS {
+            run.beyond = Some(group);
+            return run;
+        }
+        run.digits.extend(text.bytes[at..end].iter().map(|b| b - b'0'));
+        run.groups.push(group);
+        if run.groups.len() == MOST_GROUPS {
             return run;
         }
         match separator_at(text, end) {

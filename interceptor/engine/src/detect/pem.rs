@@ -106,6 +106,7 @@ impl Walk {
                         match text.peek(self.at) {
                             Peek::Unknown => {
                                 self.at -= 1;
+                                self.run = self.at;
                                 return Step::Undecided { hold: self.piece };
                             }
                             Peek::Byte(b'n' | b'r' | b't') => self.at += 1,
@@ -131,6 +132,7 @@ impl Walk {
         } else if len > 0 {
             self.short += 1;
         }
+        self.run = self.at;
     }
 
     /// Five dashes: the end line belongs to the key, anything else ends it without.
@@ -158,7 +160,6 @@ impl Walk {
         }
         let piece = self.finding(self.at);
         self.piece = self.at;
-        self.run = self.at;
         Step::Piece(piece)
     }
 

@@ -41,10 +41,10 @@ pub(super) fn confirm(text: Text<'_>, run: &Run, start: usize) -> Option<Finding
         national(text, run, start)?
     };
     let end = run.groups[groups - 1].end();
-    let alone = match run.continued_by(groups) {
+    let alone = match run.behind(groups) {
         None => may_end(text, end),
         // A year or a count may follow behind a space; a dash or dot would tie the digits together.
-        Some(next) => plus || next != run.groups.get(1)?.separator,
+        Some(next) => plus || groups == 1 || next.separator != run.groups[1].separator,
     };
     alone.then_some(Finding { detector: metadata::PHONE, start, end, confidence })
 }
@@ -54,24 +54,19 @@ pub(super) fn confirm(text: Text<'_>, run: &Run, start: usize) -> Option<Finding
 fn international(run: &Run, skip: usize) -> Option<usize> {
     let digits = run.digits.get(skip..)?;
     let (code_len, least, most) = country(digits)?;
+    let trunk = trunk_group(run);
     (1..=run.groups.len()).rev().find(|groups| {
-        let mut significant = run.digits_of(*groups).len().saturating_sub(skip + code_len);
-        // `+44 (0)20 …`: the trunk prefix in parentheses is not part of the number.
-        if run.groups[..*groups].iter().any(|g| is_trunk(run, g.start)) {
-            significant -= 1;
-        }
+        let dropped = usize::from(trunk.is_some_and(|i| i < *groups));
+        let significant = run.digits_of(*groups).len().saturating_sub(skip + code_len + dropped);
         (least..=most).contains(&significant) && run.groups[1..*groups].iter().all(|g| g.len < 12)
     })
 }
 
-/// The group at `start` is a lone zero in parentheses.
-fn is_trunk(run: &Run, start: usize) -> bool {
-    let mut before = 0;
-    run.groups.iter().any(|g| {
-        let zero = run.digits.get(before) == Some(&0);
-        before += g.len;
-        g.start == start && g.len == 1 && zero && g.separator == Separator::Parenthesis
-    })
+/// The place of a lone zero in parentheses: `+44 (0)20 …`, a prefix that is not part of the number.
+fn trunk_group(run: &Run) -> Option<usize> {
+    let zero = |i: usize| run.digits_of(i + 1).last() == Some(&0);
+    let lone = |g: &Group| g.len == 1 && g.separator == Separator::Parenthesis;
+    (1..run.groups.len()).find(|i| lone(&run.groups[*i]) && zero(*i))
 }
 
 /// Country codes (ITU-T E.164 assignments) with the fewest and most digits of the national number.

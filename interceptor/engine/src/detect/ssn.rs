@@ -25,9 +25,9 @@ pub(super) fn confirm(text: Text<'_>, run: &Run) -> Option<Finding> {
         return None;
     };
     let end = run.groups[groups - 1].end();
-    let alone = match run.continued_by(groups) {
+    let alone = match run.behind(groups) {
         None => may_end(text, end),
-        Some(next) => groups == 1 || next != run.groups[1].separator,
+        Some(next) => groups == 1 || next.separator != run.groups[1].separator,
     };
     // Groups of a longer row of numbers have a neighbour on the left.
     let row = groups == 3

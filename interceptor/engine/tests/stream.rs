@@ -1,0 +1,266 @@
+//! A streamed text gives the findings of the whole text, however it is cut; prose is never held; what is
+//! released too early is at most the constant beginning of a key.
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on should stop here")]
+
+use std::sync::{Arc, LazyLock};
+
+use interceptor_engine::detect::{DetectorId, Detectors, Finding, HOLD_BOUND, StreamFinding, StreamScanner};
+use proptest::prelude::*;
+
+static SET: LazyLock<Arc<Detectors>> = LazyLock::new(Detectors::builtin);
+
+fn whole(text: &[u8]) -> Vec<Finding> {
+    let mut out = Vec::new();
+    SET.scan(text, &mut out);
+    out
+}
+
+/// Pushes the chunks and returns each finding with what had been released before it was reported.
+fn streamed<'a>(chunks: impl IntoIterator<Item = &'a [u8]>) -> Vec<(StreamFinding, u64)> {
+    let mut scanner = StreamScanner::new(SET.clone());
+    let (mut out, mut all, mut released, mut pushed) = (Vec::new(), Vec::new(), 0, 0);
+    for chunk in chunks {
+        pushed += chunk.len() as u64;
+        let now = scanner.push(chunk, &mut out);
+        all.extend(out.drain(..).map(|f| (f, released)));
+        assert!(released <= now && now <= pushed, "the released offset goes forward, up to what came");
+        assert!(pushed - now <= HOLD_BOUND as u64 + 5, "held {} bytes", pushed - now);
+        released = now;
+    }
+    assert_eq!(scanner.finish(&mut out), pushed, "the end releases everything");
+    all.extend(out.drain(..).map(|f| (f, released)));
+    all
+}
+
+/// How much of a finding may be out when it is confirmed: the constant text that announces it, or what
+/// cannot be told from prose.
+fn may_be_out(detector: DetectorId, text: &[u8]) -> usize {
+    match detector.name() {
+        "pii.email" => text.iter().position(|b| *b == b'@').unwrap() + 1,
+        // Up to four digits with their separators, a plus, a parenthesis.
+        "pii.card" | "pii.us_ssn" | "pii.phone" => 12,
+        "pii.iban" => 4,
+        "secret.aws_secret_key" => 0,
+        "secret.private_key" => 10,
+        "secret.github_token" => {
+            if text.starts_with(b"github") {
+                11
+            } else {
+                4
+            }
+        }
+        "secret.aws_access_key" => 4,
+        _ => 3,
+    }
+}
+
+#[track_caller]
+fn agrees<'a>(text: &[u8], chunks: impl IntoIterator<Item = &'a [u8]>) {
+    let found = streamed(chunks);
+    let plain: Vec<Finding> = found
+        .iter()
+        .map(|(f, _)| Finding {
+            detector: f.detector,
+            start: usize::try_from(f.start).unwrap(),
+            end: usize::try_from(f.end).unwrap(),
+            confidence: f.confidence,
+        })
+        .collect();
+    assert_eq!(plain, whole(text), "in {:?}", String::from_utf8_lossy(text));
+    for ((f, released), plain) in found.iter().zip(&plain) {
+        let out = released.saturating_sub(f.start);
+        let text = &text[plain.start..plain.end];
+        let allowed = may_be_out(f.detector, text) as u64;
+        assert!(
+            out <= allowed,
+            "{out} bytes of {:?} {:?} were out",
+            f.detector,
+            String::from_utf8_lossy(text)
+        );
+    }
+}
+
+/// Things that are found, nearly found, or in the way. Put together at run time.
+fn pieces() -> Vec<String> {
+    let alnum = "a1B2c3D4e5F6g7H8i9J0k1L2m3N4o5P6q7R8s9T0u1V2w3X4y5Z6";
+    let line = "MIIEvQIBADANBgkqhkiG9w0BAQEFAASCBKcwggSjAgEAAoIBAQC7VJTUt9Us8cKj\n";
+    let key = |label: &str, body: &str, end: &str| format!("-----BEGIN {label}-----\n{body}{end}");
+    let mut pieces: Vec<String> = [
+        "jane.doe@example.com",
+        "bob@example.org",
+        "a_b+c@mail.example.co.uk",
+        "git@github.com:o/r",
+        "icon@2x.png",
+        "https://user:pw@example.com/",
+        "@",
+        "@@",
+        "x@",
+        ".",
+        "..",
+        "-",
+        "--",
+        "_",
+        "+",
+        "(",
+        ")",
+        " ",
+        "\n",
+        ", ",
+        "4111 1111 1111 1111",
+        "4111111111111111",
+        "5500-0055-5555-5559",
+        "3782 822463 10005",
+        "4111",
+        "1111",
+        "123-45-6789",
+        "ssn 123456789",
+        "123-45",
+        "000-12-3456",
+        "+49 30 901820",
+        "+44 (0)20 7946 0958",
+        "(415) 555-0132",
+        "415.555.0132",
+        "020 7946 0958",
+        "tel 0301234567",
+        "+",
+        "00",
+        "2024-01-15",
+        "12:30:45",
+        "DE89 3704 0044 0532 0130 00",
+        "DE89370400440532013000",
+        "GB29 NWBK 6016 1331 9268 19",
+        "DE89",
+        "de8",
+        "550e8400-e29b-41d4-a716-446655440000",
+        "call_abc123",
+        "v1.2.3",
+        "3.14159",
+        "é",
+        "\u{2011}",
+        "\u{a0}",
+        "word",
+        "The end.",
+        "e.g. this",
+        "sk",
+        "gh",
+        "AK",
+        "ey",
+        "----",
+    ]
+    .map(str::to_owned)
+    .to_vec();
+    pieces.extend([
+        ["gh", "p_", &alnum[..36]].concat(),
+        ["gh", "o_", &alnum[..20]].concat(),
+        ["github", "_pat_", &alnum[..22], "_", alnum, "abcdefg"].concat(),
+        ["sk", "-", &alnum[..20], "T3Blbk", "FJ", &alnum[20..40]].concat(),
+        ["sk", "-proj-", alnum].concat(),
+        ["sk", "-ant-api03-", alnum, &alnum[..39], "AA"].concat(),
+        ["AK", "IA", "Z5PQ7MNB3KLXTRW2"].concat(),
+        ["AS", "IA", "Z5PQ7MNB3KLX"].concat(),
+        format!("aws_secret_access_key = {}", &alnum[..40]),
+        "SecretAccessKey\": \"".to_owned(),
+        alnum[..40].to_owned(),
+        ["ey", "JhbGciOiJIUzI1NiJ9.", "eyJzdWIiOiIxMjM0In0.", &alnum[..43]].concat(),
+        ["ey", "JhbGciOiJIUzI1NiJ9."].concat(),
+        key("RSA PRIVATE KEY", &line.repeat(3), "-----END RSA PRIVATE KEY-----"),
+        key("PRIVATE KEY", &line.repeat(2).replace('\n', "\\n"), "-----END PRIVATE KEY-----\\n"),
+        key("OPENSSH PRIVATE KEY", line, ""),
+        key("PRIVATE KEY", "...", "-----END PRIVATE KEY-----"),
+        key("CERTIFICATE", line, "-----END CERTIFICATE-----"),
+        line.repeat(2),
+    ]);
+    pieces
+}
+
+#[test]
+fn every_cut_of_every_piece_gives_the_same() {
+    for piece in pieces() {
+        let text = format!("see {piece}, ok");
+        let bytes = text.as_bytes();
+        for cut in 0..=bytes.len() {
+            agrees(bytes, [&bytes[..cut], &bytes[cut..]]);
+        }
+        for size in [1, 2, 3, 7] {
+            agrees(bytes, bytes.chunks(size));
+        }
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 1500, failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn any_text_in_any_chunks_gives_the_same(
+        picks in prop::collection::vec((0usize..1000, prop::option::of("[ -~]{0,3}")), 0..12),
+        sizes in prop::collection::vec(1usize..40, 1..40),
+    ) {
+        let pieces = pieces();
+        let text: String = picks
+            .iter()
+            .flat_map(|(i, junk)| [pieces[i % pieces.len()].as_str(), junk.as_deref().unwrap_or("")])
+            .collect();
+        let bytes = text.as_bytes();
+        let mut chunks = Vec::new();
+        let mut at = 0;
+        for size in sizes.iter().cycle() {
+            if at >= bytes.len() {
+                break;
+            }
+            let end = (at + size).min(bytes.len());
+            chunks.push(&bytes[at..end]);
+            at = end;
+        }
+        agrees(bytes, chunks);
+    }
+
+    #[test]
+    fn any_bytes_in_any_chunks_give_the_same(
+        bytes in prop::collection::vec(prop_oneof![
+            3 => prop::sample::select(b"0123456789@.-+_ ()eyJskghp_AKIADE".to_vec()),
+            1 => any::<u8>(),
+        ], 0..200),
+        size in 1usize..20,
+    ) {
+        agrees(&bytes, bytes.chunks(size));
+    }
+}
+
+/// Longer than what is held: reported in pieces that touch, the same ones as in the whole text.
+#[test]
+fn a_key_longer_than_the_bound_is_reported_in_pieces() {
+    let body = "MIIEvQIBADANBgkqhkiG9w0BAQEFAASCBKcwggSjAgEAAoIBAQC7VJTUt9Us8cKj\n".repeat(400);
+    let pem = format!("a -----BEGIN PRIVATE KEY-----\n{body}-----END PRIVATE KEY----- b");
+    let jwt = ["ey", "JhbGciOiJIUzI1NiJ9.", &"abcDEF123_-".repeat(3000), ".", &"x1Y2z3".repeat(10)].concat();
+    for text in [pem, jwt] {
+        let found = whole(text.as_bytes());
+        assert!(found.len() > 2);
+        assert!(found.windows(2).all(|pair| pair[0].end == pair[1].start), "the pieces touch");
+        assert!(found.iter().all(|f| f.end - f.start <= HOLD_BOUND));
+        for size in [1, 100, 5000, 100_000] {
+            agrees(text.as_bytes(), text.as_bytes().chunks(size));
+        }
+    }
+}
+
+/// Prose as models write it, with years, prices, abbreviations, code words and dashes.
+const PROSE: &str = include_str!("data/prose.txt");
+
+#[test]
+fn prose_is_never_held() {
+    assert_eq!(whole(PROSE.as_bytes()), []);
+    for size in 1..12 {
+        let mut scanner = StreamScanner::new(SET.clone());
+        let mut out = Vec::new();
+        let mut pushed = 0;
+        for chunk in PROSE.as_bytes().chunks(size) {
+            pushed += chunk.len() as u64;
+            assert_eq!(
+                scanner.push(chunk, &mut out),
+                pushed,
+                "held {:?}",
+                &PROSE[..usize::try_from(pushed).unwrap()].lines().last()
+            );
+        }
+    }
+}
