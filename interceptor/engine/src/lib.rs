@@ -2,13 +2,16 @@
 //! Takes bytes and answers with bytes and decisions. Knows no socket, clock, environment or log.
 
 pub mod catalogue;
+pub mod decode;
 pub mod detect;
 pub mod document;
+pub mod edit;
 pub mod exchange;
 pub mod json;
 pub mod policy;
 pub mod record;
 pub mod refusal;
+pub mod sse;
 
 pub use catalogue::{Catalogue, Operation, ProviderId};
 pub use detect::Detectors;

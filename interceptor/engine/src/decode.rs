@@ -1,0 +1,304 @@
+//! Content codings: decoded as the bytes arrive and within bounds, encoded again when a body was changed.
+//! Knows gzip, deflate and brotli. Does not know what the bytes mean.
+
+use std::io::{self, Write};
+
+use bytes::Bytes;
+use flate2::Compression;
+use flate2::write::{DeflateDecoder, DeflateEncoder, GzEncoder, MultiGzDecoder, ZlibDecoder, ZlibEncoder};
+
+/// A coding that can be undone.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Coding {
+    /// RFC 1952.
+    Gzip,
+    /// RFC 1950, which is what `deflate` means; bare RFC 1951 is understood too, since some send it.
+    Deflate,
+    /// RFC 7932.
+    Brotli,
+}
+
+/// What a `content-encoding` header asks for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Coded {
+    /// The bytes are the body.
+    Plain,
+    /// They have to be decoded.
+    By(Coding),
+    /// A coding that is not known, or several on top of each other.
+    Unknown,
+}
+
+impl Coded {
+    /// Reads the header's value.
+    pub fn parse(header: Option<&str>) -> Coded {
+        let name = header.unwrap_or_default().trim();
+        let is = |known: &str| name.eq_ignore_ascii_case(known);
+        if name.is_empty() || is("identity") {
+            Coded::Plain
+        } else if is("gzip") || is("x-gzip") {
+            Coded::By(Coding::Gzip)
+        } else if is("deflate") {
+            Coded::By(Coding::Deflate)
+        } else if is("br") {
+            Coded::By(Coding::Brotli)
+        } else {
+            Coded::Unknown
+        }
+    }
+}
+
+/// Why decoding stopped.
+#[derive(Debug, thiserror::Error)]
+pub enum DecodeError {
+    /// The bytes are not of the coding.
+    #[error("broken {coding:?} data")]
+    Broken {
+        /// The coding that was announced.
+        coding: Coding,
+        /// What the decoder said.
+        #[source]
+        source: io::Error,
+    },
+    /// The body became larger than allowed, absolutely or compared with what was received.
+    #[error("decoded data beyond the limit")]
+    Limit,
+}
+
+/// How large a body may become.
+#[derive(Clone, Copy, Debug)]
+pub struct DecodeLimits {
+    /// Bytes in all. `usize::MAX` for streams, whose length nobody knows.
+    pub total: usize,
+    /// Decoded bytes for each byte received.
+    pub ratio: usize,
+}
+
+/// Bytes that a body may always have, whatever the ratio: small repetitive bodies compress very well.
+const ALWAYS_ALLOWED: usize = 64 * 1024;
+
+/// Compressed bytes that are decoded between two looks at the limits. Deflate grows at most 1,032 times, so
+/// at most 4 MiB are produced between two looks.
+const STRIDE: usize = 4 * 1024;
+
+/// Decodes one body as it arrives.
+pub struct Decoder {
+    coding: Coding,
+    inflate: Inflate,
+    limits: DecodeLimits,
+    received: usize,
+    decoded: usize,
+}
+
+enum Inflate {
+    /// Nothing has come yet; `deflate` is told apart by its first two bytes.
+    Undecided(Vec<u8>),
+    Gzip(MultiGzDecoder<Vec<u8>>),
+    Zlib(ZlibDecoder<Vec<u8>>),
+    Bare(DeflateDecoder<Vec<u8>>),
+    Brotli(Box<brotli::DecompressorWriter<Vec<u8>>>),
+}
+
+impl std::fmt::Debug for Decoder {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Decoder({:?}, {} -> {})", self.coding, self.received, self.decoded)
+    }
+}
+
+impl Decoder {
+    /// A decoder at the beginning of a body.
+    pub fn new(coding: Coding, limits: DecodeLimits) -> Self {
+        let inflate = match coding {
+            Coding::Gzip => Inflate::Gzip(MultiGzDecoder::new(Vec::new())),
+            Coding::Deflate => Inflate::Undecided(Vec::new()),
+            Coding::Brotli => Inflate::Brotli(Box::new(brotli::DecompressorWriter::new(Vec::new(), STRIDE))),
+        };
+        Decoder { coding, inflate, limits, received: 0, decoded: 0 }
+    }
+
+    /// Takes a chunk and gives back what it decodes to, possibly nothing.
+    pub fn push(&mut self, chunk: &[u8]) -> Result<Bytes, DecodeError> {
+        let mut out = Vec::new();
+        for piece in chunk.chunks(STRIDE) {
+            self.received += piece.len();
+            self.inflate(piece)?;
+            self.take(&mut out)?;
+        }
+        Ok(out.into())
+    }
+
+    /// The body has ended: gives back the rest. A body that ends too early is broken.
+    pub fn finish(&mut self) -> Result<Bytes, DecodeError> {
+        let mut out = Vec::new();
+        let coding = self.coding;
+        let ended = match &mut self.inflate {
+            Inflate::Undecided(begun) if begun.is_empty() => Ok(()),
+            Inflate::Undecided(_) => Err(io::ErrorKind::UnexpectedEof.into()),
+            Inflate::Gzip(inner) => inner.try_finish(),
+            Inflate::Zlib(inner) => inner.try_finish(),
+            Inflate::Bare(inner) => inner.try_finish(),
+            Inflate::Brotli(inner) => inner.close(),
+        };
+        // An empty body is no broken one, whatever its header says.
+        if self.received > 0 {
+            ended.map_err(|source| DecodeError::Broken { coding, source })?;
+        }
+        self.take(&mut out)?;
+        Ok(out.into())
+    }
+
+    fn inflate(&mut self, piece: &[u8]) -> Result<(), DecodeError> {
+        let coding = self.coding;
+        let done = match &mut self.inflate {
+            Inflate::Undecided(begun) => {
+                begun.extend_from_slice(piece);
+                if begun.len() < 2 {
+                    return Ok(());
+                }
+                let begun = std::mem::take(begun);
+                self.inflate = deflate_of(begun[0], begun[1]);
+                return self.inflate(&begun);
+            }
+            Inflate::Gzip(inner) => inner.write_all(piece).and_then(|()| inner.flush()),
+            Inflate::Zlib(inner) => inner.write_all(piece).and_then(|()| inner.flush()),
+            Inflate::Bare(inner) => inner.write_all(piece).and_then(|()| inner.flush()),
+            Inflate::Brotli(inner) => inner.write_all(piece).and_then(|()| inner.flush()),
+        };
+        done.map_err(|source| DecodeError::Broken { coding, source })
+    }
+
+    /// Moves what was decoded, and holds it against the limits.
+    fn take(&mut self, out: &mut Vec<u8>) -> Result<(), DecodeError> {
+        let ready = match &mut self.inflate {
+            Inflate::Undecided(_) => return Ok(()),
+            Inflate::Gzip(inner) => inner.get_mut(),
+            Inflate::Zlib(inner) => inner.get_mut(),
+            Inflate::Bare(inner) => inner.get_mut(),
+            Inflate::Brotli(inner) => inner.get_mut(),
+        };
+        self.decoded += ready.len();
+        let by_ratio = self.received.saturating_mul(self.limits.ratio).max(ALWAYS_ALLOWED);
+        if self.decoded > self.limits.total.min(by_ratio) {
+            return Err(DecodeError::Limit);
+        }
+        if out.is_empty() {
+            *out = std::mem::take(ready);
+        } else {
+            out.append(ready);
+        }
+        Ok(())
+    }
+}
+
+/// zlib names its method and checks its first two bytes; what does not fit is taken for bare deflate.
+fn deflate_of(first: u8, second: u8) -> Inflate {
+    let zlib = first & 0x0f == 8 && (u16::from(first) << 8 | u16::from(second)) % 31 == 0;
+    if zlib {
+        Inflate::Zlib(ZlibDecoder::new(Vec::new()))
+    } else {
+        Inflate::Bare(DeflateDecoder::new(Vec::new()))
+    }
+}
+
+/// Encodes a whole body again. `like` is the decoder that read the original, so that bare deflate stays bare.
+pub fn encode(like: &Decoder, body: &[Bytes]) -> io::Result<Bytes> {
+    fn all<W: Write>(mut writer: W, body: &[Bytes]) -> io::Result<W> {
+        body.iter().try_for_each(|chunk| writer.write_all(chunk))?;
+        Ok(writer)
+    }
+    let level = Compression::fast();
+    let encoded = match &like.inflate {
+        Inflate::Gzip(_) => all(GzEncoder::new(Vec::new(), level), body)?.finish()?,
+        Inflate::Bare(_) => all(DeflateEncoder::new(Vec::new(), level), body)?.finish()?,
+        Inflate::Zlib(_) | Inflate::Undecided(_) => {
+            all(ZlibEncoder::new(Vec::new(), level), body)?.finish()?
+        }
+        Inflate::Brotli(_) => {
+            let mut writer = brotli::CompressorWriter::new(Vec::new(), STRIDE, 4, 20);
+            body.iter().try_for_each(|chunk| writer.write_all(chunk))?;
+            writer.into_inner()
+        }
+    };
+    Ok(encoded.into())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const FREE: DecodeLimits = DecodeLimits { total: 1 << 20, ratio: 100 };
+
+    fn encoded(coding: Coding, text: &[u8]) -> Bytes {
+        let mut like = Decoder::new(coding, FREE);
+        if coding == Coding::Deflate {
+            like.inflate = deflate_of(0x78, 0x9c);
+        }
+        encode(&like, &[Bytes::copy_from_slice(text)]).unwrap()
+    }
+
+    fn decoded(
+        coding: Coding,
+        limits: DecodeLimits,
+        bytes: &[u8],
+        size: usize,
+    ) -> Result<Vec<u8>, DecodeError> {
+        let mut decoder = Decoder::new(coding, limits);
+        let mut out = Vec::new();
+        for chunk in bytes.chunks(size) {
+            out.extend_from_slice(&decoder.push(chunk)?);
+        }
+        out.extend_from_slice(&decoder.finish()?);
+        Ok(out)
+    }
+
+    #[test]
+    fn every_coding_survives_every_chunking() {
+        let text: Vec<u8> = (0..5_000u32).flat_map(|n| n.to_string().into_bytes()).collect();
+        for coding in [Coding::Gzip, Coding::Deflate, Coding::Brotli] {
+            let coded = encoded(coding, &text);
+            for size in [1, 2, 7, 1_000, coded.len()] {
+                assert_eq!(decoded(coding, FREE, &coded, size).unwrap(), text, "{coding:?} by {size}");
+            }
+        }
+    }
+
+    #[test]
+    fn bare_deflate_is_understood() {
+        let mut encoder = DeflateEncoder::new(Vec::new(), Compression::fast());
+        encoder.write_all(b"hello hello hello").unwrap();
+        let coded = encoder.finish().unwrap();
+        assert_eq!(decoded(Coding::Deflate, FREE, &coded, 1).unwrap(), b"hello hello hello");
+    }
+
+    #[test]
+    fn bombs_are_cut_off() {
+        let zeros = vec![b'0'; 8 << 20];
+        for coding in [Coding::Gzip, Coding::Deflate, Coding::Brotli] {
+            let bomb = encoded(coding, &zeros);
+            let by_total = DecodeLimits { total: 1 << 20, ratio: usize::MAX };
+            let by_ratio = DecodeLimits { total: usize::MAX, ratio: 100 };
+            assert!(matches!(decoded(coding, by_total, &bomb, 512), Err(DecodeError::Limit)), "{coding:?}");
+            assert!(matches!(decoded(coding, by_ratio, &bomb, 512), Err(DecodeError::Limit)), "{coding:?}");
+        }
+    }
+
+    #[test]
+    fn broken_and_cut_bodies_are_errors() {
+        for coding in [Coding::Gzip, Coding::Deflate, Coding::Brotli] {
+            let broken =
+                |bytes: &[u8]| matches!(decoded(coding, FREE, bytes, 100), Err(DecodeError::Broken { .. }));
+            let coded = encoded(coding, b"some text that is long enough to be cut off in the middle of it");
+            assert!(broken(&coded[..coded.len() - 9]), "{coding:?} cut");
+            assert!(broken(b"\xff\xff\xff\xff not compressed"), "{coding:?} nonsense");
+            assert_eq!(decoded(coding, FREE, b"", 1).unwrap(), b"", "{coding:?} empty");
+        }
+    }
+
+    #[test]
+    fn headers_are_read() {
+        assert_eq!(Coded::parse(None), Coded::Plain);
+        assert_eq!(Coded::parse(Some(" GZIP ")), Coded::By(Coding::Gzip));
+        assert_eq!(Coded::parse(Some("gzip, br")), Coded::Unknown);
+        assert_eq!(Coded::parse(Some("zstd")), Coded::Unknown);
+    }
+}
