@@ -2,15 +2,22 @@
 //! `lab` is the door: it puts the parts together. Knows the daemon only as a program with arguments and a
 //! configuration file, never by its insides.
 
+pub mod client;
+pub mod daemon;
+pub mod dialer;
 pub mod dns;
 pub mod load;
 pub mod origin;
+pub mod lab;
 pub mod pki;
+pub mod place;
 pub mod provider;
+pub mod topology;
 
+use std::path::PathBuf;
 use std::time::Duration;
 
-use anyhow::{Context as _, Result};
+use anyhow::{Context as _, Result, bail};
 
 /// How long anything in the laboratory may take before the test that waits for it fails. Nothing ever waits this
 /// long when all is well: it is a bound on hanging, not a pace.
@@ -28,3 +35,13 @@ pub async fn within<T>(what: &str, future: impl Future<Output = T>) -> Result<T>
 pub mod cgroup;
 pub mod gate;
 pub mod netns;
+
+/// A program that was built together with the running one: beside it, or one folder up for a test.
+pub fn program(name: &str) -> Result<PathBuf> {
+    let own = std::env::current_exe()?;
+    let found = own.ancestors().skip(1).take(2).map(|folder| folder.join(name)).find(|path| path.exists());
+    let Some(found) = found else {
+        bail!("{name} is not built beside {}; `cargo xtask test` builds everything", own.display());
+    };
+    Ok(found)
+}

@@ -1,0 +1,242 @@
+//! The laboratory as tests use it: an internet with names and providers, a node, an application's place, and the
+//! daemon between them. Each has its own; any number run side by side; dropping one removes all of it.
+
+use std::net::{IpAddr, SocketAddr};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use anyhow::{Context as _, Result, ensure};
+use rustls::ClientConfig;
+use serde_json::{Value, json};
+use tempfile::TempDir;
+use tokio::net::TcpStream;
+
+use crate::client::{self, TlsStream, Wire};
+use crate::daemon::{self, Daemon};
+use crate::dialer::Dialer;
+use crate::dns::{self, Zone};
+use crate::pki::{Pki, Quality};
+use crate::place::{Cgroup, Place};
+use crate::provider::{Bare, Provider, Site};
+use crate::topology::{Topology, unique, v4, v6};
+
+/// The name whose answers are in the shape of OpenAI's API.
+pub const OPENAI: &str = "api.openai.com";
+/// The name whose answers are in the shape of Anthropic's API.
+pub const ANTHROPIC: &str = "api.anthropic.com";
+/// A name in no catalogue, at the same address as the two.
+pub const STATIC: &str = "static.example.net";
+
+/// The hosts of the laboratory's internet, by the last byte of their addresses.
+pub mod host {
+    /// OpenAI, Anthropic and a plain site share this one; HTTP/2 and HTTP/1.1.
+    pub const SHARED: u8 = 10;
+    /// The same names, HTTP/1.1 only.
+    pub const HTTP1: u8 = 11;
+    /// The same names with a certificate that has expired.
+    pub const EXPIRED: u8 = 12;
+    /// The same names, self-signed.
+    pub const SELF_SIGNED: u8 = 13;
+    /// The same names with a certificate for somebody else.
+    pub const WRONG_HOST: u8 = 14;
+    /// The same names with a certificate of a root nobody knows.
+    pub const UNKNOWN_ISSUER: u8 = 15;
+    /// Nothing listens here.
+    pub const CLOSED: u8 = 16;
+    /// The test itself plays the server here.
+    pub const BARE: u8 = 17;
+    /// The resolver.
+    pub const DNS: u8 = 53;
+}
+
+/// An address of the internet, HTTPS port, IPv4.
+#[must_use]
+pub fn https(host: u8) -> SocketAddr {
+    (v4(host), 443).into()
+}
+
+/// An address of the internet, HTTPS port, IPv6.
+#[must_use]
+pub fn https6(host: u8) -> SocketAddr {
+    (v6(host), 443).into()
+}
+
+/// See the head of this file.
+pub struct Lab {
+    /// The names.
+    pub zone: Zone,
+    /// The providers and what they saw.
+    pub provider: Provider,
+    /// The certificates of the internet.
+    pub pki: Pki,
+    /// The namespaces.
+    pub topology: Topology,
+    /// The cgroup to which the daemon attaches: `app` and `node` are below it.
+    pub cgroup: Cgroup,
+    app: Cgroup,
+    node: Cgroup,
+    folder: TempDir,
+    _dns: dns::Server,
+}
+
+impl Lab {
+    /// Builds one, without a daemon yet. Must be called inside a tokio runtime.
+    pub fn new() -> Result<Self> {
+        use host::*;
+        let sites = [SHARED, HTTP1, EXPIRED, SELF_SIGNED, WRONG_HOST, UNKNOWN_ISSUER];
+        let topology = Topology::new(&[&sites[..], &[CLOSED, BARE, DNS]].concat())?;
+        let (zone, provider, pki) = (Zone::default(), Provider::new(), Pki::new()?);
+        for number in sites {
+            for address in [https(number), https6(number)] {
+                provider.serve(&pki, &site(number), topology.internet.listen(address)?)?;
+            }
+        }
+        for name in [OPENAI, ANTHROPIC, STATIC] {
+            zone.address(name, v4(SHARED));
+            zone.address(name, v6(SHARED));
+        }
+        let cgroup = Cgroup::new(&unique())?;
+        let (app, node) = (cgroup.child("app")?, cgroup.child("node")?);
+        let folder = tempfile::Builder::new().prefix("interceptor-lab-").tempdir()?;
+        std::fs::write(folder.path().join("origin-root.pem"), pki.root_pem())?;
+        std::fs::write(folder.path().join("resolv.conf"), format!("nameserver {}\n", v4(DNS)))?;
+        let dns = resolver(&topology, &zone)?;
+        Ok(Self { zone, provider, pki, topology, cgroup, app, node, folder, _dns: dns })
+    }
+
+    /// A folder for files, removed with the laboratory.
+    #[must_use]
+    pub fn folder(&self) -> &Path {
+        self.folder.path()
+    }
+
+    /// Writes a file into the folder.
+    pub fn file(&self, name: &str, content: impl AsRef<[u8]>) -> Result<PathBuf> {
+        let path = self.folder().join(name);
+        std::fs::write(&path, content)?;
+        Ok(path)
+    }
+
+    /// Where applications run: their namespace, their cgroup, the laboratory's resolver.
+    pub fn app(&self) -> Result<Place> {
+        let resolver = self.folder().join("resolv.conf");
+        let place = Place::new(&self.topology.app)?.cgroup(self.app.path());
+        place.bind(&resolver, Path::new("/etc/resolv.conf"))
+    }
+
+    /// Where the daemon runs: the node's namespace, a cgroup of its own.
+    pub fn node(&self) -> Result<Place> {
+        let resolver = self.folder().join("resolv.conf");
+        let place = Place::new(&self.topology.node)?.cgroup(self.node.path());
+        place.bind(&resolver, Path::new("/etc/resolv.conf"))
+    }
+
+    /// A dialer at the application's place.
+    pub fn dialer(&self) -> Result<Dialer> {
+        Dialer::start(&self.app()?)
+    }
+
+    /// A configuration with which the daemon intercepts this laboratory's application. Tests change what they need.
+    #[must_use]
+    pub fn config(&self) -> Value {
+        json!({
+            "apiVersion": "interceptor.dev/v1alpha1",
+            "kind": "InterceptorConfig",
+            "spec": {
+                "stateDirectory": self.folder().join("state"),
+                "cgroup": self.cgroup.path(),
+                "namespaces": ["self", self.topology.app.path()],
+                "workers": 1,
+                "listen": {"port": 15443},
+                "endpoints": {
+                    "ports": [443],
+                    "resolvers": [format!("{}:53", v4(host::DNS))],
+                    "refresh": "30s",
+                    "addresses": ["203.0.113.0/27", "2001:db8:1::/64"]
+                },
+                "ca": {"directory": self.folder().join("ca")},
+                "upstream": {"roots": [self.folder().join("origin-root.pem")], "systemRoots": false},
+                "audit": {"file": self.folder().join("audit.jsonl")},
+                "admin": {"address": "127.0.0.1:0", "portFile": self.folder().join("admin.port")}
+            }
+        })
+    }
+
+    /// Makes the interceptor's CA with its own command, as an operator would, and the bundle that applications trust.
+    pub async fn ca(&self) -> Result<()> {
+        let folder = self.folder().join("ca");
+        if folder.exists() {
+            return Ok(());
+        }
+        let mut command = self.node()?.command(daemon::binary()?)?;
+        command.args(["ca", "init", "--directory"]).arg(&folder);
+        let output = daemon::run(command).await?;
+        ensure!(output.code == Some(0), "ca init: {output:?}");
+        let ours = std::fs::read_to_string(folder.join("ca.crt")).context("ca.crt")?;
+        self.file("bundle.pem", format!("{}{ours}", self.pki.root_pem()))?;
+        Ok(())
+    }
+
+    /// The roots that an application trusts: the internet's and the interceptor's.
+    pub fn bundle(&self) -> Result<String> {
+        std::fs::read_to_string(self.folder().join("bundle.pem")).context("the bundle; is there a CA yet?")
+    }
+
+    /// Starts the daemon with [`Lab::config`].
+    pub async fn daemon(&self) -> Result<Daemon> {
+        self.daemon_with(&self.config()).await
+    }
+
+    /// Starts the daemon with a configuration.
+    pub async fn daemon_with(&self, config: &Value) -> Result<Daemon> {
+        self.ca().await?;
+        Daemon::start(&self.node()?, config, self.folder()).await
+    }
+
+    /// What an application's TLS library would be configured with.
+    pub fn client(&self, alpn: &[&str]) -> Result<Arc<ClientConfig>> {
+        client::trusting(&self.bundle()?, alpn)
+    }
+
+    /// The application connects to `to`, asks for `name`, trusting the bundle, and speaks HTTP/1.1.
+    pub async fn http1(
+        &self,
+        dialer: &Dialer,
+        to: SocketAddr,
+        name: &str,
+    ) -> Result<Wire<TlsStream<TcpStream>>> {
+        let stream = dialer.connect(to)?.context("connect")?;
+        let stream = client::handshake(stream, name, &self.client(&["http/1.1"])?).await?;
+        Ok(Wire::new(stream.context("the TLS handshake")?))
+    }
+
+    /// Takes the connections to [`host::BARE`] itself.
+    pub fn bare(&self) -> Result<Bare> {
+        self.provider.bare(self.topology.internet.listen(https(host::BARE))?)
+    }
+
+    /// Takes connections to any address of the internet itself.
+    pub fn bare_at(&self, address: IpAddr, port: u16) -> Result<Bare> {
+        self.provider.bare(self.topology.internet.listen((address, port).into())?)
+    }
+}
+
+fn site(number: u8) -> Site {
+    let site = Site::new(&[STATIC, OPENAI, ANTHROPIC]);
+    match number {
+        host::HTTP1 => site.alpn(&["http/1.1"]),
+        host::EXPIRED => site.quality(Quality::Expired),
+        host::SELF_SIGNED => site.quality(Quality::SelfSigned),
+        host::WRONG_HOST => site.quality(Quality::WrongHost),
+        host::UNKNOWN_ISSUER => site.quality(Quality::UnknownIssuer),
+        _ => site,
+    }
+}
+
+fn resolver(topology: &Topology, zone: &Zone) -> Result<dns::Server> {
+    let addresses: [SocketAddr; 2] = [(v4(host::DNS), 53).into(), (v6(host::DNS), 53).into()];
+    let internet = &topology.internet;
+    let udp = addresses.iter().map(|&a| internet.datagrams(a)).collect::<Result<_>>()?;
+    let tcp = addresses.iter().map(|&a| internet.listen(a)).collect::<Result<_>>()?;
+    dns::Server::start(zone, udp, tcp)
+}
