@@ -122,16 +122,18 @@ impl Topology {
             node: Namespace::open(node.clone())?,
             internet: Namespace::open(internet.clone())?,
         };
-        ip(
-            &[],
-            &format!(
-                "link add eth0 netns {app} type veth peer name app netns {node}\n\
-                 link add eth0 netns {internet} type veth peer name net netns {node}\n"
-            ),
-        )?;
         for namespace in [&made.app, &made.node, &made.internet] {
             namespace.enter(quick_addresses)??;
         }
+        // The kernel brings a veth up at once only if its index differs from its peer's, and after a second if not:
+        // it compares the numbers without regard to the namespace (`linkwatch_urgent_event`).
+        ip(
+            &[],
+            &format!(
+                "link add eth0 index 10 netns {app} type veth peer name app index 11 netns {node}\n\
+                 link add eth0 index 20 netns {internet} type veth peer name net index 21 netns {node}\n"
+            ),
+        )?;
         made.node.enter(forward)??;
         made.app.ip(&addresses("eth0", &[(APP.0.into(), 24), (APP.1.into(), 64)]))?;
         made.internet.ip(&addresses(
@@ -169,16 +171,18 @@ fn addresses(link: &str, addresses: &[(IpAddr, u8)]) -> String {
     batch
 }
 
-/// Duplicate address detection would make every new IPv6 address wait a second.
+/// Duplicate address detection would make every new IPv6 address wait a second. Links take the default when they
+/// are made.
 fn quick_addresses() -> io::Result<()> {
     std::fs::write("/proc/sys/net/ipv6/conf/all/accept_dad", "0")?;
-    std::fs::write("/proc/sys/net/ipv6/conf/default/accept_dad", "0")?;
-    std::fs::write("/proc/sys/net/ipv6/conf/eth0/accept_dad", "0")
-        .or_else(|e| if e.kind() == io::ErrorKind::NotFound { Ok(()) } else { Err(e) })
+    std::fs::write("/proc/sys/net/ipv6/conf/default/accept_dad", "0")
 }
 
 fn forward() -> io::Result<()> {
     std::fs::write("/proc/sys/net/ipv4/ip_forward", "1")?;
+    // Every destination that does not exist says so, not only the first in a second.
+    std::fs::write("/proc/sys/net/ipv4/icmp_ratelimit", "0")?;
+    std::fs::write("/proc/sys/net/ipv6/icmp/ratelimit", "0")?;
     std::fs::write("/proc/sys/net/ipv6/conf/all/forwarding", "1")
 }
 
