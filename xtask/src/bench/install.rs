@@ -1,0 +1,75 @@
+//! Installs the peers, as root on Debian, without letting their services start.
+
+use std::fs;
+use std::os::unix::fs::PermissionsExt as _;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use anyhow::{Context as _, ensure};
+
+use super::contender::Contender;
+
+/// Debian asks this file before it starts the service of a package it has just installed.
+const POLICY: &str = "/usr/sbin/policy-rc.d";
+
+/// Sees to it that every chosen contender's program is there.
+pub(super) fn peers(contenders: &[Contender]) -> anyhow::Result<()> {
+    let mut packages: Vec<&str> = Vec::new();
+    for (file, package) in contenders.iter().flat_map(|contender| contender.needs()) {
+        if !Path::new(file).exists() && !packages.contains(package) {
+            packages.push(package);
+        }
+    }
+    if packages.is_empty() {
+        return Ok(());
+    }
+    println!("installing {}", packages.join(", "));
+    let list = packages.join(" ");
+    ensure!(
+        Path::new("/usr/bin/apt-get").exists(),
+        "the peers are missing and this is no Debian: install {list} by hand, or leave them out with --contender"
+    );
+    let _quiet = NoServices::enter()?;
+    apt(&["update", "-q"])?;
+    let mut arguments = vec!["install", "-q", "-y", "--no-install-recommends"];
+    arguments.extend(&packages);
+    apt(&arguments)
+}
+
+fn apt(arguments: &[&str]) -> anyhow::Result<()> {
+    let output = Command::new("apt-get")
+        .args(arguments)
+        .env("DEBIAN_FRONTEND", "noninteractive")
+        .output()
+        .context("run apt-get")?;
+    ensure!(
+        output.status.success(),
+        "apt-get {}: {}",
+        arguments.join(" "),
+        String::from_utf8_lossy(&output.stderr).trim()
+    );
+    Ok(())
+}
+
+/// While this lives, an installed package does not start its service. A policy of the machine's own is kept.
+struct NoServices(Option<PathBuf>);
+
+impl NoServices {
+    fn enter() -> anyhow::Result<Self> {
+        let path = PathBuf::from(POLICY);
+        if path.exists() {
+            return Ok(Self(None));
+        }
+        fs::write(&path, "#!/bin/sh\nexit 101\n").with_context(|| format!("write {POLICY}"))?;
+        fs::set_permissions(&path, fs::Permissions::from_mode(0o755))?;
+        Ok(Self(Some(path)))
+    }
+}
+
+impl Drop for NoServices {
+    fn drop(&mut self) {
+        if let Some(path) = &self.0 {
+            let _ = fs::remove_file(path);
+        }
+    }
+}
