@@ -1,0 +1,147 @@
+//! What the daemon is told to do: the checked form of the configuration file.
+//! Knows types, not YAML: reading is in `config/file.rs`, and all mistakes of a file are reported at once.
+
+mod file;
+
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use interceptor_engine::document::Mistakes;
+pub use interceptor_engine::document::NetworkPrefix;
+
+use crate::proxy::limits::Limits;
+use crate::telemetry::audit::Destination;
+
+/// The annotated example, which a test reads, so that it cannot go stale.
+pub const EXAMPLE: &str = include_str!("config/example.yaml");
+
+/// A checked configuration.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Config {
+    /// Where the daemon keeps what outlives it.
+    pub state: PathBuf,
+    /// The cgroup v2 directory whose processes are intercepted; `None` is the root of the hierarchy.
+    pub cgroup: Option<PathBuf>,
+    /// Network namespaces to serve.
+    pub namespaces: Vec<NamespaceSpec>,
+    /// Worker threads; `None` is one a core.
+    pub workers: Option<usize>,
+    /// Port of the loopback listeners; `None` takes a free one in each namespace.
+    pub port: Option<u16>,
+    /// What is redirected.
+    pub endpoints: Endpoints,
+    /// Files that add to or correct the built-in catalogue.
+    pub catalogue: Vec<PathBuf>,
+    /// Directory with `tls.crt`, `tls.key` and `ca.crt`.
+    pub authority: PathBuf,
+    /// Files with certificates that providers may chain to.
+    pub upstream_roots: Vec<PathBuf>,
+    /// Whether the system's roots count as well.
+    pub system_roots: bool,
+    /// Policy files; none means the built-in policy.
+    pub policies: Vec<PathBuf>,
+    /// Where audit lines go.
+    pub audit: Destination,
+    /// Where metrics and health are served; `None` serves none.
+    pub admin: Option<SocketAddr>,
+    /// Where the address that admin was given is written, for a port of 0.
+    pub admin_file: Option<PathBuf>,
+    /// Deadlines and bounds.
+    pub limits: Limits,
+    /// Bounds of the engine.
+    pub inspection: Inspection,
+}
+
+/// A network namespace to serve.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum NamespaceSpec {
+    /// The daemon's own.
+    Own,
+    /// The one behind this file, `/run/netns/NAME` or `/proc/PID/ns/net`.
+    Path(PathBuf),
+    /// Those of all processes below the cgroup, as they come and go.
+    Discover,
+}
+
+/// What is redirected: addresses known beforehand, and addresses that the catalogue's names resolve to.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Endpoints {
+    /// Destination ports.
+    pub ports: Vec<u16>,
+    /// Addresses and prefixes that are endpoints in any case.
+    pub addresses: Vec<NetworkPrefix>,
+    /// Name servers; `None` asks those of /etc/resolv.conf.
+    pub resolvers: Option<Vec<SocketAddr>>,
+    /// How often the names are resolved again.
+    pub refresh: Duration,
+    /// How long an address counts as an endpoint after it was last seen in an answer. Longer than any TTL on
+    /// purpose: a false positive costs one look at a ClientHello, a miss is a call that nobody inspected.
+    pub keep: Duration,
+}
+
+/// Bounds of the engine that the file may change.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Inspection {
+    /// Bytes of one body that are held for a verdict.
+    pub held_body: u64,
+    /// Bytes that one compressed body may grow to.
+    pub decoded_body: u64,
+}
+
+impl Config {
+    /// Reads a configuration file. Relative paths in it are relative to its directory.
+    ///
+    /// # Errors
+    /// The file cannot be read, or all the mistakes that are in it.
+    pub fn load(path: &Path) -> Result<Self, ConfigError> {
+        let text =
+            std::fs::read_to_string(path).map_err(|io| ConfigError::Read { path: path.to_owned(), io })?;
+        Ok(file::read(&path.display().to_string(), &text, path.parent().unwrap_or(Path::new("")))?)
+    }
+
+    /// The configuration that an empty file gives.
+    pub fn standard() -> Self {
+        Self {
+            state: PathBuf::from("/var/lib/interceptor"),
+            cgroup: None,
+            namespaces: vec![NamespaceSpec::Own, NamespaceSpec::Discover],
+            workers: None,
+            port: None,
+            endpoints: Endpoints {
+                ports: vec![443],
+                addresses: Vec::new(),
+                resolvers: None,
+                refresh: Duration::from_secs(30),
+                keep: Duration::from_secs(6 * 3600),
+            },
+            catalogue: Vec::new(),
+            authority: PathBuf::from("/var/lib/interceptor/ca"),
+            upstream_roots: Vec::new(),
+            system_roots: true,
+            policies: Vec::new(),
+            audit: Destination::File(PathBuf::from("/var/lib/interceptor/audit.jsonl")),
+            admin: Some(SocketAddr::from(([127, 0, 0, 1], 9465))),
+            admin_file: None,
+            limits: Limits::STANDARD,
+            inspection: Inspection { held_body: 16 << 20, decoded_body: 64 << 20 },
+        }
+    }
+}
+
+/// Why there is no configuration.
+#[derive(Debug, thiserror::Error)]
+pub enum ConfigError {
+    /// The file cannot be read.
+    #[error("cannot read the configuration {}", path.display())]
+    Read {
+        /// Its path.
+        path: PathBuf,
+        /// What the system said.
+        #[source]
+        io: std::io::Error,
+    },
+    /// The file is wrong.
+    #[error("{0}")]
+    Mistakes(#[from] Mistakes),
+}
