@@ -1,0 +1,117 @@
+//! Accepts redirected connections in one namespace and finds out where each wanted to go.
+//! Knows listeners and the flow table. Does not read from a connection.
+
+use std::io;
+use std::net::{SocketAddr, TcpListener};
+use std::rc::Rc;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::net::TcpStream;
+
+use super::flow::{Flow, Namespace, OrigDst};
+use super::passthrough;
+use super::worker::{self, Crew, Order, Worker};
+use crate::identity;
+use crate::telemetry::event::{Capture, Event};
+
+/// What the kernel recorded when a connection was redirected.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Recorded {
+    /// Where the application wanted to go.
+    pub destination: SocketAddr,
+    /// The cgroup of the task that called connect().
+    pub cgroup: u64,
+    /// Its process.
+    pub pid: u32,
+    /// Its user.
+    pub uid: u32,
+    /// Its name.
+    pub comm: Arc<str>,
+}
+
+/// Where redirected connections are recorded. The kernel's map in the daemon, a table in tests.
+pub trait Flows: Send + Sync {
+    /// Takes out the record of the connection that comes from `peer` in the namespace `cookie`.
+    ///
+    /// # Errors
+    /// The table cannot be read.
+    fn take(&self, cookie: u64, peer: SocketAddr) -> io::Result<Option<Recorded>>;
+}
+
+/// A connection on its way to the worker that will serve it.
+pub struct Arrival {
+    /// The socket, without a reactor.
+    pub stream: std::net::TcpStream,
+    /// Whose it is.
+    pub flow: Flow,
+}
+
+/// An accept loop.
+pub struct Acceptor {
+    /// The worker it runs on.
+    pub index: usize,
+    /// All workers.
+    pub crew: Crew,
+    /// Where it listens.
+    pub namespace: Arc<Namespace>,
+    /// Where destinations are found.
+    pub flows: Arc<dyn Flows>,
+    /// The worker it runs on.
+    pub worker: Rc<Worker>,
+}
+
+/// How long to leave the listener alone when accepting fails, for want of file descriptors above all. The
+/// connections wait in its backlog meanwhile.
+const BREATH: Duration = Duration::from_millis(20);
+
+impl Acceptor {
+    /// Accepts until the task is ended.
+    pub async fn run(self, listener: TcpListener) {
+        let listener = match tokio::net::TcpListener::from_std(listener) {
+            Ok(listener) => listener,
+            Err(error) => return failed(&self.worker, &error),
+        };
+        loop {
+            match listener.accept().await {
+                Ok((stream, peer)) => self.arrived(stream, peer),
+                Err(error) => {
+                    failed(&self.worker, &error);
+                    tokio::time::sleep(BREATH).await;
+                }
+            }
+        }
+    }
+
+    fn arrived(&self, stream: TcpStream, peer: SocketAddr) {
+        let recorded = match self.flows.take(self.namespace.cookie, peer) {
+            Ok(Some(recorded)) => recorded,
+            // Nobody may use the listener as a way to anywhere: without a record there is no destination.
+            Ok(None) | Err(_) => {
+                passthrough::reset(&stream);
+                return self.worker.shared.telemetry.record(Event::Capture(Capture::FlowMissed));
+            }
+        };
+        // Streamed tokens are small writes; none may wait for an acknowledgement.
+        let _ = stream.set_nodelay(true);
+        let flow = Flow {
+            id: self.worker.shared.next_id(),
+            namespace: self.namespace.clone(),
+            destination: OrigDst(recorded.destination),
+            caller: Arc::new(identity::caller(&self.namespace, &recorded)),
+        };
+        let taker = self.crew.taker(self.index);
+        if taker == self.index {
+            return worker::serve(&self.worker, stream, flow, self.crew.0[taker].counter());
+        }
+        match stream.into_std() {
+            Ok(stream) => self.crew.0[taker].order(Order::Take(Arrival { stream, flow })),
+            Err(error) => failed(&self.worker, &error),
+        }
+    }
+}
+
+/// Tells that a connection was lost before it could be served.
+pub(super) fn failed(worker: &Worker, error: &io::Error) {
+    worker.shared.telemetry.record(Event::Capture(Capture::AcceptFailed(error.kind())));
+}

@@ -1,0 +1,238 @@
+//! One connection from accept to its end: peek, route, dial, terminate, serve.
+//! Each step is a file of its own; this one is their order, and the record of how it went.
+
+use std::rc::Rc;
+use std::sync::Arc;
+use std::time::{Instant, SystemTime};
+
+use interceptor_engine::Engine;
+use interceptor_engine::policy::{Answer, Context, Direction, Subject, Uncertainty};
+use tokio::net::TcpStream;
+
+use super::flow::Flow;
+use super::passthrough::{self, Ended, Moved};
+use super::replay::Replay;
+use super::route::{self, Target};
+use super::serve::{self, Served};
+use super::upstream::{ConnectError, Key};
+use super::worker::Worker;
+use super::{dial, peek};
+use crate::hello::Host;
+use crate::telemetry::chain;
+use crate::telemetry::event::{self, Event, Outcome, PassReason, RefuseReason, Route};
+use crate::tls::Defect;
+use crate::tls::server::{self, AcceptError};
+use crate::tls::upstream::{AlpnOffer, UpstreamError};
+
+/// How a connection went.
+struct End {
+    route: Route,
+    outcome: Outcome,
+    detail: Option<String>,
+    host: Option<Host>,
+    moved: Moved,
+    exchanges: u64,
+}
+
+impl End {
+    fn new(route: Route, outcome: Outcome) -> Self {
+        Self { route, outcome, detail: None, host: None, moved: Moved::default(), exchanges: 0 }
+    }
+
+    fn because(mut self, detail: impl Into<Option<String>>) -> Self {
+        self.detail = detail.into();
+        self
+    }
+}
+
+/// Handles one redirected connection and tells how it went.
+pub async fn run(worker: Rc<Worker>, stream: TcpStream, flow: Flow) {
+    let (at, start) = (SystemTime::now(), Instant::now());
+    let end = handle(&worker, stream, &flow).await;
+    worker.shared.telemetry.record(Event::ConnectionEnded(Box::new(event::Connection {
+        id: flow.id,
+        at,
+        took: start.elapsed(),
+        caller: flow.caller.clone(),
+        destination: flow.destination.0,
+        host: end.host,
+        route: end.route,
+        outcome: end.outcome,
+        detail: end.detail,
+        sent: end.moved.sent,
+        received: end.moved.received,
+        exchanges: end.exchanges,
+    })));
+}
+
+async fn handle(worker: &Rc<Worker>, stream: TcpStream, flow: &Flow) -> End {
+    let shared = &worker.shared;
+    let Some(_open) = shared.open.enter(shared.limits.connections) else {
+        return refuse(&stream, RefuseReason::Overload);
+    };
+    let (peeked, seen) = match peek::hello(&stream, &shared.limits).await {
+        Ok(read) => read,
+        Err(error) => {
+            let route = Route::Passthrough(PassReason::NoName);
+            return End::new(route, Outcome::Application).because(error.kind().to_string());
+        }
+    };
+    let host = match &peeked {
+        peek::Peeked::Hello(hello) => hello.sni.host().cloned(),
+        _ => None,
+    };
+    let engine = shared.engine.load();
+    let mut end = match route::choose(engine.catalogue(), &peeked) {
+        route::Route::Passthrough(why) => pass(worker, stream, flow, seen, why).await,
+        route::Route::Refuse(why) => refuse(&stream, why),
+        route::Route::Gone => End::new(Route::Passthrough(PassReason::NoName), Outcome::Application),
+        route::Route::Inspect(target) => inspect(worker, stream, flow, seen, target).await,
+    };
+    end.host = host;
+    end
+}
+
+/// Ends a connection at once. A reset, because an orderly end would claim that the origin had nothing to say.
+fn refuse(stream: &TcpStream, why: RefuseReason) -> End {
+    passthrough::reset(stream);
+    End::new(Route::Refuse(why), Outcome::Refused)
+}
+
+async fn pass(worker: &Worker, stream: TcpStream, flow: &Flow, seen: Vec<u8>, why: PassReason) -> End {
+    let route = Route::Passthrough(why);
+    let limit = worker.shared.limits.dial;
+    let origin = match dial::connect(&flow.namespace, flow.destination, limit).await {
+        Ok(origin) => origin,
+        Err(error) => {
+            passthrough::reset(&stream);
+            return End::new(route, Outcome::Origin).because(chain(&error));
+        }
+    };
+    let (moved, ended) = passthrough::run(stream, origin, seen).await;
+    let mut end = match ended {
+        Ended::Closed => End::new(route, Outcome::Closed),
+        Ended::Application(error) => End::new(route, Outcome::Application).because(error.kind().to_string()),
+        Ended::Origin(error) => End::new(route, Outcome::Origin).because(error.kind().to_string()),
+    };
+    end.moved = moved;
+    end
+}
+
+/// Terminates, serves and ends an AI connection.
+async fn inspect(worker: &Rc<Worker>, stream: TcpStream, flow: &Flow, seen: Vec<u8>, target: Target) -> End {
+    let shared = &worker.shared;
+    let Some(_inspected) = shared.inspected.enter(shared.limits.inspected) else {
+        return refuse(&stream, RefuseReason::Overload);
+    };
+    let served = match prepare(worker, flow, target).await {
+        Ok(served) => served,
+        Err(Unprepared::Pass) => {
+            return pass(worker, stream, flow, seen, PassReason::UntrustedAuthority).await;
+        }
+        Err(Unprepared::Unreachable(error)) => {
+            // A direct connection would have been refused or reset; ours ends the same way.
+            passthrough::reset(&stream);
+            return End::new(Route::Inspect, Outcome::Origin).because(chain(&error));
+        }
+    };
+    let alpn = serve::alpn(served.protocol, served.target.hello.alpn);
+    let host = &served.target.host;
+    let config = match &served.broken {
+        None => shared.server_tls.config(host, alpn),
+        Some(defect) => shared.server_tls.mirror(host, alpn, defect),
+    };
+    let config = match config {
+        Ok(config) => config,
+        Err(error) => return refuse(&stream, RefuseReason::NoLeaf).because(chain(&error)),
+    };
+    let deadline = tokio::time::Instant::now() + shared.limits.handshake;
+    let stream = match server::accept(config, Replay::new(seen, stream), deadline).await {
+        Ok(stream) => stream,
+        Err(error) => return handshake_failed(&served, &error),
+    };
+    shared.trust.accepted(flow.caller.cgroup, host);
+    let (outcome, detail) = serve::run(served.clone(), stream).await;
+    let outcome = if served.broken.is_some() { Outcome::OriginCertificate } else { outcome };
+    let mut end = End::new(Route::Inspect, outcome).because(detail);
+    end.exchanges = served.total.get();
+    end
+}
+
+/// Why a connection cannot be served.
+enum Unprepared {
+    /// Policy lets this workload pass, because it does not trust us.
+    Pass,
+    /// The provider cannot be reached.
+    Unreachable(ConnectError),
+}
+
+/// Opens or finds the upstream connection that decides what the application is shown.
+async fn prepare(worker: &Rc<Worker>, flow: &Flow, target: Target) -> Result<Rc<Served>, Unprepared> {
+    let shared = &worker.shared;
+    let engine = shared.engine.load_full();
+    let subject = subject(flow);
+    let provider: Arc<str> = Arc::from(&*engine.catalogue().provider(target.provider).id);
+    if shared.trust.is_refused(flow.caller.cgroup, &target.host)
+        && may_pass_untrusted(&engine, &provider, &subject)
+    {
+        return Err(Unprepared::Pass);
+    }
+    let offer = AlpnOffer::mirroring(target.hello.alpn);
+    let key = Key {
+        namespace: flow.namespace.cookie,
+        host: target.host.clone(),
+        port: flow.destination.0.port(),
+        offer,
+    };
+    let slot = worker.pool.slot(key, shared.limits.upstream_spare);
+    let mut served =
+        Served::new(shared.clone(), engine, flow.clone(), subject, target, provider, offer, slot);
+    match served.slot.clone().prepare(&served.way()).await {
+        Ok(protocol) => served.protocol = protocol,
+        Err(ConnectError::Tls { error: UpstreamError::Certificate(defect), .. }) => {
+            served.broken = Some(defect);
+        }
+        Err(error) => return Err(Unprepared::Unreachable(error)),
+    }
+    Ok(Rc::new(served))
+}
+
+/// What policy says of a workload that does not trust us. It has not said what it wants to do, so the operation
+/// is unknown.
+fn may_pass_untrusted(engine: &Engine, provider: &str, subject: &Subject) -> bool {
+    let context = Context { provider, operation: "unknown", model: None, subject };
+    let (answer, _) = engine.policy().scope(&context).when(Uncertainty::UntrustedClient, Direction::Request);
+    answer != Answer::Block
+}
+
+fn subject(flow: &Flow) -> Subject {
+    Subject {
+        uid: flow.caller.uid,
+        executable: flow.caller.executable.as_deref().unwrap_or_default().to_owned(),
+        comm: flow.caller.comm.to_string(),
+        ..Subject::default()
+    }
+}
+
+fn handshake_failed(served: &Served, error: &AcceptError) -> End {
+    let outcome = match error {
+        _ if served.broken.is_some() => Outcome::OriginCertificate,
+        AcceptError::Rejected(rejection) if rejection.is_about_trust() => {
+            served.shared.trust.refused(served.flow.caller.cgroup, &served.target.host);
+            Outcome::ClientUntrusted
+        }
+        AcceptError::Rejected(_) | AcceptError::Protocol(_) | AcceptError::TimedOut => {
+            Outcome::ClientHandshake
+        }
+        AcceptError::Closed(_) | AcceptError::Io(_) => Outcome::Application,
+    };
+    let detail = match &served.broken {
+        Some(defect) => describe(defect),
+        None => chain(error),
+    };
+    End::new(Route::Inspect, outcome).because(detail)
+}
+
+fn describe(defect: &Defect) -> String {
+    format!("the provider's certificate is {defect}; the application was shown the same")
+}

@@ -1,0 +1,270 @@
+//! One request and its answer: request, engine, provider, engine, application.
+//! Knows HTTP messages and the engine's face. Does not know TLS or where connections come from.
+
+pub mod headers;
+pub mod ledger;
+pub mod relay;
+mod reply;
+mod upgrade;
+
+use std::collections::VecDeque;
+use std::rc::Rc;
+
+use bytes::Bytes;
+use http::{HeaderMap, Request, Response, header};
+use hyper::body::Incoming;
+use interceptor_engine::{RequestHead, RequestPlan, ResponseHead, ResponsePlan};
+
+use self::ledger::Ledger;
+use self::relay::{Downward, Paced, Step, Upward};
+use super::body::{self, Abort, RequestBody, ResponseBody, Whole};
+use super::serve::Served;
+use super::upstream::{Lease, Protocol, SendError};
+use crate::telemetry::event::Ending;
+
+/// What the application gets: an answer, or the end of its connection where a direct connection would have
+/// ended too.
+pub type Answer = Result<Response<ResponseBody>, Abort>;
+
+/// Runs one exchange to the head of its answer; the body follows by itself.
+///
+/// # Errors
+/// The connection or stream is to be ended without an answer.
+pub async fn run(served: Rc<Served>, request: Request<Incoming>) -> Answer {
+    let ledger = Ledger::open(served.clone(), served.shared.next_id(), http_version(&request));
+    if let Err(refused) = headers::check_authority(&served, &request) {
+        return reply::misdirected(&served, &ledger, &refused);
+    }
+    if let Some(defect) = &served.broken {
+        return reply::origin_defect(&served, &ledger, defect);
+    }
+    if headers::wants_upgrade(&request) {
+        return upgrade::run(served, ledger, request).await;
+    }
+    let request = match take_request(&served, &ledger, request).await {
+        Ok(request) => request,
+        Err(answer) => return answer,
+    };
+    let (answer, lease) = send(&served, &ledger, request).await?;
+    take_answer(&served, &ledger, answer, lease).await
+}
+
+fn http_version<B>(request: &Request<B>) -> u8 {
+    if request.version() == http::Version::HTTP_2 { 2 } else { 1 }
+}
+
+/// Shows the request to the engine and makes what goes upstream. `Err` is the answer instead of the provider's.
+async fn take_request(
+    served: &Rc<Served>,
+    ledger: &Rc<Ledger>,
+    request: Request<Incoming>,
+) -> Result<Request<RequestBody>, Answer> {
+    let (mut parts, incoming) = request.into_parts();
+    let plan = begin(served, ledger, &parts);
+    headers::strip_hop_by_hop(&mut parts.headers, parts.version);
+    let body = if body::is_absent(&incoming) {
+        conclude(served, ledger, Vec::new(), None).map(RequestBody::Whole)?
+    } else {
+        let paced = Paced::new(incoming, served.shared.limits.body_pause);
+        match plan {
+            RequestPlan::Hold => {
+                let whole = hold(served, ledger, paced).await?;
+                headers::resize(&mut parts.headers, whole.len());
+                RequestBody::Whole(whole)
+            }
+            RequestPlan::Stream | RequestPlan::Bypass => {
+                RequestBody::Relay(Box::new(Upward::new(paced, ledger.clone())))
+            }
+        }
+    };
+    Ok(Request::from_parts(parts, body))
+}
+
+fn begin(served: &Served, ledger: &Ledger, parts: &http::request::Parts) -> RequestPlan {
+    let text = |name| parts.headers.get(name).and_then(|value| value.to_str().ok());
+    let id = ledger.id().to_string();
+    let inspection = served.engine.exchange(&RequestHead {
+        provider: served.target.provider,
+        method: parts.method.as_str(),
+        path: parts.uri.path_and_query().map_or("/", |path| path.as_str()),
+        content_type: text(header::CONTENT_TYPE),
+        content_encoding: text(header::CONTENT_ENCODING),
+        content_length: text(header::CONTENT_LENGTH).and_then(|length| length.parse().ok()),
+        subject: &served.subject,
+        request_id: &id,
+    });
+    let plan = inspection.request_plan();
+    ledger.begin_inspection(inspection);
+    plan
+}
+
+/// Takes a request in whole. The engine scans it as it arrives; its verdict comes with the last byte.
+async fn hold(served: &Rc<Served>, ledger: &Rc<Ledger>, mut body: Paced) -> Result<Whole, Answer> {
+    let mut out = Vec::new();
+    let mut trailers = None;
+    loop {
+        match body.next().await {
+            Step::Data(data) => {
+                let seen = ledger.inspect(|inspection| inspection.request_data(data, &mut out));
+                seen.map_err(|refusal| reply::refused(ledger, refusal, Ending::Blocked))?;
+            }
+            Step::Trailers(fields) => trailers = Some(fields),
+            Step::End => return conclude(served, ledger, out, trailers),
+            Step::Broken(error) => return Err(reply::broken_request(served, ledger, &error)),
+            Step::Paused => return Err(reply::slow_request(served, ledger)),
+        }
+    }
+}
+
+fn conclude(
+    _served: &Served,
+    ledger: &Ledger,
+    mut out: Vec<Bytes>,
+    trailers: Option<HeaderMap>,
+) -> Result<Whole, Answer> {
+    ledger
+        .inspect(|inspection| inspection.request_end(&mut out))
+        .map_err(|refusal| reply::refused(ledger, refusal, Ending::Blocked))?;
+    Ok(Whole { pieces: VecDeque::from(out), trailers })
+}
+
+/// Sends a request on a warm connection, or on a new one if the warm one had just ended.
+async fn send(
+    served: &Rc<Served>,
+    ledger: &Ledger,
+    mut request: Request<RequestBody>,
+) -> Result<(Response<Incoming>, Lease), Abort> {
+    loop {
+        let mut lease = served.checkout().await.map_err(|error| {
+            // The application sees what it would have seen without us: its connection ends.
+            origin_failed(ledger, "the provider could not be reached", &error)
+        })?;
+        ledger.sent(lease.reused);
+        headers::adapt(&mut request, lease.sender().protocol(), &served.target.host);
+        let waiting = lease.sender().send(request);
+        match tokio::time::timeout(served.shared.limits.answer_pause, waiting).await {
+            Ok(Ok(answer)) => {
+                ledger.answered();
+                return Ok((answer, lease));
+            }
+            // It had never left, so it is safe to send again, whatever its method. Each turn of this loop
+            // uses up one connection that the provider had closed.
+            Ok(Err(SendError::NotSent(back))) if lease.reused => request = *back,
+            Ok(Err(SendError::NotSent(_))) => {
+                ledger.finish(Ending::OriginFailed);
+                return Err(Abort("the provider closed a new connection before it took a request"));
+            }
+            // It may have been acted upon. Only the application may decide to send it again (RFC 9110, 9.2.2).
+            Ok(Err(SendError::Failed(error))) => {
+                return Err(origin_failed(ledger, "the provider broke off before its answer", &error));
+            }
+            Err(_) => {
+                ledger.detail("the provider did not answer in time");
+                ledger.finish(Ending::Limit);
+                return Err(Abort("the provider did not answer in time"));
+            }
+        }
+    }
+}
+
+fn origin_failed(ledger: &Ledger, what: &'static str, error: &dyn std::error::Error) -> Abort {
+    ledger.detail(format_args!("{what}: {}", crate::telemetry::chain(error)));
+    ledger.finish(Ending::OriginFailed);
+    Abort(what)
+}
+
+/// Shows the answer to the engine and hands it on, whole or as it arrives.
+async fn take_answer(
+    served: &Rc<Served>,
+    ledger: &Rc<Ledger>,
+    answer: Response<Incoming>,
+    lease: Lease,
+) -> Answer {
+    let (mut parts, incoming) = answer.into_parts();
+    let planned = {
+        let text = |name| parts.headers.get(name).and_then(|value| value.to_str().ok());
+        let head = ResponseHead {
+            status: parts.status.as_u16(),
+            content_type: text(header::CONTENT_TYPE),
+            content_encoding: text(header::CONTENT_ENCODING),
+            content_length: text(header::CONTENT_LENGTH).and_then(|length| length.parse().ok()),
+        };
+        ledger.inspect(|inspection| inspection.response_head(&head))
+    };
+    let plan = match planned {
+        Ok(Some(plan)) => plan,
+        Ok(None) => UNINSPECTED,
+        Err(refusal) => return reply::refused(ledger, refusal, Ending::Blocked),
+    };
+    headers::clean_answer(&mut parts.headers, parts.version);
+    parts.version = served.http_version();
+    ledger.status(parts.status);
+    let paced = Paced::new(incoming, served.shared.limits.answer_pause);
+    if plan.hold {
+        return hold_answer(ledger, parts, paced, lease, &plan).await;
+    }
+    if plan.may_change_length {
+        parts.headers.remove(header::CONTENT_LENGTH);
+    }
+    if plan.drop_content_encoding {
+        parts.headers.remove(header::CONTENT_ENCODING);
+    }
+    let body = ResponseBody::Relay(Box::new(Downward::new(paced, ledger.clone(), lease)));
+    Ok(Response::from_parts(parts, body))
+}
+
+/// The plan of an exchange in which the engine has no part any more.
+const UNINSPECTED: ResponsePlan =
+    ResponsePlan { hold: false, may_change_length: false, drop_content_encoding: false, bypass: true };
+
+async fn hold_answer(
+    ledger: &Rc<Ledger>,
+    mut parts: http::response::Parts,
+    mut body: Paced,
+    lease: Lease,
+    plan: &ResponsePlan,
+) -> Answer {
+    let mut out = Vec::new();
+    let mut trailers = None;
+    let ended = loop {
+        let seen = match body.next().await {
+            Step::Data(data) => ledger.inspect(|inspection| inspection.response_data(data, &mut out)),
+            Step::Trailers(fields) => {
+                trailers = Some(fields);
+                continue;
+            }
+            Step::End => break ledger.inspect(|inspection| inspection.response_end(&mut out)),
+            Step::Broken(error) => {
+                ledger.detail(format_args!("the provider broke off its answer: {error}"));
+                ledger.finish(Ending::OriginFailed);
+                return Err(Abort("the provider broke off its answer"));
+            }
+            Step::Paused => {
+                ledger.finish(Ending::Limit);
+                return Err(Abort("the answer paused for too long"));
+            }
+        };
+        if seen.is_err() {
+            break seen;
+        }
+    };
+    if let Err(refusal) = ended {
+        return reply::refused(ledger, refusal, Ending::Blocked);
+    }
+    lease.release();
+    let whole = Whole { pieces: VecDeque::from(out), trailers };
+    headers::resize(&mut parts.headers, whole.len());
+    if plan.drop_content_encoding {
+        parts.headers.remove(header::CONTENT_ENCODING);
+    }
+    ledger.finish(Ending::Complete);
+    Ok(Response::from_parts(parts, ResponseBody::Whole(whole)))
+}
+
+/// What the client side of an upstream connection speaks, as a version for a request.
+fn version_of(protocol: Protocol) -> http::Version {
+    match protocol {
+        Protocol::Http1 => http::Version::HTTP_11,
+        Protocol::H2 => http::Version::HTTP_2,
+    }
+}

@@ -1,0 +1,93 @@
+//! What every worker and every connection may read: engine, TLS, limits, telemetry.
+//! Knows no connection.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+
+use arc_swap::ArcSwap;
+use interceptor_engine::Engine;
+
+use super::limits::Limits;
+use super::trust::Trust;
+use crate::telemetry::Telemetry;
+use crate::telemetry::event::Id;
+use crate::tls::{ServerSide, UpstreamTls};
+
+/// The shared parts of a running daemon.
+pub struct Shared {
+    /// Catalogue, policy and detectors; a reload swaps the pointer.
+    pub engine: ArcSwap<Engine>,
+    /// Certificates for applications.
+    pub server_tls: ServerSide,
+    /// Verification of providers.
+    pub upstream_tls: UpstreamTls,
+    /// Where events go.
+    pub telemetry: Telemetry,
+    /// Bounds and deadlines.
+    pub limits: Limits,
+    /// Which workloads have refused our certificates.
+    pub trust: Trust,
+    /// Connections that are open, and how many of them are inspected.
+    pub open: Gauge,
+    /// See [`Shared::open`].
+    pub inspected: Gauge,
+    ids: AtomicU64,
+}
+
+impl Shared {
+    /// Puts the parts together. `seed` makes identifiers differ between runs; it need not be secret.
+    pub fn new(
+        engine: Arc<Engine>,
+        server_tls: ServerSide,
+        upstream_tls: UpstreamTls,
+        telemetry: Telemetry,
+        limits: Limits,
+        seed: u64,
+    ) -> Self {
+        Self {
+            engine: ArcSwap::new(engine),
+            server_tls,
+            upstream_tls,
+            telemetry,
+            limits,
+            trust: Trust::default(),
+            open: Gauge::default(),
+            inspected: Gauge::default(),
+            ids: AtomicU64::new(seed),
+        }
+    }
+
+    /// The next identifier. Odd steps through 2^64 (Weyl sequence), so that neighbours do not look alike.
+    pub fn next_id(&self) -> Id {
+        Id(self.ids.fetch_add(0x9e37_79b9_7f4a_7c15, Ordering::Relaxed))
+    }
+}
+
+/// A count that is taken and given back.
+#[derive(Debug, Default)]
+pub struct Gauge(AtomicUsize);
+
+impl Gauge {
+    /// Takes a place unless `limit` are taken.
+    pub fn enter(&self, limit: usize) -> Option<Place<'_>> {
+        let taken = self.0.fetch_add(1, Ordering::Relaxed);
+        // Made first, so that the count is given back whichever way this ends.
+        let place = Place(&self.0);
+        (taken < limit).then_some(place)
+    }
+
+    /// Places taken now.
+    pub fn count(&self) -> usize {
+        self.0.load(Ordering::Relaxed)
+    }
+}
+
+/// A place in a [`Gauge`], given back on drop.
+#[derive(Debug)]
+pub struct Place<'a>(&'a AtomicUsize);
+
+impl Drop for Place<'_> {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::Relaxed);
+    }
+}
