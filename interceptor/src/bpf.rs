@@ -16,7 +16,7 @@ pub use error::CaptureError;
 pub use event::Events;
 pub use flow::{Flows, Swept};
 pub use object::{EMBEDDED, object};
-pub use stats::Stats;
+pub use stats::{Counters, Stats};
 
 use crate::netns::NetnsCookie;
 use aya::{Ebpf, EbpfLoader};
@@ -142,6 +142,11 @@ impl Capture {
     /// The reader of events. There is one: the second call returns `None`.
     pub fn take_events(&mut self) -> Option<Events> {
         self.events.take()
+    }
+
+    /// A reader of the counters that outlives borrows of the capture, for metrics.
+    pub fn counters(&self) -> Result<Counters, CaptureError> {
+        Counters::open(&self.programs)
     }
 
     /// The counters, summed over the CPUs.

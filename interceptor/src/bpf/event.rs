@@ -5,6 +5,7 @@ use aya::Ebpf;
 use aya::maps::{MapData, RingBuf};
 use interceptor_common::Event;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, RawFd};
+use tokio::io::unix::AsyncFd;
 use zerocopy::FromBytes;
 
 /// The reader's end of the ring buffer. Its descriptor becomes readable when there is something to read, and is
@@ -18,6 +19,18 @@ impl Events {
         const NAME: &str = "EVENTS";
         let map = programs.take_map(NAME).ok_or(CaptureError::MissingMap { name: NAME })?;
         Ok(Self { ring: RingBuf::try_from(map).map_err(|error| CaptureError::of_map(NAME, error))? })
+    }
+
+    /// Registers the reader with the reactor of the current runtime.
+    ///
+    /// # Errors
+    /// The reactor has no room for it.
+    pub fn watch(self) -> std::io::Result<AsyncFd<Self>> {
+        #[expect(unsafe_code, reason = "the reactor wants a promise about the descriptor's life")]
+        // SAFETY: the ring buffer owns its descriptor from creation to drop and never exchanges it, and the
+        // `AsyncFd` drops its registration before the reader inside it.
+        let registered = unsafe { AsyncFd::register(self) };
+        registered.map_err(|error| error.into_parts().1)
     }
 
     /// The next event, without waiting.

@@ -1,0 +1,105 @@
+//! Serves metrics and health on a local port. Runs apart from the data path, on a runtime of its own.
+//! Knows plain HTTP and what telemetry says. Cannot change anything.
+
+use std::convert::Infallible;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use bytes::Bytes;
+use http::{Method, Request, Response, StatusCode, header};
+use http_body_util::Full;
+use hyper::body::Incoming;
+use hyper::server::conn::http1;
+use hyper::service::service_fn;
+use hyper_util::rt::{TokioIo, TokioTimer};
+use tokio::net::TcpListener;
+use tokio::sync::Semaphore;
+
+use crate::telemetry::Telemetry;
+
+/// Scrapes and probes at once; more wait.
+const CONNECTIONS: usize = 16;
+
+/// What the admin port tells.
+pub struct Admin {
+    telemetry: Telemetry,
+    ready: AtomicBool,
+    /// Lines in Prometheus' format that are not counted from events: the kernel's counters.
+    extra: Box<dyn Fn() -> String + Send + Sync>,
+}
+
+impl Admin {
+    /// Not ready yet. `extra` is asked at every scrape.
+    pub fn new(telemetry: Telemetry, extra: impl Fn() -> String + Send + Sync + 'static) -> Arc<Self> {
+        Arc::new(Self { telemetry, ready: AtomicBool::new(false), extra: Box::new(extra) })
+    }
+
+    /// Says whether redirected connections are served.
+    pub fn set_ready(&self, ready: bool) {
+        self.ready.store(ready, Ordering::Release);
+    }
+
+    /// Opens the port.
+    ///
+    /// # Errors
+    /// The address cannot be bound.
+    pub async fn bind(address: SocketAddr) -> std::io::Result<TcpListener> {
+        TcpListener::bind(address).await
+    }
+
+    /// Serves until the task is ended.
+    pub async fn serve(self: Arc<Self>, listener: TcpListener) {
+        let places = Arc::new(Semaphore::new(CONNECTIONS));
+        loop {
+            let Ok(place) = places.clone().acquire_owned().await else { return };
+            let Ok((stream, _)) = listener.accept().await else {
+                tokio::time::sleep(Duration::from_millis(50)).await;
+                continue;
+            };
+            let admin = self.clone();
+            tokio::spawn(async move {
+                let service = service_fn(|request| {
+                    let answer = admin.answer(&request);
+                    async move { Ok::<_, Infallible>(answer) }
+                });
+                // A scraper that breaks off is its own problem.
+                let _ = http1::Builder::new()
+                    .timer(TokioTimer::new())
+                    .header_read_timeout(Duration::from_secs(10))
+                    .serve_connection(TokioIo::new(stream), service)
+                    .await;
+                drop(place);
+            });
+        }
+    }
+
+    fn answer(&self, request: &Request<Incoming>) -> Response<Full<Bytes>> {
+        match (request.method(), request.uri().path()) {
+            (&Method::GET, "/metrics") => {
+                let mut text = self.telemetry.metrics_text();
+                // The encoder ends its text with a mark after which nothing may follow.
+                if let Some(end) = text.rfind("# EOF") {
+                    text.insert_str(end, &(self.extra)());
+                }
+                plain(StatusCode::OK, "application/openmetrics-text; version=1.0.0; charset=utf-8", text)
+            }
+            (&Method::GET, "/healthz") => plain(StatusCode::OK, "text/plain", "alive\n".into()),
+            (&Method::GET, "/readyz") if self.ready.load(Ordering::Acquire) => {
+                plain(StatusCode::OK, "text/plain", "ready\n".into())
+            }
+            (&Method::GET, "/readyz") => {
+                plain(StatusCode::SERVICE_UNAVAILABLE, "text/plain", "starting or draining\n".into())
+            }
+            _ => plain(StatusCode::NOT_FOUND, "text/plain", "try /metrics, /healthz or /readyz\n".into()),
+        }
+    }
+}
+
+fn plain(status: StatusCode, kind: &'static str, text: String) -> Response<Full<Bytes>> {
+    let mut answer = Response::new(Full::new(Bytes::from(text)));
+    *answer.status_mut() = status;
+    answer.headers_mut().insert(header::CONTENT_TYPE, header::HeaderValue::from_static(kind));
+    answer
+}

@@ -1,0 +1,13 @@
+//! Puts the daemon together, keeps it running and takes it apart again.
+//! Sees every module. The data path itself is in `proxy`; this is what surrounds it.
+
+pub mod exempt;
+pub mod namespaces;
+mod ready;
+pub mod resolve;
+mod running;
+mod start;
+
+pub use ready::Ready;
+pub use running::{Daemon, Stop};
+pub use start::{StartError, engine};

@@ -1,0 +1,77 @@
+//! Gives the daemon a cgroup that holds nothing else, because whatever shares its cgroup is never intercepted.
+//! Knows the cgroup file system. Does not know BPF.
+
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
+
+use crate::bpf::{CaptureError, cgroup};
+
+/// The daemon's own cgroup, left and removed on drop if it was made here.
+#[derive(Debug)]
+pub struct Exempt {
+    /// Its identifier in the kernel.
+    pub id: u64,
+    /// Where the daemon was before, and what was made for it.
+    made: Option<(PathBuf, PathBuf)>,
+}
+
+/// Why there is no such cgroup.
+#[derive(Debug, thiserror::Error)]
+pub enum ExemptError {
+    /// The cgroup tree cannot be used.
+    #[error(transparent)]
+    Tree(#[from] CaptureError),
+    /// Others are in our cgroup, and no cgroup of our own can be made.
+    #[error(
+        "the daemon shares the cgroup {} with other processes, which would escape interception, and cannot make \
+         one of its own; start it in a cgroup of its own (a systemd unit or a container has one) or as root",
+        .path.display()
+    )]
+    Shared {
+        /// The shared one.
+        path: PathBuf,
+        /// Why none could be made.
+        #[source]
+        error: io::Error,
+    },
+}
+
+impl Exempt {
+    /// Finds out whether this process is alone in its cgroup, and moves it to a new one below if not.
+    ///
+    /// # Errors
+    /// See [`ExemptError`].
+    pub fn enter() -> Result<Self, ExemptError> {
+        let own = cgroup::own()?;
+        if is_alone(&own) {
+            return Ok(Self { id: cgroup::id(&own)?, made: None });
+        }
+        let new = own.join(format!("interceptor-{}", std::process::id()));
+        let moved = fs::create_dir(&new).and_then(|()| move_to(&new));
+        if let Err(error) = moved {
+            let _ = fs::remove_dir(&new);
+            return Err(ExemptError::Shared { path: own, error });
+        }
+        Ok(Self { id: cgroup::id(&new)?, made: Some((own, new)) })
+    }
+}
+
+impl Drop for Exempt {
+    fn drop(&mut self) {
+        if let Some((old, new)) = &self.made {
+            // A cgroup that cannot be removed is empty and harmless; the next start does not depend on it.
+            let _ = move_to(old);
+            let _ = fs::remove_dir(new);
+        }
+    }
+}
+
+fn is_alone(cgroup: &Path) -> bool {
+    let own = std::process::id().to_string();
+    fs::read_to_string(cgroup.join("cgroup.procs")).is_ok_and(|procs| procs.lines().all(|pid| pid == own))
+}
+
+fn move_to(cgroup: &Path) -> io::Result<()> {
+    fs::write(cgroup.join("cgroup.procs"), std::process::id().to_string())
+}

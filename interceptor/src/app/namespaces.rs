@@ -1,0 +1,190 @@
+//! Serves network namespaces: makes their listeners, tells the kernel side, and lets go of those that are gone.
+//! Knows namespaces and workers. Does not know connections.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::bpf::{Capture, cgroup};
+use crate::config::NamespaceSpec;
+use crate::netns::{ListenError, NetNs, NetNsError, NetNsId, NetnsCookie, below_cgroup};
+use crate::proxy::flow::Namespace;
+use crate::proxy::worker::{Crew, Order};
+use crate::telemetry::Telemetry;
+use crate::telemetry::event::{Capture as CaptureEvent, Event};
+
+/// How often namespaces are looked for. New ones are also reported by the kernel side at their first connect;
+/// this finds those that have not connected yet, and those that are gone.
+pub const LOOK: Duration = Duration::from_secs(1);
+
+/// Connections that may wait for an accept loop, as far as net.core.somaxconn lets them.
+const BACKLOG: i32 = 4096;
+
+/// The namespaces that are served.
+pub struct Namespaces {
+    served: HashMap<NetNsId, Arc<Namespace>>,
+    /// Served whether or not a process lives in them.
+    fixed: Vec<NetNsId>,
+    crew: Crew,
+    telemetry: Telemetry,
+    port: u16,
+    next: usize,
+}
+
+/// Why a namespace cannot be served.
+#[derive(Debug, thiserror::Error)]
+pub enum EnrolError {
+    /// It cannot be opened or entered.
+    #[error("cannot open the network namespace {name}")]
+    Open {
+        /// Its name.
+        name: String,
+        /// What failed.
+        #[source]
+        error: NetNsError,
+    },
+    /// No listener can be made in it.
+    #[error("cannot listen in the network namespace {name}")]
+    Listen {
+        /// Its name.
+        name: String,
+        /// What failed.
+        #[source]
+        error: ListenError,
+    },
+    /// The kernel side does not take it.
+    #[error("cannot enrol the network namespace {name}")]
+    Kernel {
+        /// Its name.
+        name: String,
+        /// What failed.
+        #[source]
+        error: crate::bpf::CaptureError,
+    },
+}
+
+impl Namespaces {
+    /// Serves nothing yet. Listeners take `port`, or any free one for 0.
+    pub fn new(crew: Crew, telemetry: Telemetry, port: u16) -> Self {
+        Self { served: HashMap::new(), fixed: Vec::new(), crew, telemetry, port, next: 0 }
+    }
+
+    /// Serves the namespaces that the configuration names.
+    ///
+    /// # Errors
+    /// The first of them that cannot be served.
+    pub fn fix(&mut self, capture: &Capture, specs: &[NamespaceSpec]) -> Result<(), EnrolError> {
+        for spec in specs {
+            let (name, opened) = match spec {
+                NamespaceSpec::Own => ("self".to_owned(), NetNs::current()),
+                NamespaceSpec::Path(path) => (path.display().to_string(), NetNs::open(path)),
+                NamespaceSpec::Discover => continue,
+            };
+            let handle = opened.map_err(|error| EnrolError::Open { name: name.clone(), error })?;
+            self.fixed.push(handle.id());
+            self.enrol(capture, name, handle)?;
+        }
+        Ok(())
+    }
+
+    /// Serves the namespace of a process, if it is not served yet. The process may have gone meanwhile.
+    pub fn enrol_process(&mut self, capture: &Capture, pid: u32) {
+        if let Ok(handle) = NetNs::of_pid(pid) {
+            self.enrol_found(capture, handle);
+        }
+    }
+
+    /// Finds the namespaces of all processes below a cgroup; serves new ones and lets go of dead ones.
+    pub fn look(&mut self, capture: &Capture, cgroup: &std::path::Path) {
+        let found = match below_cgroup(cgroup) {
+            Ok(found) => found,
+            Err(error) => {
+                tracing::warn!(%error, cgroup = %cgroup.display(), "cannot look for network namespaces");
+                return;
+            }
+        };
+        let alive: Vec<NetNsId> = found.iter().map(NetNs::id).collect();
+        for handle in found {
+            self.enrol_found(capture, handle);
+        }
+        let dead: Vec<NetNsId> = self
+            .served
+            .keys()
+            .filter(|id| !alive.contains(id) && !self.fixed.contains(id))
+            .copied()
+            .collect();
+        for id in dead {
+            self.release(capture, id);
+        }
+    }
+
+    fn enrol_found(&mut self, capture: &Capture, handle: NetNs) {
+        if self.served.contains_key(&handle.id()) {
+            return;
+        }
+        let name = format!("net:[{}]", handle.id().inode);
+        if let Err(error) = self.enrol(capture, name, handle) {
+            tracing::warn!(error = crate::telemetry::chain(&error), "a network namespace is not served");
+        }
+    }
+
+    fn enrol(&mut self, capture: &Capture, name: String, handle: NetNs) -> Result<(), EnrolError> {
+        let id = handle.id();
+        if self.served.contains_key(&id) {
+            return Ok(());
+        }
+        let cookie = handle.cookie().map_err(|error| EnrolError::Open { name: name.clone(), error })?;
+        let listeners = handle
+            .listen(self.port, BACKLOG)
+            .map_err(|error| EnrolError::Listen { name: name.clone(), error })?;
+        let enrolment = listeners.enrolment(0);
+        let namespace = Arc::new(Namespace { name: name.as_str().into(), cookie: cookie.0, handle });
+        // The listeners queue connections from here on; accepting may begin a moment later.
+        let worker = &self.crew.0[self.next % self.crew.0.len()];
+        self.next += 1;
+        let listeners = [Some(listeners.v4), listeners.v6].into_iter().flatten().collect();
+        worker.order(Order::Listen { namespace: namespace.clone(), listeners });
+        capture.enrol(cookie, enrolment).map_err(|error| EnrolError::Kernel { name, error })?;
+        self.telemetry.record(Event::Capture(CaptureEvent::NamespaceEnrolled {
+            name: namespace.name.clone(),
+            cookie: cookie.0,
+        }));
+        self.served.insert(id, namespace);
+        Ok(())
+    }
+
+    fn release(&mut self, capture: &Capture, id: NetNsId) {
+        let Some(namespace) = self.served.remove(&id) else { return };
+        if let Err(error) = capture.release(NetnsCookie(namespace.cookie)) {
+            tracing::warn!(
+                error = crate::telemetry::chain(&error),
+                "a dead network namespace stays enrolled"
+            );
+        }
+        for worker in self.crew.0.iter() {
+            worker.order(Order::Leave { cookie: namespace.cookie });
+        }
+        self.telemetry.record(Event::Capture(CaptureEvent::NamespaceReleased {
+            name: namespace.name.clone(),
+            cookie: namespace.cookie,
+        }));
+    }
+
+    /// Namespaces served now.
+    pub fn count(&self) -> usize {
+        self.served.len()
+    }
+}
+
+/// The cgroup to attach to: the configured one, or the root of the v2 hierarchy.
+///
+/// # Errors
+/// There is no cgroup v2 hierarchy.
+pub fn attach_point(
+    configured: Option<&std::path::Path>,
+) -> Result<std::path::PathBuf, crate::bpf::CaptureError> {
+    match configured {
+        Some(path) => Ok(path.to_owned()),
+        None => cgroup::root(),
+    }
+}

@@ -1,0 +1,182 @@
+//! Learns the addresses of the catalogue's names by asking name servers, now and then.
+//! Knows DNS over UDP. Does not know what an address is used for.
+//!
+//! A hint, never a decision: the ClientHello decides. Names with a wildcard cannot be asked for; they are found
+//! by addresses in the configuration until answers are read in the kernel.
+
+use std::collections::HashMap;
+use std::io;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::time::{Duration, Instant};
+
+use hickory_proto::op::{Message, MessageType, OpCode, Query, ResponseCode};
+use hickory_proto::rr::{Name, RData, RecordType};
+use tokio::net::UdpSocket;
+use tokio::time::timeout;
+
+/// How long one question may take, and how often it is asked.
+const PATIENCE: Duration = Duration::from_secs(2);
+const TRIES: usize = 2;
+/// Questions under way at once.
+const PARALLEL: usize = 32;
+/// More than any name server sends over UDP with the size that is asked for here.
+const MAX_ANSWER: usize = 4096;
+
+/// Asks for a fixed set of names again and again, and remembers what was answered.
+pub struct Learner {
+    names: Vec<String>,
+    servers: Vec<SocketAddr>,
+    keep: Duration,
+    seen: HashMap<IpAddr, Instant>,
+}
+
+/// What one round has changed.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub struct Change {
+    /// Addresses not known before.
+    pub added: Vec<IpAddr>,
+    /// Addresses not seen for longer than they are kept.
+    pub dropped: Vec<IpAddr>,
+    /// Names that no server answered for.
+    pub unanswered: usize,
+}
+
+impl Learner {
+    /// Asks `servers` for `names`; an address is kept for `keep` after it was last seen.
+    pub fn new(names: Vec<String>, servers: Vec<SocketAddr>, keep: Duration) -> Self {
+        Self { names, servers, keep, seen: HashMap::new() }
+    }
+
+    /// Addresses that count as endpoints.
+    pub fn known(&self) -> usize {
+        self.seen.len()
+    }
+
+    /// Asks for every name once.
+    pub async fn round(&mut self) -> Change {
+        let mut change = Change::default();
+        for names in self.names.chunks(PARALLEL) {
+            let asked = names.iter().map(|name| self.ask(name));
+            for answer in futures_util::future::join_all(asked).await {
+                match answer {
+                    Some(addresses) => change.added.extend(addresses),
+                    None => change.unanswered += 1,
+                }
+            }
+        }
+        let now = Instant::now();
+        change.added.retain(|address| self.seen.insert(*address, now).is_none());
+        let keep = self.keep;
+        self.seen.retain(|address, at| {
+            let stays = now.duration_since(*at) < keep;
+            if !stays {
+                change.dropped.push(*address);
+            }
+            stays
+        });
+        change
+    }
+
+    /// Both families of one name. `None` when nobody answered for either.
+    async fn ask(&self, name: &str) -> Option<Vec<IpAddr>> {
+        let name = Name::from_ascii(name).ok()?;
+        let (v4, v6) = tokio::join!(self.query(&name, RecordType::A), self.query(&name, RecordType::AAAA));
+        match (v4, v6) {
+            (None, None) => None,
+            (v4, v6) => Some(v4.into_iter().chain(v6).flatten().collect()),
+        }
+    }
+
+    async fn query(&self, name: &Name, kind: RecordType) -> Option<Vec<IpAddr>> {
+        for _ in 0..TRIES {
+            for server in &self.servers {
+                if let Ok(Ok(addresses)) = timeout(PATIENCE, exchange(*server, name, kind)).await {
+                    return Some(addresses);
+                }
+            }
+        }
+        None
+    }
+}
+
+/// One question to one server.
+async fn exchange(server: SocketAddr, name: &Name, kind: RecordType) -> io::Result<Vec<IpAddr>> {
+    let any: SocketAddr = match server {
+        SocketAddr::V4(_) => (Ipv4Addr::UNSPECIFIED, 0).into(),
+        SocketAddr::V6(_) => (Ipv6Addr::UNSPECIFIED, 0).into(),
+    };
+    // A socket of its own for every question: the kernel picks an unpredictable port, and connect() keeps
+    // strangers out.
+    let socket = UdpSocket::bind(any).await?;
+    socket.connect(server).await?;
+    let id = u16::from_ne_bytes(random()?);
+    let mut question = Message::new(id, MessageType::Query, OpCode::Query);
+    question.metadata.recursion_desired = true;
+    question.add_query(Query::query(name.clone(), kind));
+    socket.send(&question.to_vec().map_err(io::Error::other)?).await?;
+    let mut buffer = [0; MAX_ANSWER];
+    loop {
+        let length = socket.recv(&mut buffer).await?;
+        // What does not parse, or answers something else, was not meant for us; the right one may follow.
+        let Ok(answer) = Message::from_vec(&buffer[..length]) else { continue };
+        if answer.metadata.id != id || answer.queries != question.queries {
+            continue;
+        }
+        return match answer.metadata.response_code {
+            ResponseCode::NoError | ResponseCode::NXDomain => Ok(addresses(&answer)),
+            code => Err(io::Error::other(format!("the name server answered {code}"))),
+        };
+    }
+}
+
+fn addresses(answer: &Message) -> Vec<IpAddr> {
+    answer
+        .answers
+        .iter()
+        .filter_map(|record| match &record.data {
+            RData::A(address) => Some(IpAddr::V4(address.0)),
+            RData::AAAA(address) => Some(IpAddr::V6(address.0)),
+            _ => None,
+        })
+        .collect()
+}
+
+fn random<const N: usize>() -> io::Result<[u8; N]> {
+    let mut bytes = [0; N];
+    aws_lc_rs::rand::fill(&mut bytes).map_err(|_| io::Error::other("no randomness"))?;
+    Ok(bytes)
+}
+
+/// The name servers of a resolv.conf. Unknown lines are skipped, as every resolver does.
+pub fn resolv_conf(text: &str) -> Vec<SocketAddr> {
+    text.lines()
+        .filter_map(|line| {
+            let mut words = line.split_whitespace();
+            (words.next()? == "nameserver").then(|| words.next())??.parse::<IpAddr>().ok()
+        })
+        .map(|address| SocketAddr::new(address, 53))
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn name_servers_are_read_as_the_libc_does() {
+        let text =
+            "# comment\nnameserver 192.0.2.1\nnameserver 2001:db8::1\noptions ndots:5\nnameserver broken\n";
+        let expected: Vec<SocketAddr> =
+            vec!["192.0.2.1:53".parse().unwrap(), "[2001:db8::1]:53".parse().unwrap()];
+        assert_eq!(resolv_conf(text), expected);
+    }
+
+    #[tokio::test]
+    async fn a_silent_server_is_counted_and_does_not_hang() {
+        tokio::time::pause();
+        let socket = UdpSocket::bind("127.0.0.1:0").await.unwrap();
+        let server = socket.local_addr().unwrap();
+        let mut learner = Learner::new(vec!["api.example".into()], vec![server], Duration::from_secs(60));
+        assert_eq!(learner.round().await, Change { unanswered: 1, ..Change::default() });
+    }
+}

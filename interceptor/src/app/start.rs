@@ -1,0 +1,153 @@
+//! Reads what the configuration names and makes the parts of the daemon from it.
+//! Knows files. Does not know what runs afterwards.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use interceptor_engine::document::Mistakes;
+use interceptor_engine::{Catalogue, Detectors, Engine, Limits, Policy};
+
+use super::exempt::ExemptError;
+use super::namespaces::EnrolError;
+use crate::bpf::CaptureError;
+use crate::config::Config;
+use crate::proxy::shared::Shared;
+use crate::telemetry::Telemetry;
+use crate::telemetry::audit::Audit;
+use crate::tls::authority::{AuthorityError, LiveAuthority};
+use crate::tls::server::SetupError;
+use crate::tls::upstream::{Roots, RootsError};
+use crate::tls::{ServerSide, UpstreamTls};
+
+/// Why the daemon does not start. Each says what to do.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    /// A file that the configuration names cannot be read.
+    #[error("cannot read {}", path.display())]
+    Read {
+        /// Its path.
+        path: PathBuf,
+        /// What the system said.
+        #[source]
+        io: std::io::Error,
+    },
+    /// A policy or catalogue file is wrong.
+    #[error("{0}")]
+    Mistakes(Mistakes),
+    /// The certificate authority cannot be used.
+    #[error(transparent)]
+    Authority(#[from] AuthorityError),
+    /// No keys could be made.
+    #[error(transparent)]
+    Keys(#[from] SetupError),
+    /// The roots for providers cannot be used.
+    #[error(transparent)]
+    Roots(#[from] RootsError),
+    /// The audit trail cannot be written.
+    #[error("cannot open the audit trail {}", path.display())]
+    Audit {
+        /// Its path.
+        path: PathBuf,
+        /// What the system said.
+        #[source]
+        io: std::io::Error,
+    },
+    /// The kernel side cannot be set up.
+    #[error(transparent)]
+    Capture(#[from] CaptureError),
+    /// The daemon cannot be exempted from its own interception.
+    #[error(transparent)]
+    Exempt(#[from] ExemptError),
+    /// A configured namespace cannot be served.
+    #[error(transparent)]
+    Namespace(#[from] EnrolError),
+    /// The admin port cannot be opened.
+    #[error("cannot serve metrics on {address} (admin.address)")]
+    Admin {
+        /// The address.
+        address: std::net::SocketAddr,
+        /// What the system said.
+        #[source]
+        io: std::io::Error,
+    },
+    /// No thread or runtime could be made.
+    #[error("cannot start {what}")]
+    System {
+        /// What was to be started.
+        what: &'static str,
+        /// What the system said.
+        #[source]
+        io: std::io::Error,
+    },
+}
+
+/// The engine of a configuration: catalogue, policy and detectors.
+///
+/// # Errors
+/// A file cannot be read, or is wrong.
+pub fn engine(config: &Config) -> Result<Arc<Engine>, StartError> {
+    let catalogue = if config.catalogue.is_empty() {
+        Catalogue::builtin()
+    } else {
+        Arc::new(Catalogue::load(&read_all(&config.catalogue)?).map_err(StartError::Mistakes)?)
+    };
+    let policy = if config.policies.is_empty() {
+        Policy::builtin()
+    } else {
+        Policy::load(&read_all(&config.policies)?).map_err(StartError::Mistakes)?
+    };
+    let limits = Limits {
+        held_body: usize::try_from(config.inspection.held_body).unwrap_or(usize::MAX),
+        ..Limits::STANDARD
+    };
+    Ok(Engine::new(catalogue, Arc::new(policy), Detectors::builtin(), limits))
+}
+
+fn read_all(paths: &[PathBuf]) -> Result<Vec<(String, String)>, StartError> {
+    paths
+        .iter()
+        .map(|path| match std::fs::read_to_string(path) {
+            Ok(text) => Ok((path.display().to_string(), text)),
+            Err(io) => Err(StartError::Read { path: path.clone(), io }),
+        })
+        .collect()
+}
+
+/// Everything that workers share.
+///
+/// # Errors
+/// See [`StartError`].
+pub fn shared(config: &Config) -> Result<(Arc<Shared>, Arc<LiveAuthority>), StartError> {
+    let engine = engine(config)?;
+    let authority = Arc::new(LiveAuthority::load(&config.authority)?);
+    let server_tls = ServerSide::new(authority.clone())?;
+    let current = authority.current();
+    let mut roots = if config.system_roots { Roots::platform() } else { Roots::none() };
+    for path in &config.upstream_roots {
+        roots.add_file(path, current.roots())?;
+    }
+    // A base image that trusts our own root is what we ask for; for providers that root never counts.
+    let removed = roots.remove(current.roots());
+    if removed > 0 {
+        tracing::info!(removed, "our own root is among the system's roots and is not trusted for providers");
+    }
+    let upstream_tls = UpstreamTls::new(roots)?;
+    let audit = Audit::start(&config.audit).map_err(|io| StartError::Audit {
+        path: match &config.audit {
+            crate::telemetry::audit::Destination::File(path) => path.clone(),
+            _ => PathBuf::from("standard output"),
+        },
+        io,
+    })?;
+    let mut seed = [0; 8];
+    aws_lc_rs::rand::fill(&mut seed).map_err(|_| SetupError)?;
+    let shared = Shared::new(
+        engine,
+        server_tls,
+        upstream_tls,
+        Telemetry::new(audit),
+        config.limits.clone(),
+        u64::from_ne_bytes(seed),
+    );
+    Ok((Arc::new(shared), authority))
+}
