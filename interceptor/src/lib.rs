@@ -1,12 +1,14 @@
 //! The daemon as a library: capture, proxy, TLS, telemetry and the command line around the pure engine.
 //! ARCHITECTURE.md says which module may know which.
 
+pub mod admin;
+pub mod app;
 pub mod bpf;
-pub mod netns;
+pub mod cli;
+pub mod config;
 pub mod hello;
+pub mod identity;
+pub mod netns;
+pub mod proxy;
+pub mod telemetry;
 pub mod tls;
-
-/// The command line.
-pub mod cli {
-    pub mod ca;
-}

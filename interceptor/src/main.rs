@@ -1,3 +1,8 @@
 //! The `interceptor` binary: arguments in, exit code out.
 
-fn main() {}
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
+fn main() -> std::process::ExitCode {
+    interceptor::cli::main()
+}

@@ -2,13 +2,16 @@
 //! `lab` is the door: it puts the parts together. Knows the daemon only as a program with arguments and a
 //! configuration file, never by its insides.
 
+pub mod cgroup;
 pub mod client;
 pub mod daemon;
 pub mod dialer;
 pub mod dns;
-pub mod load;
-pub mod origin;
+pub mod gate;
 pub mod lab;
+pub mod load;
+pub mod netns;
+pub mod origin;
 pub mod pki;
 pub mod place;
 pub mod provider;
@@ -30,11 +33,6 @@ pub fn deadline() -> Duration {
 pub async fn within<T>(what: &str, future: impl Future<Output = T>) -> Result<T> {
     tokio::time::timeout(deadline(), future).await.with_context(|| format!("waited in vain for {what}"))
 }
-//! The laboratory: network namespaces, cgroups, a DNS server, AI providers and load, all made here and cleaned up.
-
-pub mod cgroup;
-pub mod gate;
-pub mod netns;
 
 /// A program that was built together with the running one: beside it, or one folder up for a test.
 pub fn program(name: &str) -> Result<PathBuf> {

@@ -19,4 +19,3 @@ pub use exchange::{Engine, Exchange, Limits, RequestHead, RequestPlan, ResponseH
 pub use policy::{Policy, Subject};
 pub use record::Record;
 pub use refusal::Refusal;
-pub mod policy;

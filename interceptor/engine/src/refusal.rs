@@ -137,6 +137,10 @@ fn unsure(uncertainty: Uncertainty) -> &'static str {
         Uncertainty::DecodeLimit => "the body grows beyond the limits when decoded",
         Uncertainty::MalformedJson => "the body is not valid JSON",
         Uncertainty::UnknownFormat => "the request's format is not known",
+        Uncertainty::BinaryContent => "the body holds content that cannot be read as text",
+        Uncertainty::Unrewritable => "something was found where nothing may be rewritten",
+        Uncertainty::NotInspected => "this channel cannot be inspected",
+        Uncertainty::UntrustedClient => "the client does not trust the inspecting authority",
     }
 }
 
@@ -200,5 +204,65 @@ fn frame(shape: RefusalShape, body: &Value) -> Bytes {
     match shape {
         RefusalShape::Anthropic => Bytes::from(format!("event: error\ndata: {body}\n\n")),
         _ => Bytes::from(format!("data: {body}\n\n")),
+    }
+}
+
+/// What the daemon refuses for reasons of its own, which no rule has decided.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Fault {
+    /// The request names another host than its connection was opened for.
+    Misdirected,
+    /// The request broke off or broke the rules of its framing.
+    BadRequest,
+    /// The request's body did not come.
+    SlowRequest,
+    /// The provider's certificate is not valid.
+    UpstreamCertificate,
+}
+
+impl Fault {
+    /// The status, and the error's name in the OpenAI and Anthropic shapes. None of these heals by trying again.
+    fn answer(self) -> (u16, &'static str) {
+        match self {
+            Self::Misdirected => (421, "invalid_request_error"),
+            Self::BadRequest => (400, "invalid_request_error"),
+            Self::SlowRequest => (408, "timeout_error"),
+            Self::UpstreamCertificate => (502, "api_error"),
+        }
+    }
+}
+
+impl Refusal {
+    /// The answer to a fault. `why` is for people and holds no payload.
+    pub fn of_fault(shape: RefusalShape, fault: Fault, why: &str, request_id: &str) -> Refusal {
+        let (status, kind) = fault.answer();
+        let message = format!("{why}. Request id {request_id}.");
+        let body = match shape {
+            RefusalShape::OpenAi => json!({
+                "error": { "message": message, "type": kind, "param": null, "code": "egress_fault" }
+            }),
+            RefusalShape::Anthropic => json!({
+                "type": "error",
+                "error": { "type": kind, "message": message },
+                "request_id": request_id,
+            }),
+            RefusalShape::Google => json!({
+                "error": { "code": status, "message": message, "status": "FAILED_PRECONDITION" }
+            }),
+            RefusalShape::Aws | RefusalShape::Cohere => json!({ "message": message }),
+            RefusalShape::Generic => json!({ "error": "egress_fault", "message": message }),
+        };
+        Refusal {
+            status,
+            headers: vec![
+                ("content-type", "application/json".to_owned()),
+                ("x-should-retry", "false".to_owned()),
+                (request_id_header(shape), request_id.to_owned()),
+            ],
+            stream_frame: None,
+            body: Bytes::from(body.to_string()),
+            rule: Arc::from("default"),
+            reason: Reason::Fault,
+        }
     }
 }

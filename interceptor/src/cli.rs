@@ -1,0 +1,94 @@
+//! The command line: arguments in, exit code out. One file a command.
+//! Knows what to call. Does none of the work.
+
+pub mod ca;
+pub mod doctor;
+pub mod exec;
+pub mod policy;
+pub mod run;
+
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+/// See and govern what this machine's software sends to AI providers, without changing the software.
+#[derive(Debug, Parser)]
+#[command(name = "interceptor", version, max_term_width = 100)]
+#[command(after_help = "Exit codes: 0 done, 1 failed, 2 wrong arguments, 3 a file is wrong, \
+                        4 this machine lacks something.\n`exec` returns the command's own code.")]
+pub struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Intercept this node until told to stop.
+    #[command(after_help = "Example:\n  interceptor run --config /etc/interceptor/config.yaml")]
+    Run(run::Run),
+    /// Run one command under interception, and nothing else.
+    #[command(after_help = "Examples:\n  sudo interceptor exec -- python agent.py\n  \
+                            sudo interceptor exec --policy strict.yaml --audit calls.jsonl -- claude")]
+    Exec(exec::Exec),
+    /// Say what of this machine is ready, what is not, and what to do.
+    #[command(after_help = "Example:\n  interceptor doctor --config /etc/interceptor/config.yaml --json")]
+    Doctor(doctor::Doctor),
+    /// Make, renew, show and export the certificate authority.
+    Ca(ca::Ca),
+    /// Check policies.
+    Policy(policy::PolicyCommand),
+}
+
+/// What the exit codes mean.
+pub mod exit {
+    /// Something failed while it ran.
+    pub const FAILED: u8 = 1;
+    /// A configuration, policy or catalogue file is wrong.
+    pub const MISTAKES: u8 = 3;
+    /// The machine lacks a permission, a kernel feature or a file.
+    pub const MACHINE: u8 = 4;
+}
+
+/// Parses the arguments and runs the command.
+pub fn main() -> ExitCode {
+    match Cli::parse().command {
+        Command::Run(run) => run.run(),
+        Command::Exec(exec) => exec.run(),
+        Command::Doctor(doctor) => doctor.run(),
+        Command::Ca(ca) => authority(&ca),
+        Command::Policy(policy) => policy.run(),
+    }
+}
+
+/// The authority's constraints come from the catalogue, which the commands about it are given.
+fn authority(ca: &ca::Ca) -> ExitCode {
+    let catalogue = interceptor_engine::Catalogue::builtin();
+    let domains = catalogue.permitted_domains();
+    match ca.run(&domains, &mut std::io::stdout()) {
+        Ok(ca::Outcome::Good) => ExitCode::SUCCESS,
+        Ok(_) => ExitCode::from(exit::FAILED),
+        Err(error) => failed(&error, exit::FAILED),
+    }
+}
+
+/// Prints what failed, with its causes, and gives the exit code.
+fn failed(error: &dyn std::error::Error, code: u8) -> ExitCode {
+    eprintln!("interceptor: {}", crate::telemetry::chain(error));
+    ExitCode::from(code)
+}
+
+/// Prints mistakes as they are: they name their own file and place.
+fn mistaken(mistakes: &interceptor_engine::document::Mistakes) -> ExitCode {
+    eprintln!("{mistakes}");
+    eprintln!("{} {}", mistakes.len(), if mistakes.len() == 1 { "mistake" } else { "mistakes" });
+    ExitCode::from(exit::MISTAKES)
+}
+
+/// Sends log lines to standard error, which leaves standard output to what machines read.
+fn log_to_stderr(json: bool) {
+    use tracing_subscriber::EnvFilter;
+    let filter = EnvFilter::try_from_env("INTERCEPTOR_LOG").unwrap_or_else(|_| EnvFilter::new("info"));
+    let builder = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
+    // The only failure is that a logger is there already, which is as good.
+    let _ = if json { builder.json().try_init() } else { builder.with_target(false).try_init() };
+}

@@ -1,0 +1,229 @@
+//! The checks of `doctor`. Each takes what was read from the machine and says what it means, so that a test can
+//! show it another machine.
+
+use std::path::{Path, PathBuf};
+use std::time::{Duration, SystemTime};
+
+use super::{Check, Health};
+use crate::app::namespaces::attach_point;
+use crate::bpf;
+use crate::config::Config;
+use crate::telemetry::chain;
+use crate::tls::inspect;
+
+/// What is read from a machine.
+pub struct Machine {
+    /// `uname -r`.
+    pub kernel: String,
+    /// Whether the kernel offers type information.
+    pub btf: bool,
+    /// The effective capabilities of this process, as a bit set.
+    pub capabilities: u64,
+    /// Where the cgroup v2 tree is.
+    pub cgroup: Result<PathBuf, String>,
+    /// Whether this build carries a BPF object.
+    pub object: bool,
+    /// What the clock says.
+    pub now: SystemTime,
+    /// When this program was built, which no right clock is before.
+    pub built: SystemTime,
+}
+
+/// The oldest kernel with everything that is used: SO_NETNS_COOKIE and look-up-and-delete on hashes are 5.14,
+/// a fix for mixed cgroups is 5.15.
+const OLDEST: (u32, u32) = (5, 15);
+/// From linux/capability.h.
+const CAPABILITIES: [(&str, u32, &str); 4] = [
+    ("CAP_BPF", 39, "load programs"),
+    ("CAP_NET_ADMIN", 12, "attach them"),
+    ("CAP_SYS_ADMIN", 21, "enter network namespaces"),
+    ("CAP_SYS_PTRACE", 19, "find the namespaces of other users' processes"),
+];
+/// The intermediate should be renewed before this is left.
+const RENEW: Duration = Duration::from_secs(24 * 3600);
+
+impl Machine {
+    /// The machine this runs on.
+    pub fn this() -> Self {
+        let kernel =
+            std::fs::read_to_string("/proc/sys/kernel/osrelease").unwrap_or_default().trim().to_owned();
+        let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+        let capabilities = status.lines().find_map(|line| line.strip_prefix("CapEff:"));
+        let executable = std::env::current_exe().and_then(std::fs::metadata).and_then(|file| file.modified());
+        Self {
+            kernel,
+            btf: Path::new("/sys/kernel/btf/vmlinux").exists(),
+            capabilities: capabilities
+                .and_then(|bits| u64::from_str_radix(bits.trim(), 16).ok())
+                .unwrap_or(0),
+            cgroup: bpf::cgroup::root().map_err(|error| chain(&error)),
+            object: bpf::EMBEDDED.is_some(),
+            now: SystemTime::now(),
+            built: executable.unwrap_or(SystemTime::UNIX_EPOCH),
+        }
+    }
+}
+
+/// Every check, in the order in which the daemon depends on them.
+pub fn all(machine: &Machine, config: &Config) -> Vec<Check> {
+    let mut checks =
+        vec![kernel(machine), btf(machine), object(machine), capabilities(machine), cgroup(machine, config)];
+    checks.push(clock(machine));
+    checks.push(authority(config));
+    checks.push(parts(config));
+    checks
+}
+
+fn good(what: &'static str, found: impl Into<String>) -> Check {
+    Check { what, health: Health::Good, found: found.into(), todo: None }
+}
+
+fn bad(what: &'static str, found: impl Into<String>, todo: impl Into<String>) -> Check {
+    Check { what, health: Health::Bad, found: found.into(), todo: Some(todo.into()) }
+}
+
+fn kernel(machine: &Machine) -> Check {
+    let mut parts = machine.kernel.split(['.', '-']).map_while(|part| part.parse::<u32>().ok());
+    match (parts.next(), parts.next()) {
+        (Some(major), Some(minor)) if (major, minor) >= OLDEST => good("kernel", machine.kernel.clone()),
+        (Some(_), Some(_)) => {
+            bad("kernel", format!("{} is too old", machine.kernel), "use Linux 5.15 or later")
+        }
+        _ => {
+            bad("kernel", format!("cannot read the version {:?}", machine.kernel), "use Linux 5.15 or later")
+        }
+    }
+}
+
+fn btf(machine: &Machine) -> Check {
+    if machine.btf {
+        return good("BTF", "/sys/kernel/btf/vmlinux is there");
+    }
+    bad("BTF", "/sys/kernel/btf/vmlinux is missing", "use a kernel with CONFIG_DEBUG_INFO_BTF=y")
+}
+
+fn object(machine: &Machine) -> Check {
+    if machine.object {
+        return good("BPF object", "this build carries one");
+    }
+    bad("BPF object", "this build carries none", "run `cargo xtask ebpf` and build again")
+}
+
+fn capabilities(machine: &Machine) -> Check {
+    let missing: Vec<String> = CAPABILITIES
+        .iter()
+        .filter(|(_, bit, _)| machine.capabilities & (1 << bit) == 0)
+        .map(|(name, _, purpose)| format!("{name} to {purpose}"))
+        .collect();
+    if missing.is_empty() {
+        return good("capabilities", "all that are needed");
+    }
+    bad("capabilities", format!("missing: {}", missing.join(", ")), "run as root, or grant them")
+}
+
+fn cgroup(machine: &Machine, config: &Config) -> Check {
+    let root = match &machine.cgroup {
+        Ok(root) => root,
+        Err(error) => {
+            return bad("cgroup v2", error.clone(), "mount it: mount -t cgroup2 none /sys/fs/cgroup");
+        }
+    };
+    match attach_point(config.cgroup.as_deref()).and_then(|path| bpf::cgroup::id(&path).map(|_| path)) {
+        Ok(path) => {
+            good("cgroup v2", format!("mounted at {}, attaching to {}", root.display(), path.display()))
+        }
+        Err(error) => bad("cgroup v2", chain(&error), "correct `cgroup` in the configuration"),
+    }
+}
+
+fn clock(machine: &Machine) -> Check {
+    // A program is not older than itself; ten minutes are the slack that certificates have.
+    if machine.now + Duration::from_secs(600) >= machine.built {
+        return good("clock", "not before this program was built");
+    }
+    bad("clock", "the clock is before this program was built", "set the clock: certificates depend on it")
+}
+
+fn authority(config: &Config) -> Check {
+    let found = match inspect::inspect(&config.authority, time::OffsetDateTime::now_utc()) {
+        Ok(found) => found,
+        Err(error) => {
+            let todo = format!("interceptor ca init --directory {}", config.authority.display());
+            return bad("CA", chain(&error), todo);
+        }
+    };
+    if let Some(problem) = &found.problem {
+        return bad("CA", problem.clone(), "interceptor ca issue");
+    }
+    let end = time::OffsetDateTime::parse(
+        &found.intermediate.not_after,
+        &time::format_description::well_known::Rfc3339,
+    );
+    let text = format!("{}, until {}", found.intermediate.subject, found.intermediate.not_after);
+    match end {
+        Ok(end) if end - time::OffsetDateTime::now_utc() < RENEW => Check {
+            what: "CA",
+            health: Health::Warning,
+            found: text,
+            todo: Some("renew it within a day: interceptor ca issue".into()),
+        },
+        _ => good("CA", text),
+    }
+}
+
+fn parts(config: &Config) -> Check {
+    match crate::app::engine(config) {
+        Ok(engine) => good("policy", format!("version {}", engine.policy().version())),
+        Err(error) => bad("policy", chain(&error), "interceptor policy check FILE…"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn machine() -> Machine {
+        Machine {
+            kernel: "6.1.0-30-amd64".into(),
+            btf: true,
+            capabilities: u64::MAX,
+            cgroup: Ok("/sys/fs/cgroup".into()),
+            object: true,
+            now: SystemTime::UNIX_EPOCH + Duration::from_secs(2_000_000_000),
+            built: SystemTime::UNIX_EPOCH + Duration::from_secs(1_900_000_000),
+        }
+    }
+
+    #[test]
+    fn an_old_kernel_is_named() {
+        assert_eq!(kernel(&machine()).health, Health::Good);
+        for old in ["5.14.21-generic", "4.19.0", "not a version"] {
+            let check = kernel(&Machine { kernel: old.into(), ..machine() });
+            assert_eq!(check.health, Health::Bad, "{old}");
+            assert!(check.found.contains(old), "{}", check.found);
+        }
+    }
+
+    #[test]
+    fn missing_capabilities_say_what_they_are_for() {
+        let check = capabilities(&Machine { capabilities: u64::MAX & !(1 << 21), ..machine() });
+        assert_eq!(check.health, Health::Bad);
+        assert_eq!(check.found, "missing: CAP_SYS_ADMIN to enter network namespaces");
+    }
+
+    #[test]
+    fn what_is_missing_comes_with_what_to_do() {
+        for check in [
+            btf(&Machine { btf: false, ..machine() }),
+            object(&Machine { object: false, ..machine() }),
+            cgroup(
+                &Machine { cgroup: Err("no cgroup v2 tree is mounted".into()), ..machine() },
+                &Config::standard(),
+            ),
+            clock(&Machine { now: SystemTime::UNIX_EPOCH, ..machine() }),
+        ] {
+            assert_eq!(check.health, Health::Bad, "{}", check.what);
+            assert!(check.todo.is_some(), "{}", check.what);
+        }
+    }
+}

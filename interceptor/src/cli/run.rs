@@ -1,0 +1,103 @@
+//! `interceptor run`: the daemon.
+//! Knows configuration and signals. The daemon itself is in `app`.
+
+use std::io::Write;
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::Args;
+use tokio::signal::unix::{SignalKind, signal};
+
+use super::exit;
+use crate::app::{Daemon, StartError};
+use crate::config::{Config, ConfigError};
+
+/// Intercept this node until told to stop.
+#[derive(Debug, Args)]
+pub struct Run {
+    /// The configuration file; without one the standard configuration is used.
+    #[arg(long, value_name = "FILE")]
+    config: Option<PathBuf>,
+    /// Log lines as JSON objects.
+    #[arg(long)]
+    log_json: bool,
+}
+
+impl Run {
+    /// Runs the daemon. Prints one JSON line when it serves.
+    pub fn run(&self) -> ExitCode {
+        let config = match load(self.config.as_deref()) {
+            Ok(config) => config,
+            Err(error) => return refuse(&error),
+        };
+        super::log_to_stderr(self.log_json);
+        harden();
+        let runtime = match tokio::runtime::Builder::new_current_thread().enable_all().build() {
+            Ok(runtime) => runtime,
+            Err(error) => return super::failed(&error, exit::FAILED),
+        };
+        runtime.block_on(serve(config))
+    }
+}
+
+/// The configuration of a file, or the standard one.
+pub(super) fn load(path: Option<&std::path::Path>) -> Result<Config, ConfigError> {
+    path.map_or_else(|| Ok(Config::standard()), Config::load)
+}
+
+/// Says why a configuration is not used.
+pub(super) fn refuse(error: &ConfigError) -> ExitCode {
+    match error {
+        ConfigError::Mistakes(mistakes) => super::mistaken(mistakes),
+        ConfigError::Read { .. } => super::failed(error, exit::MISTAKES),
+    }
+}
+
+/// Says why the daemon does not start.
+pub(super) fn not_started(error: &StartError) -> ExitCode {
+    match error {
+        StartError::Mistakes(mistakes) => super::mistaken(mistakes),
+        StartError::Read { .. } => super::failed(error, exit::MISTAKES),
+        _ => super::failed(error, exit::MACHINE),
+    }
+}
+
+/// What this process holds in memory, prompts and keys, must not end in a core dump or another's debugger.
+pub(super) fn harden() {
+    if let Err(error) = nix::sys::prctl::set_dumpable(false) {
+        tracing::warn!(%error, "a core dump of this process could hold payload");
+    }
+    if let Err(error) = nix::sys::prctl::set_no_new_privs() {
+        tracing::warn!(%error, "this process could gain privileges by executing a program");
+    }
+}
+
+async fn serve(config: Config) -> ExitCode {
+    // Signals are caught before anything is attached, so that an early one still ends in order.
+    let (mut term, mut interrupt) = match (signal(SignalKind::terminate()), signal(SignalKind::interrupt())) {
+        (Ok(term), Ok(interrupt)) => (term, interrupt),
+        (Err(error), _) | (_, Err(error)) => return super::failed(&error, exit::FAILED),
+    };
+    let mut daemon = match Daemon::start(config).await {
+        Ok(daemon) => daemon,
+        Err(error) => return not_started(&error),
+    };
+    match serde_json::to_string(&daemon.ready()) {
+        // Whoever started us may not read; that is no reason to stop.
+        Ok(line) => drop(writeln!(std::io::stdout(), "{line}")),
+        Err(error) => tracing::warn!(%error, "cannot say that the daemon is ready"),
+    }
+    let stop = async {
+        tokio::select! {
+            _ = term.recv() => {}
+            _ = interrupt.recv() => {}
+        }
+    };
+    let ended = daemon.run(stop).await;
+    tracing::info!("stopping: connections may finish");
+    daemon.stop();
+    match ended {
+        Ok(_) => ExitCode::SUCCESS,
+        Err(error) => super::failed(&error, exit::FAILED),
+    }
+}
