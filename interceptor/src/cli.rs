@@ -87,8 +87,11 @@ fn mistaken(mistakes: &interceptor_engine::document::Mistakes) -> ExitCode {
 /// Sends log lines to standard error, which leaves standard output to what machines read.
 fn log_to_stderr(json: bool) {
     use tracing_subscriber::EnvFilter;
-    let filter = EnvFilter::try_from_env("INTERCEPTOR_LOG").unwrap_or_else(|_| EnvFilter::new("info"));
-    let builder = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
+    let filter = EnvFilter::try_from_env("RUST_LOG").unwrap_or_else(|_| EnvFilter::new("info"));
+    let builder = tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_ansi(std::io::IsTerminal::is_terminal(&std::io::stderr()))
+        .with_writer(std::io::stderr);
     // The only failure is that a logger is there already, which is as good.
     let _ = if json { builder.json().try_init() } else { builder.with_target(false).try_init() };
 }

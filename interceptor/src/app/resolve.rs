@@ -37,7 +37,7 @@ pub struct Change {
     pub added: Vec<IpAddr>,
     /// Addresses not seen for longer than they are kept.
     pub dropped: Vec<IpAddr>,
-    /// Names that no server answered for.
+    /// Names that no server answered for: they keep the addresses known before.
     pub unanswered: usize,
 }
 

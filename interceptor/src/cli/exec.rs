@@ -47,7 +47,7 @@ impl Exec {
             Ok(config) => config,
             Err(error) => return own(refuse(&error)),
         };
-        if std::env::var_os("INTERCEPTOR_LOG").is_some() {
+        if std::env::var_os("RUST_LOG").is_some() {
             super::log_to_stderr(false);
         }
         if !nix::unistd::geteuid().is_root() {

@@ -46,6 +46,12 @@ impl Paced {
         Self { incoming, pause, timer: Box::pin(tokio::time::sleep(pause)) }
     }
 
+    /// Whether nothing follows what was yielded. Known at once for a body whose length was announced: hyper
+    /// takes such a body for sent after its last byte, and never asks for its end.
+    fn is_over(&self) -> bool {
+        self.incoming.is_end_stream()
+    }
+
     /// The next step.
     pub async fn next(&mut self) -> Step {
         std::future::poll_fn(|cx| self.poll(cx)).await
@@ -98,7 +104,13 @@ impl Upward {
                 return Poll::Ready(self.trailers.take().map(|trailers| Ok(Frame::trailers(trailers))));
             }
             match ready!(self.body.poll(cx)) {
-                Step::Data(data) => self.look(Some(data))?,
+                Step::Data(data) => {
+                    self.look(Some(data))?;
+                    if self.body.is_over() {
+                        self.over = true;
+                        self.look(None)?;
+                    }
+                }
                 Step::Trailers(trailers) => self.trailers = Some(trailers),
                 Step::End => {
                     self.over = true;
@@ -155,12 +167,14 @@ impl Downward {
                 return Poll::Ready(self.trailers.take().map(|trailers| Ok(Frame::trailers(trailers))));
             }
             match ready!(self.body.poll(cx)) {
-                Step::Data(data) => self.look(Some(data))?,
-                Step::Trailers(trailers) => self.trailers = Some(trailers),
-                Step::End => {
-                    self.look(None)?;
-                    self.end(Ending::Complete);
+                Step::Data(data) => {
+                    self.look(Some(data))?;
+                    if self.body.is_over() {
+                        self.complete()?;
+                    }
                 }
+                Step::Trailers(trailers) => self.trailers = Some(trailers),
+                Step::End => self.complete()?,
                 Step::Broken(error) => {
                     self.ledger.detail(format_args!("the provider broke off its answer: {error}"));
                     return self.break_off(Ending::OriginFailed, "the provider broke off its answer");
@@ -187,6 +201,15 @@ impl Downward {
         match refusal.stream_frame {
             Some(frame) => self.ready.push_back(frame),
             None => return Err(Abort("the answer was blocked")),
+        }
+        Ok(())
+    }
+
+    /// The provider has said everything. The connection is free from here on; the application still reads.
+    fn complete(&mut self) -> Result<(), Abort> {
+        if !self.over {
+            self.look(None)?;
+            self.end(Ending::Complete);
         }
         Ok(())
     }
