@@ -1,9 +1,21 @@
-//! `cargo xtask setup`.
+//! `cargo xtask setup`: everything that building and testing need. Quick when all is there, and safe to repeat.
+
+use crate::tools::bpf::BpfToolchain;
+use crate::tools::say;
+use anyhow::Result;
 
 /// Arguments of `cargo xtask setup`.
 #[derive(clap::Args)]
 pub(crate) struct Args {}
 
-pub(crate) fn run(_args: &Args) -> anyhow::Result<()> {
-    anyhow::bail!("this verb has not landed yet")
+pub(crate) fn run(_args: &Args) -> Result<()> {
+    ensure_bpf_toolchain()?;
+    Ok(())
+}
+
+/// The toolchain of the BPF object, installed if it is missing.
+pub(crate) fn ensure_bpf_toolchain() -> Result<BpfToolchain> {
+    let toolchain = BpfToolchain::find().map_or_else(BpfToolchain::install, Ok)?;
+    say(&format!("BPF objects are built with {toolchain}"));
+    Ok(toolchain)
 }
