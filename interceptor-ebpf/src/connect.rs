@@ -4,11 +4,10 @@ use crate::maps::{self, ADDRESSES, CONFIG, NAMESPACES, ORIGINS, PORTS, PREFIXES}
 use crate::{context, event};
 use aya_ebpf::EbpfContext as _;
 use aya_ebpf::btf_maps::lpm_trie;
-use aya_ebpf::helpers::{self, generated};
+use aya_ebpf::helpers::generated;
 use aya_ebpf::programs::SockAddrContext;
 use interceptor_common::{
-    Address, Attempt, COMM_LEN, Config, Decision, EventKind, Flow, Left, Namespace, Refused, Target, World,
-    decide,
+    Address, Attempt, Config, Decision, EventKind, Flow, Left, Namespace, Refused, Target, World, decide,
 };
 
 /// What the hook returns to let `connect` go on.
@@ -52,7 +51,7 @@ impl<Rewrite> World for Hook<'_, Rewrite> {
 
     #[inline(always)]
     fn is_exempt(&self) -> bool {
-        CONFIG.get(0).is_some_and(|config| config.daemon_cgroup == cgroup())
+        CONFIG.get(0).is_some_and(|config| config.daemon_cgroup == context::cgroup())
     }
 
     #[inline(always)]
@@ -109,19 +108,17 @@ impl<Rewrite: Fn(Address)> Hook<'_, Rewrite> {
     #[inline(always)]
     fn record(&self, attempt: &Attempt, flow: &mut Flow) {
         flow.netns = netns(self.ctx);
-        flow.cgroup = cgroup();
-        // SAFETY: helpers without arguments, or with the program's own context.
-        unsafe {
-            flow.socket = generated::bpf_get_socket_cookie(self.ctx.as_ptr());
-            flow.at = generated::bpf_ktime_get_ns();
-        }
+        flow.cgroup = context::cgroup();
+        flow.at = context::now();
+        // SAFETY: the helper takes the program's own context.
+        flow.socket = unsafe { generated::bpf_get_socket_cookie(self.ctx.as_ptr()) };
         flow.destination = attempt.destination;
         flow.port = attempt.port;
         flow.family = self.family;
         flow.tgid = self.ctx.tgid();
         flow.uid = self.ctx.uid();
         flow.gid = self.ctx.gid();
-        flow.comm = helpers::bpf_get_current_comm().unwrap_or([0; COMM_LEN]);
+        context::write_comm(&mut flow.comm);
     }
 
     /// Drops what an earlier, redirected attempt of the same socket left: the coming connection is not ours, and
@@ -145,13 +142,6 @@ impl<Rewrite: Fn(Address)> Hook<'_, Rewrite> {
         };
         event::send(self.ctx, kind, netns(self.ctx), attempt);
     }
-}
-
-/// Id of the calling task's cgroup.
-#[inline(always)]
-fn cgroup() -> u64 {
-    // SAFETY: the helper takes no argument.
-    unsafe { generated::bpf_get_current_cgroup_id() }
 }
 
 /// Cookie of the socket's network namespace.

@@ -1,8 +1,10 @@
-//! Reads and writes of the `bpf_sock_addr` context. The verifier checks offset and width of each access against
-//! the hook, and rejects what an optimiser merged or moved: hence one volatile access a field, word by word.
+//! Reads and writes of the `bpf_sock_addr` context, and what there is to know of the calling task. The verifier
+//! checks offset and width of each access against the hook, and rejects what an optimiser merged or moved: hence one
+//! volatile access a field, word by word.
 
 use aya_ebpf::bindings::bpf_sock_addr;
-use interceptor_common::Address;
+use aya_ebpf::helpers::generated;
+use interceptor_common::{Address, COMM_LEN};
 
 /// The IPv4 address that the hook is about.
 #[inline(always)]
@@ -64,4 +66,26 @@ pub fn set_ip6(ctx: *mut bpf_sock_addr, address: Address) {
 pub fn set_port(ctx: *mut bpf_sock_addr, port: u16) {
     // SAFETY: the kernel passes a valid context.
     unsafe { (&raw mut (*ctx).user_port).write_volatile(u32::from(port.to_be())) };
+}
+
+/// Id of the calling task's cgroup.
+#[inline(always)]
+pub fn cgroup() -> u64 {
+    // SAFETY: the helper takes no argument.
+    unsafe { generated::bpf_get_current_cgroup_id() }
+}
+
+/// Nanoseconds of `CLOCK_MONOTONIC`.
+#[inline(always)]
+pub fn now() -> u64 {
+    // SAFETY: the helper takes no argument.
+    unsafe { generated::bpf_ktime_get_ns() }
+}
+
+/// Writes the calling thread's name where it is wanted. Returned by value it would be copied byte by byte, three
+/// times. The helper fills with zeros what it cannot tell.
+#[inline(always)]
+pub fn write_comm(comm: &mut [u8; COMM_LEN]) {
+    // SAFETY: the pointer and the length are those of one array.
+    let _ = unsafe { generated::bpf_get_current_comm(comm.as_mut_ptr().cast(), COMM_LEN as u32) };
 }

@@ -1,12 +1,13 @@
 //! Tells the daemon through the ring buffer, at most once per namespace, kind and interval: a workload that
 //! retries in a loop must not fill the buffer for the others.
 
+use crate::context;
 use crate::maps::{self, EVENTS, TOLD, Told};
 use aya_ebpf::EbpfContext as _;
 use aya_ebpf::bindings::BPF_ANY;
-use aya_ebpf::helpers::{self, generated};
 use aya_ebpf::programs::SockAddrContext;
-use interceptor_common::{Attempt, COMM_LEN, Counter, Event, EventKind};
+use core::mem::MaybeUninit;
+use interceptor_common::{Attempt, Counter, Event, EventKind};
 
 /// Sends one event, unless the like of it was sent a moment ago.
 #[inline(always)]
@@ -18,27 +19,37 @@ pub fn send(ctx: &SockAddrContext, kind: EventKind, netns: u64, attempt: &Attemp
         maps::count(Counter::EventLost);
         return;
     };
-    entry.write(Event {
-        kind: kind as u32,
-        tgid: ctx.tgid(),
-        netns,
-        // SAFETY: the helper takes no argument.
-        cgroup: unsafe { generated::bpf_get_current_cgroup_id() },
-        destination: attempt.destination,
-        port: attempt.port,
-        pad: 0,
-        uid: ctx.uid(),
-        comm: helpers::bpf_get_current_comm().unwrap_or([0; COMM_LEN]),
-    });
+    fill(&mut entry, ctx, kind, netns, attempt);
     entry.submit(0);
+}
+
+/// Writes every field in place.
+#[inline(always)]
+fn fill(
+    entry: &mut MaybeUninit<Event>,
+    ctx: &SockAddrContext,
+    kind: EventKind,
+    netns: u64,
+    attempt: &Attempt,
+) {
+    // SAFETY: an event is plain bytes, all of which are written below before anybody reads them.
+    let event = unsafe { &mut *entry.as_mut_ptr() };
+    event.kind = kind as u32;
+    event.tgid = ctx.tgid();
+    event.netns = netns;
+    event.cgroup = context::cgroup();
+    event.destination = attempt.destination;
+    event.port = attempt.port;
+    event.pad = 0;
+    event.uid = ctx.uid();
+    context::write_comm(&mut event.comm);
 }
 
 /// Whether the interval has passed; if so, it starts again. Two CPUs may both find it passed, which costs one
 /// event more.
 #[inline(always)]
 fn is_due(told: &Told) -> bool {
-    // SAFETY: the helper takes no argument.
-    let now = unsafe { generated::bpf_ktime_get_ns() };
+    let now = context::now();
     // SAFETY: the value is read at once; an entry that is evicted meanwhile yields some other entry's time.
     let last = unsafe { TOLD.get(told) }.copied().unwrap_or(0);
     if last != 0 && now.wrapping_sub(last) < EventKind::INTERVAL_NS {

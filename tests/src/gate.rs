@@ -57,3 +57,15 @@ fn say(line: &str) {
     use std::io::Write as _;
     let _ = std::io::stderr().lock().write_all(line.as_bytes());
 }
+
+/// Gives up root for the calling thread alone, capabilities included: for a test of what happens without them.
+///
+/// # Panics
+/// If the kernel does not let go, which it always does.
+pub fn become_nobody() {
+    const NOBODY: libc::uid_t = 65_534;
+    #[expect(unsafe_code, reason = "the C library's setresuid changes every thread")]
+    // SAFETY: three numbers in, nothing out.
+    let result = unsafe { libc::syscall(libc::SYS_setresuid, NOBODY, NOBODY, NOBODY) };
+    assert_eq!(result, 0, "a thread may always give up root");
+}

@@ -8,7 +8,7 @@ use bed::{App, Bed, ENDPOINTS, OTHERS, Probe, at, ip};
 use interceptor::bpf::{self, Capture, CaptureConfig};
 use interceptor_common::{Counter, Endpoint, EventKind, Namespace};
 use interceptor_tests::cgroup::Cgroup;
-use interceptor_tests::require_kernel;
+use interceptor_tests::{gate, require_kernel};
 use std::net::{IpAddr, SocketAddr};
 use std::num::NonZeroU32;
 use std::time::Duration;
@@ -349,7 +349,7 @@ fn without_permission_the_error_says_so() {
     require_kernel!();
     let config = CaptureConfig { ports: vec![443], exempt: 0, flows: NonZeroU32::MIN };
     let load = move || {
-        become_nobody();
+        gate::become_nobody();
         Capture::load(bpf::object().unwrap(), &config).err().expect("nobody may load programs").to_string()
     };
     let said = std::thread::spawn(load).join().unwrap();
@@ -376,12 +376,4 @@ fn only_a_cgroup_v2_directory_is_attached_to() {
     let said = capture.attach("/tmp".as_ref()).unwrap_err().to_string();
     assert!(said.starts_with("/tmp is no cgroup v2 directory"), "{said}");
     capture.attach(Cgroup::new().path()).unwrap();
-}
-
-/// Gives up root for the calling thread alone, capabilities included.
-fn become_nobody() {
-    #[expect(unsafe_code, reason = "the C library's setresuid changes every thread")]
-    // SAFETY: three numbers in, nothing out.
-    let result = unsafe { libc::syscall(libc::SYS_setresuid, 65534, 65534, 65534) };
-    assert_eq!(result, 0);
 }

@@ -2,6 +2,8 @@
 
 use super::{NetNs, NetNsError, NetnsCookie};
 use interceptor_common::Namespace;
+use nix::ifaddrs::getifaddrs;
+use nix::net::if_::InterfaceFlags;
 use socket2::{Domain, Protocol, Socket, Type};
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpListener};
@@ -39,7 +41,10 @@ pub enum ListenError {
     },
     /// Its loopback device is down.
     #[error("the loopback device of the network namespace is down; `ip link set lo up` inside it")]
-    NoLoopback(#[source] io::Error),
+    NoLoopback,
+    /// The kernel does not say which devices there are.
+    #[error("the devices of the network namespace cannot be listed")]
+    Devices(#[source] io::Error),
     /// Somebody has that port.
     #[error("port {port} is in use in the network namespace; choose another for listen.port")]
     InUse {
@@ -110,9 +115,11 @@ fn listen_on_any(backlog: i32) -> Result<Listeners, ListenError> {
 }
 
 fn listen_on(port: u16, backlog: i32) -> Result<Listeners, ListenError> {
+    if !has_loopback()? {
+        return Err(ListenError::NoLoopback);
+    }
     let wanted = SocketAddr::from((Ipv4Addr::LOCALHOST, port));
     let v4 = bind(wanted, backlog).map_err(|error| match error.kind() {
-        io::ErrorKind::AddrNotAvailable => ListenError::NoLoopback(error),
         io::ErrorKind::AddrInUse => ListenError::InUse { port, error },
         _ => ListenError::Socket { address: wanted, error },
     })?;
@@ -127,6 +134,13 @@ fn listen_on(port: u16, backlog: i32) -> Result<Listeners, ListenError> {
         Err(error) => return Err(ListenError::Socket { address: wanted, error }),
     };
     Ok(Listeners { v4, v6, port })
+}
+
+/// Whether the loopback device is up. Binding does not tell: it succeeds, and only connections fail.
+fn has_loopback() -> Result<bool, ListenError> {
+    let up = InterfaceFlags::IFF_LOOPBACK | InterfaceFlags::IFF_UP;
+    let mut devices = getifaddrs().map_err(|error| ListenError::Devices(error.into()))?;
+    Ok(devices.any(|device| device.flags.contains(up)))
 }
 
 /// The kernel has no IPv6 at all, or it is disabled for the loopback device.

@@ -90,13 +90,12 @@ fn connect(socket: &Socket, destination: SockAddr) -> io::Result<()> {
     socket.take_error()?.map_or(Ok(()), Err)
 }
 
-/// `connect` with `AF_UNSPEC` ends a connection and leaves the socket usable.
+/// `connect` with `AF_UNSPEC`, which is 0, ends a connection and leaves the socket usable.
 fn dissolve(socket: &Socket) -> Result<()> {
-    let unspecified = libc::sockaddr { sa_family: libc::AF_UNSPEC as u16, sa_data: [0; 14] };
+    let unspecified = libc::sockaddr { sa_family: 0, sa_data: [0; 14] };
+    let length = libc::socklen_t::try_from(size_of_val(&unspecified))?;
     #[expect(unsafe_code, reason = "no crate offers an address without a family")]
-    // SAFETY: the pointer leads to a live sockaddr of the size given.
-    let result = unsafe {
-        libc::connect(socket.as_raw_fd(), &raw const unspecified, size_of_val(&unspecified) as u32)
-    };
+    // SAFETY: the pointer leads to a live sockaddr of the length given.
+    let result = unsafe { libc::connect(socket.as_raw_fd(), &raw const unspecified, length) };
     if result < 0 { Err(io::Error::last_os_error()).context("dissolve") } else { Ok(()) }
 }
