@@ -161,9 +161,9 @@ pub enum CaError {
     /// Making one.
     #[error(transparent)]
     Issue(#[from] IssueError),
-    /// A domain is none.
-    #[error("in --permit or the catalogue")]
-    Pattern(#[from] BadPattern),
+    /// Some of the domains are none.
+    #[error("--permit: {}", listed(.0))]
+    Patterns(Vec<BadPattern>),
     /// No bundle.
     #[error(transparent)]
     Bundle(#[from] BundleError),
@@ -176,6 +176,10 @@ pub enum CaError {
         #[source]
         io: io::Error,
     },
+}
+
+fn listed(bad: &[BadPattern]) -> String {
+    bad.iter().map(ToString::to_string).collect::<Vec<_>>().join("; ")
 }
 
 /// How a verb ended that did not fail.
@@ -203,10 +207,15 @@ impl Ca {
 }
 
 impl Scope {
-    fn domains(&self, catalogue: &[&str]) -> Result<Folded, BadPattern> {
-        let own = self.permit.iter().map(String::as_str);
-        let shipped = catalogue.iter().copied().filter(|_| !self.only_permitted);
-        Domains::fold(own.chain(shipped))
+    fn domains(&self, catalogue: &[&str]) -> Result<Folded, CaError> {
+        let mut folded = Domains::fold(self.permit.iter().map(String::as_str)).map_err(CaError::Patterns)?;
+        for pattern in catalogue.iter().filter(|_| !self.only_permitted) {
+            // The catalogue also knows servers on this machine, which have no name to vouch for.
+            if folded.add(pattern).is_err() {
+                folded.left_out.push((*pattern).into());
+            }
+        }
+        Ok(folded)
     }
 }
 
@@ -264,7 +273,7 @@ fn make(
             widened.pattern, widened.domain
         ));
     }
-    for pattern in &folded.left_out {
+    for pattern in folded.left_out.iter().filter(|pattern| pattern.contains('*')) {
         let example = pattern.replace('*', "NAME");
         text.push_str(&format!("left out      {pattern}: name those in use, as in --permit {example}\n"));
     }
@@ -414,6 +423,19 @@ mod tests {
         .unwrap();
         assert_eq!(said, "");
         assert_eq!(std::fs::read_to_string(files.path().join("out.pem")).unwrap(), pem);
+    }
+
+    #[test]
+    fn all_bad_domains_are_named_at_once() {
+        let files = tempfile::tempdir().unwrap();
+        let error =
+            run(&format!("init {PLACES} --permit com --permit a..b --permit good.example"), files.path());
+        let said = error.unwrap_err().to_string();
+        assert!(
+            said.contains("\"com\"") && said.contains("a..b") && !said.contains("good.example"),
+            "{said}"
+        );
+        assert!(!files.path().join("root").exists());
     }
 
     #[test]

@@ -61,12 +61,11 @@ impl Domains {
     /// A constraint has no wildcard, it is a domain with everything below it. So a wildcard at the front is
     /// dropped. One further in is spelled out where it stands for the regions of a cloud; otherwise the
     /// pattern becomes the domain behind it, which [`Folded::widened`] lists.
-    pub fn fold<'a>(patterns: impl IntoIterator<Item = &'a str>) -> Result<Folded, BadPattern> {
+    pub fn fold<'a>(patterns: impl IntoIterator<Item = &'a str>) -> Result<Folded, Vec<BadPattern>> {
         let mut folded = Folded::default();
-        for pattern in patterns {
-            folded.add(pattern)?;
-        }
-        Ok(folded)
+        let bad: Vec<BadPattern> =
+            patterns.into_iter().filter_map(|pattern| folded.add(pattern).err()).collect();
+        if bad.is_empty() { Ok(folded) } else { Err(bad) }
     }
 
     /// Splits the domains into groups of neighbours, each of which fits into a short certificate.
@@ -134,7 +133,7 @@ pub struct Folded {
     /// The patterns that say more than their domain does.
     pub widened: Vec<Widened>,
     /// The patterns that were left out, because they come down to a domain that a cloud shares among all of
-    /// its customers, and the names in use are not known.
+    /// its customers, and the names in use are not known, or to no public name at all.
     pub left_out: Vec<Box<str>>,
 }
 
@@ -170,7 +169,8 @@ pub enum BadPattern {
 }
 
 impl Folded {
-    fn add(&mut self, pattern: &str) -> Result<(), BadPattern> {
+    /// Adds one more pattern, as [`Domains::fold`] does.
+    pub fn add(&mut self, pattern: &str) -> Result<(), BadPattern> {
         // `*.a.example` and `*.*.a.example`: everything below, which a constraint says by itself.
         let inner = pattern.trim_start_matches("*.");
         let Some((before, after)) = inner.rsplit_once('*') else {
