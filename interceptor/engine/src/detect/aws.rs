@@ -1,5 +1,5 @@
-//! AWS credentials: access key ids (`AKIA…` long-lived, `ASIA…` temporary) and secret access keys, which
-//! have no shape of their own beyond 40 base64 characters and are only looked for behind a key id or a name
+//! AWS credentials: access key ids (`AKIA…` long-lived, `ASIA…` temporary, `ABIA…` and `ACCA…` of services)
+//! and secret access keys, which have no shape of their own beyond 40 base64 characters and are only looked for behind a key id or a name
 //! that announces them.
 
 use super::text::{Peek, Text, Verdict, is_placeholder};

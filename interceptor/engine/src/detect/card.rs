@@ -3,7 +3,7 @@
 //!
 //! One random number in ten passes Luhn, so an ungrouped number is only of medium confidence.
 
-use super::number::{Group, Run, Separator, may_end};
+use super::number::{Run, Separator, may_end};
 use super::text::Text;
 use super::{Confidence, Finding, metadata};
 
@@ -44,23 +44,28 @@ fn finding(run: &Run, groups: usize, confidence: Confidence) -> Finding {
 }
 
 /// Neither side continues the grouping: a row of a table of numbers is no card. An expiry date or security
-/// code behind a card is common, so a group of at most three digits, or a slash, may follow.
+/// code behind a card is common, so a group of at most three digits, or another separator, may follow.
 fn stands_alone(text: Text<'_>, run: &Run, groups: usize) -> bool {
-    if left_neighbour(text, &run.groups[0]) {
+    let spaced = groups > 1 && run.groups[1].separator == Separator::Space;
+    if spaced && left_neighbour(text, run.groups[0].start) {
         return false;
     }
     let Some(next) = run.behind(groups) else { return may_end(text, run.groups[groups - 1].end()) };
     match next.separator {
-        Separator::Space => groups == 1 || next.len != 4,
+        Separator::Space => !(spaced && next.len == 4),
         Separator::Slash | Separator::Parenthesis => true,
         Separator::Dash | Separator::Dot => false,
     }
 }
 
-/// A group of four digits and a space stand before: an earlier part of the same row.
-fn left_neighbour(text: Text<'_>, first: &Group) -> bool {
-    let digit = |back| text.before(first.start, back).is_some_and(|b| b.is_ascii_digit());
-    first.len == 4 && text.before(first.start, 1) == Some(b' ') && (2..=5).all(digit) && !digit(6)
+/// A group of four digits and a space stand before: an earlier part of the same row, unless a dash ties the
+/// group to a number of its own.
+fn left_neighbour(text: Text<'_>, start: usize) -> bool {
+    let digit = |back| text.before(start, back).is_some_and(|b| b.is_ascii_digit());
+    text.before(start, 1) == Some(b' ')
+        && (2..=5).all(digit)
+        && !digit(6)
+        && text.before(start, 6) != Some(b'-')
 }
 
 /// Issuer, length and checksum fit, and it is not one digit over and over.

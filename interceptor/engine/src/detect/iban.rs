@@ -4,7 +4,8 @@
 use super::text::{Peek, Text, Verdict};
 use super::{Confidence, Finding, Work, metadata};
 
-/// Total lengths by country, from the public IBAN registry.
+/// Total lengths by country, from the public IBAN registry, and those of countries that use IBANs without
+/// being registered.
 const LENGTHS: &[(&[u8; 2], usize)] = &[
     (b"AD", 24),
     (b"AE", 23),
@@ -95,6 +96,28 @@ const LENGTHS: &[(&[u8; 2], usize)] = &[
     (b"VG", 24),
     (b"XK", 20),
     (b"YE", 30),
+    (b"AO", 25),
+    (b"BF", 28),
+    (b"BJ", 28),
+    (b"CF", 27),
+    (b"CG", 27),
+    (b"CI", 28),
+    (b"CM", 27),
+    (b"CV", 25),
+    (b"DZ", 26),
+    (b"GA", 27),
+    (b"GQ", 27),
+    (b"GW", 25),
+    (b"IR", 26),
+    (b"KM", 27),
+    (b"MA", 28),
+    (b"MG", 27),
+    (b"ML", 28),
+    (b"MZ", 25),
+    (b"NE", 28),
+    (b"SN", 28),
+    (b"TD", 27),
+    (b"TG", 28),
 ];
 
 /// Longest of the table.

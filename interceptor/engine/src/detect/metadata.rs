@@ -166,6 +166,8 @@ const fn literal(text: &'static str, rare: usize, route: Route) -> Literal {
 pub(super) static LITERALS: &[Literal] = &[
     literal("AKIA", 0, Route::AwsKeyId),
     literal("ASIA", 1, Route::AwsKeyId),
+    literal("ABIA", 0, Route::AwsKeyId),
+    literal("ACCA", 0, Route::AwsKeyId),
     literal("access_key", 5, Route::AwsSecretName),
     literal("ACCESS_KEY", 5, Route::AwsSecretName),
     literal("accessKey", 5, Route::AwsSecretName),

@@ -91,7 +91,7 @@ pub(super) fn confirm(text: Text<'_>, first: usize, work: &mut Work) -> Verdict 
         return no;
     }
     let start = phone::start(text, head);
-    if run.open || needs_more(text, last.end()) {
+    if run.open || needs_more(text, last.end()) || phone::needs_more(text, last.end()) {
         let plus = text.bytes[start] == b'+';
         let hold = if plus || run.digits.len() >= HOLD_DIGITS { start } else { usize::MAX };
         return Verdict::Undecided { hold };

@@ -6,11 +6,17 @@ use super::number::{Group, Run, Separator, may_end};
 use super::text::{Peek, Text};
 use super::{Confidence, Finding, metadata};
 
+/// A word before a number that says what it is.
 const CONTEXT: [&str; 14] = [
     "phone", "tel:", "tel.", "tel ", "telefon", "mobile", "mobil", "cell", "fax", "whatsapp", "call me",
     "call us", "reach me", "sms",
 ];
 const CONTEXT_REACH: usize = 32;
+/// The same words right before a number outweigh its grouping.
+const NEAR_REACH: usize = 16;
+/// Words that only say so when the number follows at once.
+const NEAR: [&str; 3] = ["call ", "dial ", "reached at"];
+const LONGEST_EXTENSION: usize = 5;
 
 /// Where a number whose first group is `first` begins: at its `+`, or at the parenthesis around the group.
 pub(super) fn start(text: Text<'_>, first: &Group) -> usize {
@@ -42,11 +48,32 @@ pub(super) fn confirm(text: Text<'_>, run: &Run, start: usize) -> Option<Finding
     };
     let end = run.groups[groups - 1].end();
     let alone = match run.behind(groups) {
-        None => may_end(text, end),
+        None => may_end(text, end) || extension(text, end).is_some() || label_follows(text, end),
         // A year or a count may follow behind a space; a dash or dot would tie the digits together.
         Some(next) => plus || groups == 1 || next.separator != run.groups[1].separator,
     };
+    let end = extension(text, end).unwrap_or(end);
     alone.then_some(Finding { detector: metadata::PHONE, start, end, confidence })
+}
+
+/// The end of an extension written as `x123`, up to five digits.
+fn extension(text: Text<'_>, end: usize) -> Option<usize> {
+    let digits = matches!(text.peek(end), Peek::Byte(b'x')).then_some(end + 1)?;
+    let stop = text.run_end(digits, LONGEST_EXTENSION + 1, |b| b.is_ascii_digit());
+    ((1..=LONGEST_EXTENSION).contains(&(stop - digits))
+        && !matches!(text.peek(stop), Peek::Byte(b) if b.is_ascii_alphanumeric()))
+    .then_some(stop)
+}
+
+/// `…-Fax`, `…-Office`: a dash and a word of letters is a label, not a part of the number.
+fn label_follows(text: Text<'_>, end: usize) -> bool {
+    matches!((text.peek(end), text.peek(end + 1)), (Peek::Byte(b'-'), Peek::Byte(b)) if b.is_ascii_alphabetic())
+}
+
+/// True if the continuation that decides about an extension has not arrived.
+pub(super) fn needs_more(text: Text<'_>, end: usize) -> bool {
+    let stop = text.run_end(end + 1, LONGEST_EXTENSION + 1, |b| b.is_ascii_digit());
+    text.peek(end) == Peek::Byte(b'x') && text.peek(stop) == Peek::Unknown
 }
 
 /// How many groups make an international number whose country code begins after `skip` digits: the most that
@@ -159,10 +186,24 @@ fn national(text: Text<'_>, run: &Run, start: usize) -> Option<(usize, Confidenc
     if run.groups[0].len == 10 && north_american(run.digits_of(1)) && context() {
         return Some((1, Confidence::Medium));
     }
-    if run.digits[0] == 0 && run.digits.get(1).is_some_and(|d| *d != 0) {
-        return trunk(run, context);
+    let with_trunk = run.digits[0] == 0 && run.digits.get(1).is_some_and(|d| *d != 0);
+    if let Some(found) = with_trunk.then(|| trunk(run, loose, context)).flatten() {
+        return Some(found);
     }
-    None
+    let near = || {
+        text.mentions_before(start, NEAR_REACH, &CONTEXT) || text.mentions_before(start, NEAR_REACH, &NEAR)
+    };
+    let groups = (2..=run.groups.len()).rev().find(|n| (7..=12).contains(&run.digits_of(*n).len()))?;
+    (near() && !is_date_or_address(run)).then_some((groups, Confidence::Medium))
+}
+
+/// `2024-01-15`, `15.01.2024`, `203.0.113.10`.
+fn is_date_or_address(run: &Run) -> bool {
+    let marks = [Separator::Dash, Separator::Dot, Separator::Slash];
+    let address = run.groups.len() == 4
+        && run.uniform(4, &[Separator::Dot])
+        && run.groups.iter().all(|group| group.len <= 3);
+    address || run.shaped(&[4, 2, 2], &marks) || run.shaped(&[2, 2, 4], &marks)
 }
 
 /// `NXX NXX XXXX`, N from 2 to 9, neither an N9X area nor an N11 service code.
@@ -172,11 +213,26 @@ fn north_american(digits: &[u8]) -> bool {
 }
 
 /// Numbers with the trunk prefix 0 and separators, as in most of Europe, Asia and Australia.
-fn trunk(run: &Run, context: impl Fn() -> bool) -> Option<(usize, Confidence)> {
-    const USUAL: [&[usize]; 8] =
-        [&[2, 2, 2, 2, 2], &[5, 6], &[5, 3, 3], &[4, 3, 4], &[3, 4, 4], &[4, 3, 3], &[2, 4, 4], &[3, 3, 4]];
-    let plain = [Separator::Space, Separator::Dash, Separator::Dot, Separator::Parenthesis];
-    if let Some(shape) = USUAL.iter().find(|shape| run.shaped(shape, &plain)) {
+fn trunk(
+    run: &Run,
+    shaped: impl Fn(&[usize]) -> bool,
+    context: impl Fn() -> bool,
+) -> Option<(usize, Confidence)> {
+    const USUAL: [&[usize]; 12] = [
+        &[2, 2, 2, 2, 2],
+        &[3, 3, 2, 2],
+        &[4, 3, 2, 2],
+        &[4, 2, 2, 2],
+        &[3, 2, 2, 2],
+        &[5, 6],
+        &[5, 3, 3],
+        &[4, 3, 4],
+        &[3, 4, 4],
+        &[4, 3, 3],
+        &[2, 4, 4],
+        &[3, 3, 4],
+    ];
+    if let Some(shape) = USUAL.iter().find(|shape| shaped(shape)) {
         return Some((shape.len(), Confidence::Medium));
     }
     let groups = (1..=run.groups.len()).rev().find(|n| (9..=12).contains(&run.digits_of(*n).len()))?;

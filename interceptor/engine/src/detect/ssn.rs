@@ -18,7 +18,8 @@ pub(super) fn confirm(text: Text<'_>, run: &Run) -> Option<Finding> {
     let (groups, confidence) = if run.shaped(&[3, 2, 4], &[Separator::Dash]) {
         (3, Confidence::High)
     } else if run.shaped(&[3, 2, 4], &[Separator::Space, Separator::Dot]) {
-        (3, if context() { Confidence::High } else { Confidence::Medium })
+        // House numbers and postcodes make such rows too.
+        (3, if context() { Confidence::High } else { Confidence::Low })
     } else if run.groups[0].len == 9 && context() {
         (1, Confidence::Medium)
     } else {
