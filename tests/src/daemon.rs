@@ -45,7 +45,7 @@ impl Daemon {
         let file = folder.join("config.yaml");
         // JSON is YAML; the annotated example is tested elsewhere.
         std::fs::write(&file, serde_json::to_string_pretty(config)?)?;
-        let mut command = place.command(binary()?)?;
+        let mut command = place.command(binary()?);
         command.arg("run").arg("--config").arg(&file).current_dir(folder);
         command.env("RUST_LOG", "interceptor=trace").env("RUST_BACKTRACE", "1");
         let stderr = std::fs::File::options().append(true).create(true).open(folder.join("stderr.log"))?;

@@ -31,7 +31,7 @@ impl Dialer {
     pub fn start(place: &Place) -> Result<Self> {
         let (ours, theirs) =
             socketpair(AddressFamily::Unix, SockType::SeqPacket, None, SockFlag::SOCK_CLOEXEC)?;
-        let mut command: Command = place.command(crate::program("lab-dialer")?)?;
+        let mut command: Command = place.command(crate::program("lab-dialer")?);
         let child = command.stdin(Stdio::from(theirs)).spawn().context("start lab-dialer")?;
         Ok(Self { socket: ours, child })
     }

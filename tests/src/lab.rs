@@ -11,14 +11,15 @@ use serde_json::{Value, json};
 use tempfile::TempDir;
 use tokio::net::TcpStream;
 
+use crate::cgroup::Cgroup;
 use crate::client::{self, TlsStream, Wire};
 use crate::daemon::{self, Daemon};
 use crate::dialer::Dialer;
 use crate::dns::{self, Zone};
 use crate::pki::{Pki, Quality};
-use crate::place::{Cgroup, Place};
+use crate::place::Place;
 use crate::provider::{Bare, Provider, Site};
-use crate::topology::{Topology, unique, v4, v6};
+use crate::topology::{self, Topology, v4, v6};
 
 /// The name whose answers are in the shape of OpenAI's API.
 pub const OPENAI: &str = "api.openai.com";
@@ -71,10 +72,10 @@ pub struct Lab {
     pub pki: Pki,
     /// The namespaces.
     pub topology: Topology,
+    app: Arc<Cgroup>,
+    node: Arc<Cgroup>,
     /// The cgroup to which the daemon attaches: `app` and `node` are below it.
     pub cgroup: Cgroup,
-    app: Cgroup,
-    node: Cgroup,
     folder: TempDir,
     _dns: dns::Server,
 }
@@ -88,15 +89,15 @@ impl Lab {
         let (zone, provider, pki) = (Zone::default(), Provider::new(), Pki::new()?);
         for number in sites {
             for address in [https(number), https6(number)] {
-                provider.serve(&pki, &site(number), topology.internet.listen(address)?)?;
+                provider.serve(&pki, &site(number), topology::listen(&topology.internet, address)?)?;
             }
         }
         for name in [OPENAI, ANTHROPIC, STATIC] {
             zone.address(name, v4(SHARED));
             zone.address(name, v6(SHARED));
         }
-        let cgroup = Cgroup::new(&unique())?;
-        let (app, node) = (cgroup.child("app")?, cgroup.child("node")?);
+        let cgroup = Cgroup::new();
+        let (app, node) = (Arc::new(cgroup.child("app")), Arc::new(cgroup.child("node")));
         let folder = tempfile::Builder::new().prefix("interceptor-lab-").tempdir()?;
         std::fs::write(folder.path().join("origin-root.pem"), pki.root_pem())?;
         std::fs::write(folder.path().join("resolv.conf"), format!("nameserver {}\n", v4(DNS)))?;
@@ -120,14 +121,14 @@ impl Lab {
     /// Where applications run: their namespace, their cgroup, the laboratory's resolver.
     pub fn app(&self) -> Result<Place> {
         let resolver = self.folder().join("resolv.conf");
-        let place = Place::new(&self.topology.app)?.cgroup(self.app.path());
+        let place = Place::new(&self.topology.app).cgroup(&self.app);
         place.bind(&resolver, Path::new("/etc/resolv.conf"))
     }
 
     /// Where the daemon runs: the node's namespace, a cgroup of its own.
     pub fn node(&self) -> Result<Place> {
         let resolver = self.folder().join("resolv.conf");
-        let place = Place::new(&self.topology.node)?.cgroup(self.node.path());
+        let place = Place::new(&self.topology.node).cgroup(&self.node);
         place.bind(&resolver, Path::new("/etc/resolv.conf"))
     }
 
@@ -168,7 +169,7 @@ impl Lab {
         if folder.exists() {
             return Ok(());
         }
-        let mut command = self.node()?.command(daemon::binary()?)?;
+        let mut command = self.node()?.command(daemon::binary()?);
         command.args(["ca", "init", "--directory"]).arg(&folder);
         let output = daemon::run(command).await?;
         ensure!(output.code == Some(0), "ca init: {output:?}");
@@ -212,12 +213,12 @@ impl Lab {
 
     /// Takes the connections to [`host::BARE`] itself.
     pub fn bare(&self) -> Result<Bare> {
-        self.provider.bare(self.topology.internet.listen(https(host::BARE))?)
+        self.provider.bare(topology::listen(&self.topology.internet, https(host::BARE))?)
     }
 
     /// Takes connections to any address of the internet itself.
     pub fn bare_at(&self, address: IpAddr, port: u16) -> Result<Bare> {
-        self.provider.bare(self.topology.internet.listen((address, port).into())?)
+        self.provider.bare(topology::listen(&self.topology.internet, (address, port).into())?)
     }
 }
 
@@ -236,7 +237,7 @@ fn site(number: u8) -> Site {
 fn resolver(topology: &Topology, zone: &Zone) -> Result<dns::Server> {
     let addresses: [SocketAddr; 2] = [(v4(host::DNS), 53).into(), (v6(host::DNS), 53).into()];
     let internet = &topology.internet;
-    let udp = addresses.iter().map(|&a| internet.datagrams(a)).collect::<Result<_>>()?;
-    let tcp = addresses.iter().map(|&a| internet.listen(a)).collect::<Result<_>>()?;
+    let udp = addresses.iter().map(|&a| topology::datagrams(internet, a)).collect::<Result<_>>()?;
+    let tcp = addresses.iter().map(|&a| topology::listen(internet, a)).collect::<Result<_>>()?;
     dns::Server::start(zone, udp, tcp)
 }

@@ -9,6 +9,7 @@ use std::os::unix::process::CommandExt as _;
 use std::path::PathBuf;
 use std::process::Command;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::thread;
 
 /// A network namespace, kept alive by its handle.
@@ -85,8 +86,15 @@ impl Namespace {
 
     /// Joins this namespace with `other` by a veth pair, whose ends are called `device` in both.
     pub fn join(&self, other: &Self, device: &str) {
-        let path = other.path();
-        self.ip(&format!("link add {device} type veth peer name {device} netns {}", path.display()));
+        // The kernel brings a veth up at once only if its index differs from its peer's, and after a second if not:
+        // it compares the numbers without regard to the namespace (`linkwatch_urgent_event`).
+        static NEXT: AtomicU32 = AtomicU32::new(10);
+        let (index, peer) = (NEXT.fetch_add(2, Ordering::Relaxed), other.path());
+        self.ip(&format!(
+            "link add {device} index {index} type veth peer name {device} index {} netns {}",
+            index + 1,
+            peer.display()
+        ));
         self.ip(&format!("link set {device} up"));
         other.ip(&format!("link set {device} up"));
     }

@@ -111,7 +111,7 @@ async fn scripts_answer_in_order_and_a_hangup_is_an_end_without_an_answer() -> R
 #[tokio::test]
 async fn an_unmodified_program_resolves_and_connects_by_name() -> Result<()> {
     let lab = Lab::new()?;
-    let mut curl = lab.app()?.command("/usr/bin/curl")?;
+    let mut curl = lab.app()?.command("/usr/bin/curl");
     curl.args(["--silent", "--show-error", "--cacert"]).arg(lab.folder().join("origin-root.pem"));
     curl.arg(format!("https://{STATIC}/"));
     let output = daemon::run(curl).await?;
