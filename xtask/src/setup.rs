@@ -1,5 +1,7 @@
 //! `cargo xtask setup`: everything that building and testing need. Quick when all is there, and safe to repeat.
 
+mod clients;
+
 use crate::tools::bpf::BpfToolchain;
 use crate::tools::say;
 use anyhow::Result;
@@ -10,7 +12,12 @@ pub(crate) struct Args {}
 
 pub(crate) fn run(_args: &Args) -> Result<()> {
     ensure_bpf_toolchain()?;
-    Ok(())
+    ensure_clients()
+}
+
+/// The real clients of the tests and the demo, installed if they are missing.
+pub(crate) fn ensure_clients() -> Result<()> {
+    clients::ensure()
 }
 
 /// The toolchain of the BPF object, installed if it is missing.
