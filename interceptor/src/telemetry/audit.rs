@@ -1,23 +1,21 @@
 //! The audit trail: one JSON object a line, written by a thread of its own.
-//! Knows how events are spelled. Does not decide which are worth telling.
+//! Knows queues and files. How events are spelled is in `audit/line.rs`.
 
-mod inspection;
+mod line;
 
 use std::io::{self, BufWriter, Write};
 use std::path::PathBuf;
-use std::sync::mpsc::{Receiver, SyncSender, TrySendError, sync_channel};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
-use std::time::{Duration, SystemTime};
+use std::time::Duration;
 
-use serde::Serialize;
-use serde_json::{Value, json};
-use time::OffsetDateTime;
-use time::format_description::well_known::Rfc3339;
-
-use super::event::{Caller, Connection, Event, Exchange, Label};
+use super::event::Event;
 
 /// Events that may wait for the writer. At some 500 bytes each the queue stays under 32 MiB.
 const QUEUE: usize = 65_536;
+/// How long the writer lets events gather after the first. Waking it for each would cost the data path a system
+/// call, and the machine a switch of threads, for every exchange.
+const GATHER: Duration = Duration::from_millis(20);
 
 /// Where lines go.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -32,13 +30,42 @@ pub enum Destination {
 
 /// The queue to the writer.
 pub struct Audit {
-    queue: Option<SyncSender<Item>>,
+    shared: Option<Arc<Shared>>,
     writer: Option<JoinHandle<()>>,
 }
 
-enum Item {
-    Event(Box<Event>),
-    Flush(SyncSender<()>),
+#[derive(Default)]
+struct Shared {
+    queue: Mutex<Queue>,
+    /// Signalled when the queue gets its first event, and when it is to be flushed or closed.
+    filled: Condvar,
+    /// Signalled when everything queued is written.
+    written: Condvar,
+}
+
+#[derive(Default)]
+struct Queue {
+    events: Vec<Event>,
+    state: State,
+    /// Somebody waits for the queue to be written out.
+    hurry: bool,
+    /// Taken by the writer and not yet written.
+    writing: bool,
+}
+
+#[derive(Default, Clone, Copy, PartialEq, Eq)]
+enum State {
+    #[default]
+    Open,
+    Closed,
+    /// The destination cannot be written.
+    Failed,
+}
+
+impl Shared {
+    fn lock(&self) -> MutexGuard<'_, Queue> {
+        self.queue.lock().unwrap_or_else(PoisonError::into_inner)
+    }
 }
 
 impl Audit {
@@ -48,154 +75,119 @@ impl Audit {
     /// The file cannot be opened, or there is no thread to be had.
     pub fn start(destination: &Destination) -> io::Result<Self> {
         let out: Box<dyn Write + Send> = match destination {
-            Destination::Off => return Ok(Self { queue: None, writer: None }),
+            Destination::Off => return Ok(Self { shared: None, writer: None }),
             Destination::Stdout => Box::new(io::stdout()),
             Destination::File(path) => {
                 use std::os::unix::fs::OpenOptionsExt;
                 Box::new(std::fs::OpenOptions::new().create(true).append(true).mode(0o600).open(path)?)
             }
         };
-        let (queue, events) = sync_channel(QUEUE);
-        let writer = std::thread::Builder::new().name("audit".into()).spawn(move || run(&events, out))?;
-        Ok(Self { queue: Some(queue), writer: Some(writer) })
+        let shared = Arc::new(Shared::default());
+        let theirs = shared.clone();
+        let writer = std::thread::Builder::new().name("audit".into()).spawn(move || run(&theirs, out))?;
+        Ok(Self { shared: Some(shared), writer: Some(writer) })
     }
 
     /// Queues an event. False when the queue is full or the writer has failed: the event is lost.
     pub fn write(&self, event: Event) -> bool {
-        let Some(queue) = &self.queue else { return true };
-        match queue.try_send(Item::Event(Box::new(event))) {
-            Ok(()) => true,
-            Err(TrySendError::Full(_) | TrySendError::Disconnected(_)) => false,
+        let Some(shared) = &self.shared else { return true };
+        let mut queue = shared.lock();
+        if queue.state != State::Open || queue.events.len() >= QUEUE {
+            return false;
         }
+        queue.events.push(event);
+        let first = queue.events.len() == 1;
+        drop(queue);
+        if first {
+            shared.filled.notify_one();
+        }
+        true
     }
 
-    /// Waits until everything queued so far is written.
+    /// Waits until everything queued so far is written, for 5 s at most.
     pub fn flush(&self) {
-        let Some(queue) = &self.queue else { return };
-        let (done, wait) = sync_channel(1);
-        if queue.send(Item::Flush(done)).is_ok() {
-            let _ = wait.recv_timeout(Duration::from_secs(5));
-        }
+        let Some(shared) = &self.shared else { return };
+        let mut queue = shared.lock();
+        queue.hurry = true;
+        shared.filled.notify_one();
+        let busy =
+            |queue: &mut Queue| queue.state != State::Failed && (queue.writing || !queue.events.is_empty());
+        // Who waits in vain has been told why by the writer.
+        let _ = shared.written.wait_timeout_while(queue, Duration::from_secs(5), busy);
     }
 }
 
 impl Drop for Audit {
     fn drop(&mut self) {
-        self.queue = None;
+        if let Some(shared) = &self.shared {
+            shared.lock().state = State::Closed;
+            shared.filled.notify_one();
+        }
         if let Some(writer) = self.writer.take() {
             let _ = writer.join();
         }
     }
 }
 
-fn run(events: &Receiver<Item>, out: Box<dyn Write + Send>) {
+fn run(shared: &Shared, out: Box<dyn Write + Send>) {
     let mut out = BufWriter::with_capacity(64 * 1024, out);
-    while let Ok(first) = events.recv() {
-        // Everything that has gathered goes out in one write; a quiet daemon writes every line at once.
-        let mut next = Some(first);
-        let mut flushed = Vec::new();
-        while let Some(item) = next {
-            match item {
-                Item::Event(event) => {
-                    if let Err(error) = line(&mut out, &event) {
-                        tracing::error!(%error, "cannot write the audit trail; events are lost from here on");
-                        return;
-                    }
-                }
-                Item::Flush(done) => flushed.push(done),
-            }
-            next = events.try_recv().ok();
-        }
-        if let Err(error) = out.flush() {
+    while let Some(events) = next(shared) {
+        let result = write_all(&mut out, &events);
+        let mut queue = shared.lock();
+        queue.writing = false;
+        if let Err(error) = result {
             tracing::error!(%error, "cannot write the audit trail; events are lost from here on");
-            return;
+            queue.state = State::Failed;
         }
-        for done in flushed {
-            let _ = done.send(());
+        shared.written.notify_all();
+        if queue.state == State::Failed {
+            return;
         }
     }
 }
 
-fn line(out: &mut impl Write, event: &Event) -> io::Result<()> {
-    let value = match event {
-        Event::ConnectionEnded(ended) => connection(ended),
-        Event::ExchangeEnded(ended) => exchange(ended),
-        // Capture's own events are metrics and log lines; they belong to no caller.
-        Event::Capture(_) => return Ok(()),
-    };
-    serde_json::to_writer(&mut *out, &value)?;
-    out.write_all(b"\n")
+/// Waits for events and takes all that have gathered. `None` when the queue is closed and empty.
+fn next(shared: &Shared) -> Option<Vec<Event>> {
+    let waiting = |queue: &mut Queue| queue.events.is_empty() && queue.state == State::Open;
+    let queue = shared.filled.wait_while(shared.lock(), waiting).unwrap_or_else(PoisonError::into_inner);
+    let gathering =
+        |queue: &mut Queue| queue.state == State::Open && !queue.hurry && queue.events.len() < QUEUE / 2;
+    let gathered = shared.filled.wait_timeout_while(queue, GATHER, gathering);
+    let (mut queue, _) = gathered.unwrap_or_else(PoisonError::into_inner);
+    queue.hurry = false;
+    if queue.events.is_empty() && queue.state != State::Open {
+        return None;
+    }
+    queue.writing = true;
+    Some(std::mem::take(&mut queue.events))
 }
 
-#[derive(Serialize)]
-#[serde(rename_all = "snake_case")]
-struct CallerLine<'a> {
-    namespace: &'a str,
-    namespace_cookie: u64,
-    cgroup: u64,
-    pid: u32,
-    uid: u32,
-    comm: &'a str,
-    executable: Option<&'a str>,
+fn write_all(out: &mut impl Write, events: &[Event]) -> io::Result<()> {
+    for event in events {
+        line::write(out, event)?;
+    }
+    out.flush()
 }
 
-fn caller(caller: &Caller) -> Value {
-    json!(CallerLine {
-        namespace: &caller.namespace_name,
-        namespace_cookie: caller.namespace,
-        cgroup: caller.cgroup,
-        pid: caller.pid,
-        uid: caller.uid,
-        comm: &caller.comm,
-        executable: caller.executable.as_deref(),
-    })
-}
+#[cfg(test)]
+mod tests {
+    use super::super::event::{Capture, Event};
+    use super::*;
 
-fn connection(ended: &Connection) -> Value {
-    json!({
-        "event": "connection",
-        "time": timestamp(ended.at),
-        "connection": ended.id.to_string(),
-        "caller": caller(&ended.caller),
-        "destination": ended.destination.to_string(),
-        "host": ended.host.as_ref().map(|host| host.as_str()),
-        "route": ended.route.label(),
-        "reason": ended.route.reason(),
-        "outcome": ended.outcome.label(),
-        "detail": ended.detail,
-        "bytes_sent": ended.sent,
-        "bytes_received": ended.received,
-        "exchanges": ended.exchanges,
-        "duration_us": micros(ended.took),
-    })
-}
+    #[test]
+    fn a_full_queue_loses_events_and_says_so() {
+        let shared = Arc::new(Shared::default());
+        let audit = Audit { shared: Some(shared), writer: None };
+        let all = (0..=QUEUE).map(|_| audit.write(Event::Capture(Capture::FlowMissed)));
+        assert_eq!(all.filter(|kept| !kept).count(), 1);
+    }
 
-fn exchange(ended: &Exchange) -> Value {
-    json!({
-        "event": "exchange",
-        "time": timestamp(ended.at),
-        "id": ended.id.to_string(),
-        "connection": ended.connection.to_string(),
-        "caller": caller(&ended.caller),
-        "host": ended.host.as_str(),
-        "provider": &*ended.provider,
-        "http": ended.http,
-        "status": ended.status,
-        "ending": ended.ending.label(),
-        "detail": ended.detail,
-        "upstream_reused": ended.reused,
-        "duration_us": micros(ended.took),
-        "held_us": micros(ended.held),
-        "inspected_us": micros(ended.inspected),
-        "waited_us": ended.waited.map(micros),
-        "inspection": ended.record.as_ref().map(inspection::value),
-    })
-}
-
-fn micros(duration: Duration) -> u64 {
-    u64::try_from(duration.as_micros()).unwrap_or(u64::MAX)
-}
-
-fn timestamp(at: SystemTime) -> String {
-    OffsetDateTime::from(at).format(&Rfc3339).unwrap_or_default()
+    #[test]
+    fn a_destination_that_fails_is_not_waited_for() {
+        let audit = Audit::start(&Destination::File("/dev/full".into())).expect("it opens");
+        // A connection event has a line to write, which the device refuses.
+        audit.write(line::sample());
+        audit.flush();
+        assert!(!audit.write(line::sample()));
+    }
 }

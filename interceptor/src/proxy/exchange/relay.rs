@@ -23,7 +23,10 @@ type Polled = Poll<Option<Result<Frame<Bytes>, Abort>>>;
 pub struct Paced {
     incoming: Incoming,
     pause: Duration,
-    timer: Pin<Box<Sleep>>,
+    /// When the last piece came. The timer is not set back for every piece; it looks here when it fires.
+    last: Option<Instant>,
+    /// Made when the body first makes us wait, which short bodies never do.
+    timer: Option<Pin<Box<Sleep>>>,
 }
 
 /// What a paced body yields.
@@ -43,7 +46,7 @@ pub enum Step {
 impl Paced {
     /// Reads `incoming`, which may pause for at most `pause`.
     pub fn new(incoming: Incoming, pause: Duration) -> Self {
-        Self { incoming, pause, timer: Box::pin(tokio::time::sleep(pause)) }
+        Self { incoming, pause, last: None, timer: None }
     }
 
     /// Whether nothing follows what was yielded. Known at once for a body whose length was announced: hyper
@@ -60,9 +63,11 @@ impl Paced {
     fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Step> {
         loop {
             let Poll::Ready(frame) = Pin::new(&mut self.incoming).poll_frame(cx) else {
-                return self.timer.as_mut().poll(cx).map(|()| Step::Paused);
+                return self.poll_timer(cx).map(|()| Step::Paused);
             };
-            self.timer.as_mut().reset(Instant::now() + self.pause);
+            if self.timer.is_some() {
+                self.last = Some(Instant::now());
+            }
             return Poll::Ready(match frame {
                 None => Step::End,
                 Some(Err(error)) => Step::Broken(error),
@@ -76,6 +81,19 @@ impl Paced {
                 },
             });
         }
+    }
+
+    fn poll_timer(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        let pause = self.pause;
+        let timer = self.timer.get_or_insert_with(|| Box::pin(tokio::time::sleep(pause)));
+        while timer.as_mut().poll(cx).is_ready() {
+            // Pieces that came since the timer was set move the deadline, now that somebody asks.
+            match self.last.map(|last| last + pause) {
+                Some(deadline) if deadline > Instant::now() => timer.as_mut().reset(deadline),
+                _ => return Poll::Ready(()),
+            }
+        }
+        Poll::Pending
     }
 }
 
