@@ -1,12 +1,13 @@
 //! The kernel tier: real programs on the real kernel, real sockets in namespaces with no way out.
 //! Needs root; says aloud when it cannot run.
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on should stop here")]
 
 #[path = "capture/bed.rs"]
 mod bed;
 
 use bed::{App, Bed, ENDPOINTS, OTHERS, Probe, at, ip};
 use interceptor::bpf::{self, Capture, CaptureConfig};
-use interceptor_common::{Counter, Endpoint, EventKind, Namespace};
+use interceptor_common::{Abi, Counter, Endpoint, EventKind, Namespace};
 use interceptor_tests::cgroup::Cgroup;
 use interceptor_tests::{gate, require_kernel};
 use std::net::{IpAddr, SocketAddr};
@@ -360,7 +361,7 @@ fn without_permission_the_error_says_so() {
 fn an_object_of_another_version_is_refused() {
     require_kernel!();
     let mut object = bpf::object().unwrap().to_vec();
-    let current: [u8; 8] = zerocopy::transmute!(interceptor_common::Abi::CURRENT);
+    let current = [Abi::MAGIC.to_ne_bytes(), Abi::CURRENT.version.to_ne_bytes()].concat();
     let place = object.windows(8).position(|bytes| bytes == current).expect("the object carries its version");
     object[place + 4] = 99;
     let config = CaptureConfig { ports: vec![443], exempt: 0, flows: NonZeroU32::MIN };

@@ -1,5 +1,6 @@
 //! The kernel tier of network namespaces: real `setns`, real sockets, nothing that leaves a namespace.
 //! Needs root; says aloud when it cannot run.
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on should stop here")]
 
 use interceptor::netns::{self, ListenError, NetNs};
 use interceptor_tests::cgroup::Cgroup;
