@@ -211,6 +211,8 @@ async fn connection(
     } else {
         hyper::server::conn::http1::Builder::new()
             .timer(TokioTimer::new())
+            // A connection that a proxy keeps warm must not be closed here after hyper's 30 s.
+            .header_read_timeout(None)
             .serve_connection(io, service)
             .await?;
     }

@@ -7,23 +7,25 @@ use anyhow::Context as _;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::task::{LocalSet, spawn_local};
 
-/// Carries every connection on `from` to the port and address that `route` names for it, until killed.
-/// Each pair is one listening address and the address that its connections go to.
+/// Carries connections until killed. Each route is a listening address and the address that its connections go
+/// to. Prints one JSON line when every address listens.
 ///
 /// # Errors
 /// An address that cannot be bound.
 pub fn serve(routes: &[(SocketAddr, SocketAddr)]) -> anyhow::Result<()> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     LocalSet::new().block_on(&runtime, async {
+        let mut addresses = Vec::new();
         for &(from, to) in routes {
             let socket = TcpListener::bind(from).await.with_context(|| format!("bind {from}"))?;
+            addresses.push(socket.local_addr()?.to_string());
             spawn_local(async move {
                 while let Ok((client, _)) = socket.accept().await {
                     spawn_local(carry(client, to));
                 }
             });
         }
-        println!("{}", serde_json::json!({"event": "ready"}));
+        println!("{}", serde_json::json!({"event": "ready", "listening": addresses}));
         std::future::pending().await
     })
 }

@@ -80,6 +80,13 @@ impl Report {
         self.paired(scenario, metric, (Contender::Interceptor, theirs), |ours, theirs| ours / theirs)
     }
 
+    /// What a contender adds to the direct way; none for figures that do not grow by what stands in between.
+    fn added(&self, scenario: &str, contender: Contender, metric: Metric) -> Option<Estimate> {
+        let applies = metric.is_delay() && contender != Contender::Direct;
+        let pair = (contender, Contender::Direct);
+        applies.then(|| self.paired(scenario, metric, pair, |through, direct| through - direct))?
+    }
+
     fn errors(&self, scenario: &str, contender: Contender) -> u64 {
         let mine = |sample: &&Sample| sample.scenario == scenario && sample.contender == contender;
         self.samples.iter().filter(mine).map(|sample| sample.errors).sum()
@@ -115,8 +122,12 @@ impl Report {
         println!("{heading}");
         for contender in self.contenders.iter().filter(|contender| contender.can(scenario)) {
             let cell = |metric: Metric| {
-                let estimate = self.estimate(scenario.id, *contender, metric);
-                estimate.map_or_else(|| "-".to_owned(), |estimate| number(estimate.median))
+                let Some(estimate) = self.estimate(scenario.id, *contender, metric) else {
+                    return "-".to_owned();
+                };
+                let added = self.added(scenario.id, *contender, metric);
+                let added = added.map_or_else(String::new, |added| format!(" ({:+.0})", added.median));
+                number(estimate.median) + &added
             };
             let ratio = if *contender == Contender::Interceptor {
                 String::new()
@@ -170,12 +181,18 @@ impl Report {
             .iter()
             .filter_map(|metric| Some((*metric, self.ratio(scenario.id, *metric, contender)?)))
             .collect();
+        let added: BTreeMap<Metric, Estimate> = scenario
+            .metrics
+            .iter()
+            .filter_map(|metric| Some((*metric, self.added(scenario.id, contender, *metric)?)))
+            .collect();
         serde_json::json!({
             "scenario": scenario.id,
             "unit": scenario.unit,
             "contender": contender,
             "figures": figures,
             "ours_divided_by_it": ratios,
+            "added_to_direct": added,
             "errors": self.errors(scenario.id, contender),
         })
     }

@@ -34,6 +34,11 @@ pub(super) enum Metric {
 }
 
 impl Metric {
+    /// Whether a proxy adds to it, so that the difference to the direct way is worth showing.
+    pub(super) fn is_delay(self) -> bool {
+        matches!(self, Self::P50 | Self::P99 | Self::First)
+    }
+
     pub(super) fn heading(self, unit: &str) -> String {
         match self {
             Self::Cpu => format!("CPU µs/{unit}"),

@@ -1,0 +1,207 @@
+//! Keeps the benchmark from rotting: every shape of load runs for a moment against a real origin, through the relay.
+//! Pure tier: loopback only. What it costs is not judged here; that the figures are there, and right, is.
+
+use std::io::{BufRead as _, BufReader, Read as _};
+use std::net::SocketAddr;
+use std::os::unix::net::UnixStream;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Output, Stdio};
+
+use serde_json::Value;
+
+const NAME: &str = "api.openai.com";
+
+#[test]
+fn kept_connections_are_reused_and_every_call_is_counted() {
+    let bench = Bench::start();
+    let result = bench.through_relay(Origin::Http1, &["keep-alive", "--connections", "2"]);
+    clean(&result);
+    assert!(result["cpu_us"].as_f64().unwrap() > 0.0, "{result}");
+    assert_eq!(result["latency_us"]["count"], result["units"]);
+    let counted = bench.counters();
+    assert_eq!(counted["connections"], 2);
+    assert!(counted["requests"].as_u64() >= result["units"].as_u64());
+}
+
+#[test]
+fn h2_carries_several_calls_on_one_connection() {
+    let bench = Bench::start();
+    clean(
+        &bench.direct(Origin::Both, &["--alpn", "h2", "keep-alive", "--connections", "1", "--streams", "4"]),
+    );
+    assert_eq!(bench.counters()["connections"], 1);
+}
+
+#[test]
+fn cold_calls_open_a_connection_each() {
+    let bench = Bench::start();
+    clean(&bench.direct(Origin::Http1, &["cold", "--concurrency", "2"]));
+    let counted = bench.counters();
+    assert_eq!(counted["connections"], counted["requests"]);
+}
+
+#[test]
+fn a_far_origin_is_as_late_as_it_says() {
+    let bench = Bench::start();
+    let handshake = bench.direct(Origin::FarHandshake, &["cold", "--concurrency", "2"]);
+    let whole = bench.direct(Origin::FarWhole, &["cold", "--concurrency", "2"]);
+    assert!(handshake["latency_us"]["p50"].as_f64().unwrap() >= 20_000.0, "{handshake}");
+    assert!(whole["latency_us"]["p50"].as_f64().unwrap() >= 40_000.0, "{whole}");
+}
+
+#[test]
+fn a_fixed_rate_is_kept_even_if_answers_are_late() {
+    let bench = Bench::start();
+    // Two connections and answers after 20 ms cannot serve 1000 calls a second: what waits must show as latency.
+    let result = bench.direct(
+        Origin::FarWhole,
+        &["--measure", "400", "rate", "--per-second", "1000", "--connections", "2"],
+    );
+    clean(&result);
+    assert!(result["latency_us"]["max"].as_f64().unwrap() > 200_000.0, "the backlog was hidden: {result}");
+}
+
+#[test]
+fn every_streamed_event_arrives_by_itself() {
+    let bench = Bench::start();
+    let result =
+        bench.through_relay(Origin::Http1, &["--answer", "stream 20 5000", "stream", "--streams", "3"]);
+    clean(&result);
+    assert_eq!((&result["units"], &result["merged"]), (&60.into(), &0.into()));
+    assert_eq!(result["first_chunk_us"]["count"], 3);
+}
+
+#[test]
+fn large_bodies_arrive_whole_in_both_directions() {
+    let bench = Bench::start();
+    let sizes = ["--body", "3000000", "--answer", "bytes 3000000"];
+    clean(&bench.through_relay(Origin::Http1, &[&sizes[..], &["keep-alive", "--connections", "1"]].concat()));
+    assert!(bench.counters()["received"].as_u64().unwrap() >= 3_000_000);
+}
+
+#[test]
+fn idle_connections_are_held_while_memory_is_read() {
+    let bench = Bench::start();
+    let result = bench.through_relay(Origin::Http1, &["--warmup", "0", "idle", "--connections", "200"]);
+    assert_eq!((&result["units"], &result["errors"]), (&200.into(), &0.into()));
+    assert!(result["memory_bytes"].as_i64().unwrap() > 0, "{result}");
+}
+
+#[test]
+fn another_root_than_the_expected_one_is_an_error() {
+    let bench = Bench::start();
+    let wrong = bench.pki.join("peer-ca.pem");
+    let output = bench.run(bench.address(Origin::Http1), &wrong, &["keep-alive"]);
+    assert!(!output.status.success());
+    let message = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert!(message.contains("UnknownIssuer"), "{message}");
+}
+
+#[derive(Clone, Copy)]
+enum Origin {
+    Http1,
+    Both,
+    FarHandshake,
+    FarWhole,
+}
+
+/// An origin and a relay before its first address, on loopback ports of their own.
+struct Bench {
+    origin: Serving,
+    relay: Serving,
+    pki: PathBuf,
+    _folder: tempfile::TempDir,
+    control: PathBuf,
+}
+
+impl Bench {
+    fn start() -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let (pki, control) = (folder.path().join("pki"), folder.path().join("control"));
+        let made = tool().args(["pki", "--name", NAME, "--folder"]).arg(&pki).status().unwrap();
+        assert!(made.success());
+        let mut origin = tool();
+        origin.arg("serve").arg("--pki").arg(&pki).arg("--control").arg(&control);
+        for behaviour in ["alpn=h1", "alpn=both", "alpn=h1,handshake=20", "alpn=h1,handshake=20,answer=20"] {
+            origin.args(["--listen", &format!("127.0.0.1:0,{behaviour}")]);
+        }
+        let origin = Serving::start(origin);
+        let mut relay = tool();
+        relay.args(["relay", "--route", &format!("127.0.0.1:0={}", origin.addresses[0])]);
+        Self { relay: Serving::start(relay), origin, pki, _folder: folder, control }
+    }
+
+    fn address(&self, origin: Origin) -> SocketAddr {
+        self.origin.addresses[origin as usize]
+    }
+
+    fn direct(&self, origin: Origin, arguments: &[&str]) -> Value {
+        self.measured(self.address(origin), arguments)
+    }
+
+    fn through_relay(&self, origin: Origin, arguments: &[&str]) -> Value {
+        assert!(matches!(origin, Origin::Http1), "the relay leads to the first address only");
+        let pid = self.relay.child.id().to_string();
+        self.measured(self.relay.addresses[0], &[&["--pid", &pid], arguments].concat())
+    }
+
+    fn measured(&self, address: SocketAddr, arguments: &[&str]) -> Value {
+        let output = self.run(address, &self.pki.join("origin-root.pem"), arguments);
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+        serde_json::from_slice(&output.stdout).unwrap()
+    }
+
+    fn run(&self, address: SocketAddr, roots: &Path, arguments: &[&str]) -> Output {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_bench-load"));
+        command.args(["--connect", &address.to_string(), "--name", NAME, "--roots"]).arg(roots);
+        // Defaults first: what a test asks for comes later and wins.
+        let has = |option: &str| arguments.contains(&option);
+        for (option, value) in [("--warmup", "20"), ("--measure", "150")] {
+            if !has(option) {
+                command.args([option, value]);
+            }
+        }
+        command.args(arguments).output().unwrap()
+    }
+
+    fn counters(&self) -> Value {
+        let mut text = String::new();
+        UnixStream::connect(&self.control).unwrap().read_to_string(&mut text).unwrap();
+        serde_json::from_str(&text).unwrap()
+    }
+}
+
+fn tool() -> Command {
+    Command::new(env!("CARGO_BIN_EXE_bench-origin"))
+}
+
+fn clean(result: &Value) {
+    assert_eq!(result["errors"], 0, "{result}");
+    assert!(result["units"].as_u64().unwrap() > 0, "{result}");
+}
+
+/// A process that said where it listens; killed when dropped.
+struct Serving {
+    child: Child,
+    addresses: Vec<SocketAddr>,
+}
+
+impl Serving {
+    fn start(mut command: Command) -> Self {
+        let mut child = command.stdout(Stdio::piped()).spawn().unwrap();
+        let mut line = String::new();
+        BufReader::new(child.stdout.take().unwrap()).read_line(&mut line).unwrap();
+        let ready: Value = serde_json::from_str(&line).unwrap();
+        assert_eq!(ready["event"], "ready");
+        let listening = ready["listening"].as_array().unwrap();
+        let addresses = listening.iter().map(|address| address.as_str().unwrap().parse().unwrap()).collect();
+        Self { child, addresses }
+    }
+}
+
+impl Drop for Serving {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
