@@ -10,4 +10,4 @@ mod start;
 
 pub use ready::Ready;
 pub use running::{Daemon, Stop};
-pub use start::{StartError, engine};
+pub use start::{StartError, engine, policy};

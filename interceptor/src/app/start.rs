@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use interceptor_engine::document::Mistakes;
+use interceptor_engine::policy::Vocabulary;
 use interceptor_engine::{Catalogue, Detectors, Engine, Limits, Policy};
 
 use super::exempt::ExemptError;
@@ -94,13 +95,23 @@ pub fn engine(config: &Config) -> Result<Arc<Engine>, StartError> {
     let policy = if config.policies.is_empty() {
         Policy::builtin()
     } else {
-        Policy::load(&read_all(&config.policies)?).map_err(StartError::Mistakes)?
+        policy(&read_all(&config.policies)?, &catalogue).map_err(StartError::Mistakes)?
     };
     let limits = Limits {
         held_body: usize::try_from(config.inspection.held_body).unwrap_or(usize::MAX),
         ..Limits::STANDARD
     };
     Ok(Engine::new(catalogue, Arc::new(policy), Detectors::builtin(), limits))
+}
+
+/// A policy whose rules may name only providers and operations that the catalogue has.
+///
+/// # Errors
+/// All mistakes in the files.
+pub fn policy(files: &[(String, String)], catalogue: &Catalogue) -> Result<Policy, Mistakes> {
+    let providers: Vec<&str> = catalogue.providers().map(|(_, provider)| &*provider.id).collect();
+    let operations: Vec<&str> = catalogue.formats().iter().map(|format| &*format.id).collect();
+    Policy::load_checked(files, &Vocabulary { providers: &providers, operations: &operations })
 }
 
 fn read_all(paths: &[PathBuf]) -> Result<Vec<(String, String)>, StartError> {

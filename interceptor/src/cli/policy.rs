@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::{Args, Subcommand};
-use interceptor_engine::{Catalogue, Policy};
+use interceptor_engine::Catalogue;
 use serde_json::json;
 
 use super::exit;
@@ -57,7 +57,7 @@ impl Check {
                 }
             }
         }
-        match check(&files) {
+        match crate::app::policy(&files, &Catalogue::builtin()) {
             Ok(policy) => {
                 if self.json {
                     println!("{}", json!({ "ok": true, "version": policy.version(), "mistakes": [] }));
@@ -74,9 +74,4 @@ impl Check {
             Err(mistakes) => super::mistaken(&mistakes),
         }
     }
-}
-
-fn check(files: &[(String, String)]) -> Result<Policy, interceptor_engine::document::Mistakes> {
-    let _ = Catalogue::builtin();
-    Policy::load(files)
 }

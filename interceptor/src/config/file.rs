@@ -94,7 +94,7 @@ impl Reader<'_> {
                 None
             }
         })?;
-        if listed.is_empty() {
+        if field.list().is_some_and(|items| items.is_empty()) {
             field.mistake("no namespace is served", Some("`self`, `discover` or a path"));
         }
         Some(listed)
