@@ -5,6 +5,7 @@ pub mod accept;
 pub mod body;
 pub mod connection;
 pub mod dial;
+pub mod drain;
 pub mod exchange;
 pub mod flow;
 pub mod framing;

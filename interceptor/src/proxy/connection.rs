@@ -185,8 +185,17 @@ async fn prepare(worker: &Rc<Worker>, flow: &Flow, target: Target) -> Result<Rc<
         offer,
     };
     let slot = worker.pool.slot(key, shared.limits.upstream_spare);
-    let mut served =
-        Served::new(shared.clone(), engine, flow.clone(), subject, target, provider, offer, slot);
+    let mut served = Served::new(
+        shared.clone(),
+        engine,
+        flow.clone(),
+        subject,
+        target,
+        provider,
+        offer,
+        slot,
+        worker.drain.clone(),
+    );
     match served.slot.clone().prepare(&served.way()).await {
         Ok(protocol) => served.protocol = protocol,
         Err(ConnectError::Tls { error: UpstreamError::Certificate(defect), .. }) => {

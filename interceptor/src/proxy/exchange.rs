@@ -199,6 +199,9 @@ async fn take_answer(
     headers::clean_answer(&mut parts.headers, parts.version);
     parts.version = served.http_version();
     ledger.status(parts.status);
+    if body::is_absent(&incoming) {
+        return bodiless(ledger, parts, lease);
+    }
     let paced = Paced::new(incoming, served.shared.limits.answer_pause);
     if plan.hold {
         return hold_answer(ledger, parts, paced, lease, &plan).await;
@@ -211,6 +214,18 @@ async fn take_answer(
     }
     let body = ResponseBody::Relay(Box::new(Downward::new(paced, ledger.clone(), lease)));
     Ok(Response::from_parts(parts, body))
+}
+
+/// An answer that ends with its head: to HEAD, 204, 304, or simply empty. hyper would never ask for its body.
+fn bodiless(ledger: &Ledger, parts: http::response::Parts, lease: Lease) -> Answer {
+    let mut out = Vec::new();
+    if let Err(refusal) = ledger.inspect(|inspection| inspection.response_end(&mut out)) {
+        return reply::refused(ledger, refusal, Ending::Blocked);
+    }
+    lease.release();
+    ledger.finish(Ending::Complete);
+    let whole = Whole { pieces: VecDeque::from(out), trailers: None };
+    Ok(Response::from_parts(parts, ResponseBody::Whole(whole)))
 }
 
 /// The plan of an exchange in which the engine has no part any more.

@@ -3,7 +3,7 @@
 
 use std::cell::{Cell, RefCell};
 use std::future::poll_fn;
-use std::pin::Pin;
+use std::pin::{Pin, pin};
 use std::rc::Rc;
 use std::sync::Arc;
 use std::task::Poll;
@@ -18,6 +18,7 @@ use interceptor_engine::policy::Subject;
 use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt};
 use tokio::time::{Instant, Sleep};
 
+use super::drain::Drain;
 use super::exchange::ledger::Ledger;
 use super::exchange::{self};
 use super::flow::Flow;
@@ -49,6 +50,8 @@ pub struct Served {
     pub offer: AlpnOffer,
     /// The warm connections that serve this one.
     pub slot: Rc<Slot>,
+    /// Tells when the daemon stops.
+    pub drain: Rc<Drain>,
     /// The provider's certificate is not valid; nothing will be sent to it.
     pub broken: Option<Defect>,
     /// What is spoken with the application.
@@ -73,6 +76,7 @@ impl Served {
         provider: Arc<str>,
         offer: AlpnOffer,
         slot: Rc<Slot>,
+        drain: Rc<Drain>,
     ) -> Self {
         Self {
             shared,
@@ -83,6 +87,7 @@ impl Served {
             provider,
             offer,
             slot,
+            drain,
             broken: None,
             protocol: Protocol::Http1,
             active: Cell::new(0),
@@ -167,14 +172,18 @@ where
         .max_buf_size(MAX_HEAD + 16 * 1024)
         .serve_connection(TokioIo::new(watched), service);
     let mut idle = Idle::new(&served);
+    let mut drain = pin!(served.drain.begun());
+    let mut draining = false;
     let ended = poll_fn(|cx| {
+        if !draining && drain.as_mut().poll(cx).is_ready() {
+            draining = true;
+            // The answer under way is the last one; without one, this ends the connection.
+            Pin::new(&mut connection).graceful_shutdown();
+        }
         if let Poll::Ready(result) = connection.poll_without_shutdown(cx) {
             return Poll::Ready(Some(result));
         }
-        match idle.poll(&served, cx) {
-            Poll::Ready(()) => Poll::Ready(None),
-            Poll::Pending => Poll::Pending,
-        }
+        idle.poll(&served, cx).map(|()| None)
     })
     .await;
     let parts = connection.into_parts();
@@ -278,21 +287,24 @@ where
         .serve_connection(TokioIo::new(stream), service);
     tokio::pin!(connection);
     let mut idle = Idle::new(&served);
-    let mut leaving = false;
+    let mut drain = pin!(served.drain.begun());
+    let mut leaving = None;
     let ended = poll_fn(|cx| {
-        if let Poll::Ready(result) = connection.as_mut().poll(cx) {
-            return Poll::Ready(result);
+        if leaving.is_none() {
+            if drain.as_mut().poll(cx).is_ready() {
+                leaving = Some(Outcome::Shutdown);
+            } else if idle.poll(&served, cx).is_ready() {
+                leaving = Some(Outcome::Idle);
+            }
+            if leaving.is_some() {
+                connection.as_mut().graceful_shutdown();
+            }
         }
-        if !leaving && idle.poll(&served, cx).is_ready() {
-            leaving = true;
-            connection.as_mut().graceful_shutdown();
-            cx.waker().wake_by_ref();
-        }
-        Poll::Pending
+        connection.as_mut().poll(cx)
     })
     .await;
     match ended {
-        Ok(()) if leaving => (Outcome::Idle, None),
+        Ok(()) if leaving.is_some() => (leaving.unwrap_or(Outcome::Closed), None),
         Ok(()) => (Outcome::Closed, None),
         Err(error) => (blame(&error), Some(crate::telemetry::chain(&error))),
     }

@@ -13,6 +13,7 @@ use tokio::task::LocalSet;
 
 use super::accept::{self, Arrival, Flows};
 use super::connection;
+use super::drain::Drain;
 use super::flow::Namespace;
 use super::shared::Shared;
 use super::upstream::Pool;
@@ -23,6 +24,8 @@ pub struct Worker {
     pub shared: Arc<Shared>,
     /// This worker's warm upstream connections.
     pub pool: Pool,
+    /// Tells its connections to finish.
+    pub drain: Rc<Drain>,
 }
 
 /// What a worker is asked to do.
@@ -129,7 +132,7 @@ fn start(
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     std::thread::Builder::new().name(format!("worker-{index}")).spawn(move || {
         let local = LocalSet::new();
-        let worker = Rc::new(Worker { shared, pool: Pool::default() });
+        let worker = Rc::new(Worker { shared, pool: Pool::default(), drain: Rc::default() });
         local.block_on(&runtime, run(index, worker, inbox, crew, flows));
     })
 }
@@ -182,6 +185,7 @@ async fn run(
         }
     }
     listening.iter().for_each(|(_, task)| task.abort());
+    worker.drain.begin();
     drain(&load, worker.shared.limits.drain).await;
 }
 
