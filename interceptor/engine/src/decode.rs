@@ -60,18 +60,9 @@ pub enum DecodeError {
         #[source]
         source: io::Error,
     },
-    /// The body became larger than allowed, absolutely or compared with what was received.
-    #[error("decoded data beyond the limit")]
+    /// The body became larger than allowed, compared with what was received.
+    #[error("decoded data beyond the ratio that is allowed")]
     Limit,
-}
-
-/// How large a body may become.
-#[derive(Clone, Copy, Debug)]
-pub struct DecodeLimits {
-    /// Bytes in all. `usize::MAX` for streams, whose length nobody knows.
-    pub total: usize,
-    /// Decoded bytes for each byte received.
-    pub ratio: usize,
 }
 
 /// Bytes that a body may always have, whatever the ratio: small repetitive bodies compress very well.
@@ -85,7 +76,7 @@ const STRIDE: usize = 4 * 1024;
 pub struct Decoder {
     coding: Coding,
     inflate: Inflate,
-    limits: DecodeLimits,
+    ratio: usize,
     received: usize,
     decoded: usize,
 }
@@ -106,14 +97,15 @@ impl std::fmt::Debug for Decoder {
 }
 
 impl Decoder {
-    /// A decoder at the beginning of a body.
-    pub fn new(coding: Coding, limits: DecodeLimits) -> Self {
+    /// A decoder at the beginning of a body, for at most `ratio` decoded bytes for each byte received. How much
+    /// that is in all is for the caller to watch.
+    pub fn new(coding: Coding, ratio: usize) -> Self {
         let inflate = match coding {
             Coding::Gzip => Inflate::Gzip(MultiGzDecoder::new(Vec::new())),
             Coding::Deflate => Inflate::Undecided(Vec::new()),
             Coding::Brotli => Inflate::Brotli(Box::new(brotli::DecompressorWriter::new(Vec::new(), STRIDE))),
         };
-        Decoder { coding, inflate, limits, received: 0, decoded: 0 }
+        Decoder { coding, inflate, ratio, received: 0, decoded: 0 }
     }
 
     /// Takes a chunk and gives back what it decodes to, possibly nothing.
@@ -177,8 +169,7 @@ impl Decoder {
             Inflate::Brotli(inner) => inner.get_mut(),
         };
         self.decoded += ready.len();
-        let by_ratio = self.received.saturating_mul(self.limits.ratio).max(ALWAYS_ALLOWED);
-        if self.decoded > self.limits.total.min(by_ratio) {
+        if self.decoded > self.received.saturating_mul(self.ratio).max(ALWAYS_ALLOWED) {
             return Err(DecodeError::Limit);
         }
         if out.is_empty() {
@@ -226,23 +217,18 @@ pub fn encode(like: &Decoder, body: &[Bytes]) -> io::Result<Bytes> {
 mod tests {
     use super::*;
 
-    const FREE: DecodeLimits = DecodeLimits { total: 1 << 20, ratio: 100 };
+    const RATIO: usize = 100;
 
     fn encoded(coding: Coding, text: &[u8]) -> Bytes {
-        let mut like = Decoder::new(coding, FREE);
+        let mut like = Decoder::new(coding, RATIO);
         if coding == Coding::Deflate {
             like.inflate = deflate_of(0x78, 0x9c);
         }
         encode(&like, &[Bytes::copy_from_slice(text)]).unwrap()
     }
 
-    fn decoded(
-        coding: Coding,
-        limits: DecodeLimits,
-        bytes: &[u8],
-        size: usize,
-    ) -> Result<Vec<u8>, DecodeError> {
-        let mut decoder = Decoder::new(coding, limits);
+    fn decoded(coding: Coding, bytes: &[u8], size: usize) -> Result<Vec<u8>, DecodeError> {
+        let mut decoder = Decoder::new(coding, RATIO);
         let mut out = Vec::new();
         for chunk in bytes.chunks(size) {
             out.extend_from_slice(&decoder.push(chunk)?);
@@ -257,7 +243,7 @@ mod tests {
         for coding in [Coding::Gzip, Coding::Deflate, Coding::Brotli] {
             let coded = encoded(coding, &text);
             for size in [1, 2, 7, 1_000, coded.len()] {
-                assert_eq!(decoded(coding, FREE, &coded, size).unwrap(), text, "{coding:?} by {size}");
+                assert_eq!(decoded(coding, &coded, size).unwrap(), text, "{coding:?} by {size}");
             }
         }
     }
@@ -267,7 +253,7 @@ mod tests {
         let mut encoder = DeflateEncoder::new(Vec::new(), Compression::fast());
         encoder.write_all(b"hello hello hello").unwrap();
         let coded = encoder.finish().unwrap();
-        assert_eq!(decoded(Coding::Deflate, FREE, &coded, 1).unwrap(), b"hello hello hello");
+        assert_eq!(decoded(Coding::Deflate, &coded, 1).unwrap(), b"hello hello hello");
     }
 
     #[test]
@@ -275,10 +261,7 @@ mod tests {
         let zeros = vec![b'0'; 8 << 20];
         for coding in [Coding::Gzip, Coding::Deflate, Coding::Brotli] {
             let bomb = encoded(coding, &zeros);
-            let by_total = DecodeLimits { total: 1 << 20, ratio: usize::MAX };
-            let by_ratio = DecodeLimits { total: usize::MAX, ratio: 100 };
-            assert!(matches!(decoded(coding, by_total, &bomb, 512), Err(DecodeError::Limit)), "{coding:?}");
-            assert!(matches!(decoded(coding, by_ratio, &bomb, 512), Err(DecodeError::Limit)), "{coding:?}");
+            assert!(matches!(decoded(coding, &bomb, 512), Err(DecodeError::Limit)), "{coding:?}");
         }
     }
 
@@ -286,11 +269,11 @@ mod tests {
     fn broken_and_cut_bodies_are_errors() {
         for coding in [Coding::Gzip, Coding::Deflate, Coding::Brotli] {
             let broken =
-                |bytes: &[u8]| matches!(decoded(coding, FREE, bytes, 100), Err(DecodeError::Broken { .. }));
+                |bytes: &[u8]| matches!(decoded(coding, bytes, 100), Err(DecodeError::Broken { .. }));
             let coded = encoded(coding, b"some text that is long enough to be cut off in the middle of it");
             assert!(broken(&coded[..coded.len() - 9]), "{coding:?} cut");
             assert!(broken(b"\xff\xff\xff\xff not compressed"), "{coding:?} nonsense");
-            assert_eq!(decoded(coding, FREE, b"", 1).unwrap(), b"", "{coding:?} empty");
+            assert_eq!(decoded(coding, b"", 1).unwrap(), b"", "{coding:?} empty");
         }
     }
 

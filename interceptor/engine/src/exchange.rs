@@ -2,31 +2,32 @@
 //! Decides what may pass, what is replaced and what is refused. Knows no socket: the shell feeds it chunks and
 //! forwards what it hands back.
 
+mod body;
+mod case;
+mod channel;
+mod event;
+mod head;
+mod inner;
+mod inspect;
+mod scan;
+mod stream;
+
 use std::sync::Arc;
 
 use bytes::Bytes;
 
-use crate::catalogue::{Catalogue, HostScope, Operation, ProviderId};
+use crate::catalogue::{Bodies, Catalogue, HostScope, Operation, ProviderId, RefusalShape};
+use crate::decode::Coded;
 use crate::detect::Detectors;
-use crate::policy::{Context, Direction, Policy, Reach, Scope, Subject};
-use crate::record::{Ledger, Record, Tokens, Verdict};
+use crate::policy::{Context, Direction, Policy, Reach, Uncertainty};
+use crate::record::{Ledger, Record, Tokens};
 use crate::refusal::Refusal;
 
-/// What one exchange may cost.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Limits {
-    /// Bytes of a body that may be held until its verdict, before and after decoding each.
-    pub held_body: usize,
-    /// How many times larger a body may become when decoded.
-    pub decoded_ratio: usize,
-    /// Bytes of one event of a stream, and of all events that are held back together.
-    pub held_stream: usize,
-}
+use body::{Body, BodyHead};
+use case::Case;
+use stream::StreamAnswer;
 
-impl Limits {
-    /// 16 MiB, 100 to 1, 4 MiB.
-    pub const STANDARD: Limits = Limits { held_body: 16 << 20, decoded_ratio: 100, held_stream: 4 << 20 };
-}
+pub use head::{Limits, RequestHead, RequestPlan, ResponseHead, ResponsePlan};
 
 /// Everything that exchanges share. Immutable: a new policy makes a new engine.
 #[derive(Debug)]
@@ -37,76 +38,36 @@ pub struct Engine {
     limits: Limits,
 }
 
-/// What is known of a request before its body.
-#[derive(Clone, Copy, Debug)]
-pub struct RequestHead<'a> {
-    /// From [`Catalogue::route`], of the engine's own catalogue.
-    pub provider: ProviderId,
-    /// The HTTP method, in capitals.
-    pub method: &'a str,
-    /// Path and query.
-    pub path: &'a str,
-    /// The header of that name.
-    pub content_type: Option<&'a str>,
-    /// The header of that name.
-    pub content_encoding: Option<&'a str>,
-    /// The header of that name.
-    pub content_length: Option<u64>,
-    /// Who calls.
-    pub subject: &'a Subject,
-    /// Names the exchange in the audit trail and in refusals.
-    pub request_id: &'a str,
-}
-
-/// What is known of an answer before its body.
-#[derive(Clone, Copy, Debug)]
-pub struct ResponseHead<'a> {
-    /// HTTP status.
-    pub status: u16,
-    /// The header of that name.
-    pub content_type: Option<&'a str>,
-    /// The header of that name.
-    pub content_encoding: Option<&'a str>,
-    /// The header of that name.
-    pub content_length: Option<u64>,
-}
-
-/// How the request's body travels.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum RequestPlan {
-    /// Nothing is handed back before [`Exchange::request_end`]; its length may change.
-    Hold,
-    /// Every chunk is handed back as it is, at once.
-    Stream,
-    /// Nothing is inspected; the shell need not feed the body at all.
-    Bypass,
-}
-
-/// How the answer's body travels, and what becomes of its framing headers.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct ResponsePlan {
-    /// Nothing is handed back before [`Exchange::response_end`], which may still refuse: do not send the head
-    /// before. The length is known then.
-    pub hold: bool,
-    /// The body may become longer or shorter: drop `content-length`, unless it is held, and digests.
-    pub may_change_length: bool,
-    /// What is handed back is decoded: drop `content-encoding`.
-    pub drop_content_encoding: bool,
-    /// Nothing is inspected; the shell need not feed the body at all.
-    pub bypass: bool,
-}
-
 /// One exchange.
 #[derive(Debug)]
 pub struct Exchange {
     engine: Arc<Engine>,
     provider: ProviderId,
     operation: Arc<str>,
-    scope: Scope,
+    bodies: Option<Arc<Bodies>>,
+    known: bool,
+    /// Something else than AI on a host that serves both.
+    foreign: bool,
+    case: Case,
     plan: RequestPlan,
-    held: Vec<Bytes>,
-    request: Ledger,
-    response: Ledger,
+    request: Body,
+    /// A doubt that the head alone raised; policy is asked when the body comes.
+    first_doubt: Option<Uncertainty>,
+    answer: Answer,
+    over: bool,
+}
+
+/// The answer on its way.
+#[derive(Debug)]
+enum Answer {
+    /// Its head has not come.
+    Awaited,
+    /// Nothing in it is looked at.
+    Bypass { seen: u64 },
+    /// One document.
+    Whole { body: Box<Body>, plain: bool },
+    /// A stream of events.
+    Stream(Box<StreamAnswer>),
 }
 
 impl Engine {
@@ -134,29 +95,60 @@ impl Engine {
     pub fn exchange(self: &Arc<Self>, head: &RequestHead<'_>) -> Exchange {
         let provider = self.catalogue.provider(head.provider);
         let operation = self.catalogue.operation(head.provider, head.method, head.path);
-        let name: Arc<str> = match operation {
-            Operation::Known(format) => Arc::from(&*self.catalogue.format(format).id),
-            Operation::Unknown => Arc::from("unknown"),
+        let format = match operation {
+            Operation::Known(format) => Some(self.catalogue.format(format)),
+            Operation::Unknown => None,
         };
+        let name = format.map_or_else(|| Arc::from("unknown"), |format| format.id.clone());
         let context =
             Context { provider: &provider.id, operation: &name, model: None, subject: head.subject };
         let scope = self.policy.scope(&context);
-        let foreign = operation == Operation::Unknown && provider.scope == HostScope::Shared;
-        let plan = match scope.strongest(Direction::Request) {
+        let shape = format.map_or_else(|| self.shape_of(head.provider), |format| format.refusal);
+        let foreign = format.is_none() && provider.scope == HostScope::Shared;
+        let reach = scope.strongest(Direction::Request);
+        let plan = match reach {
             _ if foreign || head.content_length == Some(0) => RequestPlan::Bypass,
             Reach::Rewrite | Reach::Block => RequestPlan::Hold,
             Reach::None | Reach::Audit => RequestPlan::Stream,
+        };
+        let bodies = format.and_then(|format| format.bodies.clone());
+        let coded = Coded::parse(head.content_encoding);
+        let request = Body::new(BodyHead {
+            content_type: head.content_type,
+            coded,
+            tables: bodies.clone().map(|bodies| (bodies, Direction::Request)),
+            detectors: (reach != Reach::None).then(|| self.detectors.clone()),
+            kept: plan == RequestPlan::Hold,
+            limits: self.limits,
+        });
+        let too_long = head.content_length.is_some_and(|length| length > self.limits.held_body as u64);
+        let first_doubt = match plan {
+            RequestPlan::Hold if too_long => Some(Uncertainty::OversizedBody),
+            RequestPlan::Hold | RequestPlan::Stream if coded == Coded::Unknown => {
+                Some(Uncertainty::UndecodableBody)
+            }
+            _ => None,
         };
         Exchange {
             engine: self.clone(),
             provider: head.provider,
             operation: name,
-            scope,
+            bodies,
+            known: format.is_some(),
+            foreign,
+            case: Case::new(scope, shape, head.request_id, provider.body_signed.is_some()),
             plan,
-            held: Vec::new(),
-            request: Ledger::default(),
-            response: Ledger::default(),
+            request,
+            first_doubt,
+            answer: Answer::Awaited,
+            over: false,
         }
+    }
+
+    /// The error shape of a provider's first format, for paths that are not known.
+    fn shape_of(&self, provider: ProviderId) -> RefusalShape {
+        let formats = &self.catalogue.provider(provider).formats;
+        formats.first().map_or(RefusalShape::Generic, |format| self.catalogue.format(*format).refusal)
     }
 }
 
@@ -166,62 +158,249 @@ impl Exchange {
         self.plan
     }
 
+    /// Name of the format, or `unknown`.
+    pub fn operation(&self) -> &Arc<str> {
+        &self.operation
+    }
+
     /// Takes a chunk of the request; what may go upstream is pushed on `out`. An error is the answer for the
     /// client, and the exchange is over.
     pub fn request_data(&mut self, chunk: Bytes, out: &mut Vec<Bytes>) -> Result<(), Refusal> {
-        self.request.seen += chunk.len() as u64;
-        match self.plan {
-            RequestPlan::Hold => self.held.push(chunk),
-            RequestPlan::Stream | RequestPlan::Bypass => out.push(chunk),
+        if self.over || chunk.is_empty() {
+            return Ok(());
         }
-        Ok(())
+        let result = self.take_request(chunk, out);
+        self.settle(result)
     }
 
     /// The request is complete; the rest of what may go upstream is pushed on `out`.
     pub fn request_end(&mut self, out: &mut Vec<Bytes>) -> Result<(), Refusal> {
-        out.append(&mut self.held);
-        Ok(())
+        if self.over || self.plan == RequestPlan::Bypass {
+            return Ok(());
+        }
+        let result = self.end_request(out);
+        self.settle(result)
     }
 
     /// The answer begins. An error is the answer for the client instead.
-    pub fn response_head(&mut self, _head: &ResponseHead<'_>) -> Result<ResponsePlan, Refusal> {
-        Ok(ResponsePlan {
-            hold: false,
-            may_change_length: false,
-            drop_content_encoding: false,
-            bypass: false,
-        })
+    pub fn response_head(&mut self, head: &ResponseHead<'_>) -> Result<ResponsePlan, Refusal> {
+        let result = self.begin_answer(head);
+        self.settle(result)
     }
 
-    /// Takes a chunk of the answer; what may go to the client is pushed on `out`.
+    /// Takes a chunk of the answer; what may go to the client is pushed on `out`. After an error the client
+    /// gets the error's `stream_frame` and nothing more.
     pub fn response_data(&mut self, chunk: Bytes, out: &mut Vec<Bytes>) -> Result<(), Refusal> {
-        self.response.seen += chunk.len() as u64;
-        out.push(chunk);
-        Ok(())
+        if self.over || chunk.is_empty() {
+            return Ok(());
+        }
+        let result = self.take_answer(chunk, out);
+        self.settle(result)
     }
 
     /// The answer is complete; the rest of what may go to the client is pushed on `out`.
-    pub fn response_end(&mut self, _out: &mut Vec<Bytes>) -> Result<(), Refusal> {
-        Ok(())
+    pub fn response_end(&mut self, out: &mut Vec<Bytes>) -> Result<(), Refusal> {
+        if self.over {
+            return Ok(());
+        }
+        let result = self.end_answer(out);
+        self.settle(result)
     }
 
-    /// What the exchange leaves behind. May be asked for at any time: an exchange that is cut off has a
-    /// record like any other.
+    /// What the exchange leaves behind; to be asked for once, when it is over. An exchange that is cut off has
+    /// a record like any other.
     pub fn record(&mut self) -> Record {
-        let _ = &self.scope;
+        let request = &self.request.inspector;
+        let (response, facts) = match &self.answer {
+            Answer::Awaited => (Ledger::default(), None),
+            Answer::Bypass { seen } => (Ledger { seen: *seen, ..Ledger::default() }, None),
+            Answer::Whole { body, .. } => (body.inspector.ledger, Some(&body.inspector.facts)),
+            Answer::Stream(stream) => (stream.ledger(), Some(stream.facts())),
+        };
+        let answered_by = facts.and_then(|facts| facts.model.clone());
         Record {
             provider: self.provider,
             operation: self.operation.clone(),
-            model: None,
-            streamed: false,
-            verdict: Verdict::Pass,
-            findings: Vec::new(),
-            findings_left_out: 0,
-            doubts: Vec::new(),
-            request: self.request,
-            response: self.response,
-            usage: Tokens::default(),
-            policy: Arc::from(self.engine.policy.version()),
+            model: request.facts.model.clone().or(answered_by),
+            streamed: request.facts.stream || matches!(self.answer, Answer::Stream(_)),
+            verdict: self.case.verdict,
+            findings: std::mem::take(&mut self.case.findings),
+            findings_left_out: self.case.findings_left_out,
+            doubts: std::mem::take(&mut self.case.doubts),
+            request: request.ledger,
+            response,
+            usage: facts.map_or(Tokens::default(), |facts| facts.tokens),
+            policy: self.case.scope.version().clone(),
         }
     }
+
+    /// After a refusal nothing more is taken or handed back.
+    fn settle<T>(&mut self, result: Result<T, Box<Refusal>>) -> Result<T, Refusal> {
+        result.map_err(|refusal| {
+            self.over = true;
+            *refusal
+        })
+    }
+
+    fn take_request(&mut self, chunk: Bytes, out: &mut Vec<Bytes>) -> Result<(), Box<Refusal>> {
+        if let Some(doubt) = self.first_doubt.take() {
+            self.request_doubt(doubt, out)?;
+        }
+        match self.plan {
+            RequestPlan::Bypass => {
+                self.request.inspector.ledger.seen += chunk.len() as u64;
+                out.push(chunk);
+            }
+            RequestPlan::Stream => {
+                out.push(chunk.clone());
+                if let Err(doubt) = self.request.push(chunk) {
+                    self.case.doubt(doubt, Direction::Request)?;
+                }
+            }
+            RequestPlan::Hold => {
+                if let Err(doubt) = self.request.push(chunk) {
+                    self.request_doubt(doubt, out)?;
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Asks policy about the request. What may go on in spite of the doubt goes on; a body that cannot be
+    /// kept any longer goes on as a stream, with what was found so far dealt with.
+    fn request_doubt(&mut self, doubt: Uncertainty, out: &mut Vec<Bytes>) -> Result<(), Box<Refusal>> {
+        self.case.doubt(doubt, Direction::Request)?;
+        if self.plan == RequestPlan::Hold && doubt == Uncertainty::OversizedBody {
+            self.request.stop_keeping(false);
+            let edits = self.case.rule_all(Direction::Request, &self.request.take_hits(0))?;
+            self.request.take_edited(&edits, false, out);
+            self.plan = RequestPlan::Stream;
+        }
+        Ok(())
+    }
+
+    fn end_request(&mut self, out: &mut Vec<Bytes>) -> Result<(), Box<Refusal>> {
+        if let Err(doubt) = self.request.finish() {
+            self.request_doubt(doubt, out)?;
+        }
+        let looked_at = self.request.inspector.ledger;
+        if !self.known && looked_at.seen > 0 {
+            self.case.doubt(Uncertainty::UnknownFormat, Direction::Request)?;
+        }
+        if looked_at.binary > 0 {
+            self.case.doubt(Uncertainty::BinaryContent, Direction::Request)?;
+        }
+        let left = self.request.left();
+        let edits = self.case.rule_all(Direction::Request, &self.request.take_hits(left))?;
+        if self.plan == RequestPlan::Hold {
+            self.request.take_edited(&edits, false, out);
+        }
+        Ok(())
+    }
+
+    fn begin_answer(&mut self, head: &ResponseHead<'_>) -> Result<ResponsePlan, Box<Refusal>> {
+        let reach = self.case.scope.strongest(Direction::Response);
+        let acts = matches!(reach, Reach::Rewrite | Reach::Block);
+        let coded = Coded::parse(head.content_encoding);
+        // What is upgraded to another protocol, and what has no body, is not looked at here.
+        if self.foreign || matches!(head.status, 100..=199 | 204 | 304) {
+            self.answer = Answer::Bypass { seen: 0 };
+            return Ok(ResponsePlan::BYPASS);
+        }
+        if coded == Coded::Unknown {
+            if acts {
+                self.case.doubt(Uncertainty::UndecodableBody, Direction::Response)?;
+            }
+            self.answer = Answer::Bypass { seen: 0 };
+            return Ok(ResponsePlan::BYPASS);
+        }
+        let detectors = (reach != Reach::None).then(|| self.engine.detectors.clone());
+        let decoded = acts && coded != Coded::Plain;
+        if is_event_stream(head.content_type) {
+            self.case.streaming = true;
+            let limits = self.engine.limits;
+            let stream = StreamAnswer::new(self.bodies.clone(), detectors, coded, acts, limits);
+            self.answer = Answer::Stream(Box::new(stream));
+            return Ok(ResponsePlan {
+                hold: false,
+                may_change_length: acts,
+                drop_content_encoding: decoded,
+                bypass: false,
+            });
+        }
+        let body = Box::new(Body::new(BodyHead {
+            content_type: head.content_type,
+            coded,
+            tables: self.bodies.clone().map(|bodies| (bodies, Direction::Response)),
+            detectors,
+            kept: acts,
+            limits: self.engine.limits,
+        }));
+        // A body that may only be blocked goes out as it came.
+        let plain = decoded && reach >= Reach::Rewrite;
+        self.answer = Answer::Whole { body, plain };
+        Ok(ResponsePlan { hold: acts, may_change_length: acts, drop_content_encoding: plain, bypass: false })
+    }
+
+    fn take_answer(&mut self, chunk: Bytes, out: &mut Vec<Bytes>) -> Result<(), Box<Refusal>> {
+        match &mut self.answer {
+            Answer::Awaited => out.push(chunk),
+            Answer::Bypass { seen } => {
+                *seen += chunk.len() as u64;
+                out.push(chunk);
+            }
+            Answer::Stream(stream) => stream.push(chunk, &mut self.case, out)?,
+            Answer::Whole { body, plain } => {
+                let passes = !body.is_kept();
+                if passes && !*plain {
+                    out.push(chunk.clone());
+                }
+                let pushed = body.push(chunk);
+                if passes && *plain {
+                    out.extend(Some(body.take_passing()).filter(|chunk| !chunk.is_empty()));
+                }
+                if let Err(doubt) = pushed {
+                    self.case.doubt(doubt, Direction::Response)?;
+                    match doubt {
+                        Uncertainty::OversizedBody if body.is_kept() => {
+                            body.stop_keeping(*plain);
+                            let edits = self.case.rule_all(Direction::Response, &body.take_hits(0))?;
+                            body.take_edited(&edits, *plain, out);
+                        }
+                        // What cannot be decoded cannot be handed back decoded, whatever policy says.
+                        _ if *plain => return Err(self.case.refuse_unsure(doubt, Direction::Response)),
+                        _ => {}
+                    }
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn end_answer(&mut self, out: &mut Vec<Bytes>) -> Result<(), Box<Refusal>> {
+        match &mut self.answer {
+            Answer::Awaited | Answer::Bypass { .. } => Ok(()),
+            Answer::Stream(stream) => stream.finish(&mut self.case, out),
+            Answer::Whole { body, plain } => {
+                if let Err(doubt) = body.finish() {
+                    self.case.doubt(doubt, Direction::Response)?;
+                    if *plain && doubt == Uncertainty::UndecodableBody {
+                        return Err(self.case.refuse_unsure(doubt, Direction::Response));
+                    }
+                }
+                let left = body.left();
+                let edits = self.case.rule_all(Direction::Response, &body.take_hits(left))?;
+                if body.is_kept() {
+                    body.take_edited(&edits, *plain, out);
+                }
+                Ok(())
+            }
+        }
+    }
+}
+
+/// True for server-sent events.
+fn is_event_stream(content_type: Option<&str>) -> bool {
+    let name = content_type.unwrap_or_default().split(';').next().unwrap_or_default().trim();
+    name.eq_ignore_ascii_case("text/event-stream")
 }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use crate::catalogue::ProviderId;
 use crate::detect::{Confidence, DetectorId};
-use crate::policy::{Action, Answer, Direction, Uncertainty};
+use crate::policy::{Action, Answer, Direction, Shadow, Uncertainty};
 
 /// Everything there is to say about one exchange.
 #[derive(Clone, Debug)]
@@ -20,7 +20,7 @@ pub struct Record {
     pub streamed: bool,
     /// What happened in the end.
     pub verdict: Verdict,
-    /// Everything that was found, in order of direction and position; at most [`MOST_FINDINGS`].
+    /// Everything that was found and that a rule speaks of, in order; at most [`MOST_FINDINGS`].
     pub findings: Vec<FindingRecord>,
     /// Findings beyond [`MOST_FINDINGS`]. They were acted upon like the others.
     pub findings_left_out: u64,
@@ -61,7 +61,7 @@ pub struct FindingRecord {
     /// Which way the text was going.
     pub direction: Direction,
     /// Where: `messages[3].content`. Keys that the catalogue does not name are shown as `*`.
-    pub place: Box<str>,
+    pub place: Arc<str>,
     /// First byte, counted in the decoded text at that place.
     pub start: u64,
     /// Number of bytes.
@@ -70,9 +70,9 @@ pub struct FindingRecord {
     pub action: Action,
     /// The rule that said it.
     pub rule: Option<Arc<str>>,
-    /// True if the rule only watches: nothing was done.
-    pub shadow: bool,
-    /// True if it was to be replaced but the provider has sealed the text.
+    /// What rules in shadow would have done, if that is something else.
+    pub shadow: Option<Shadow>,
+    /// True if it was to be replaced but lies where nothing may be: see [`Uncertainty::Unrewritable`].
     pub sealed: bool,
 }
 
@@ -85,8 +85,8 @@ pub struct Doubt {
     pub direction: Direction,
     /// How policy answered.
     pub answer: Answer,
-    /// The rule that answered, or `default`.
-    pub rule: Arc<str>,
+    /// What an event names as the rule: `uncertain.oversizedBody`.
+    pub rule: &'static str,
 }
 
 /// What was looked at, in bytes. `seen` counts the body; the others count the text inside it, without the

@@ -19,7 +19,7 @@ pub struct Refusal {
     pub headers: Vec<(&'static str, String)>,
     /// The body.
     pub body: Bytes,
-    /// If the answer has already begun as a stream: the error event to write before closing.
+    /// If the answer is a stream of events: the error event to write before closing, in case it has begun.
     pub stream_frame: Option<Bytes>,
     /// The rule that refused, or `default`.
     pub rule: Arc<str>,
@@ -37,13 +37,10 @@ pub enum Reason {
         /// Which way it was going.
         direction: Direction,
     },
-    /// Something had to be replaced in a body that the client has signed.
-    Signed {
-        /// What kind.
-        detector: DetectorId,
-    },
-    /// Policy does not let pass what could not be inspected.
+    /// Policy does not let a request pass of which the engine could not be sure.
     Unsure(Uncertainty),
+    /// The same of an answer.
+    UnsureAnswer(Uncertainty),
     /// The daemon itself is at fault, and is told to fail closed.
     Fault,
 }
@@ -79,7 +76,7 @@ impl Refusal {
         Refusal {
             status,
             headers,
-            stream_frame: Some(frame(refused.shape, &body)),
+            stream_frame: None,
             body: Bytes::from(body.to_string()),
             rule: refused.rule.clone(),
             reason: refused.reason,
@@ -87,12 +84,19 @@ impl Refusal {
     }
 }
 
+impl Refusal {
+    /// The same for an answer that is a stream of events.
+    pub(crate) fn in_stream(mut self, shape: RefusalShape) -> Refusal {
+        self.stream_frame = Some(frame(shape, &self.body));
+        self
+    }
+}
+
 /// The status, and whether trying again can help.
 fn status(reason: Reason) -> (u16, bool) {
     match reason {
-        Reason::Found { .. } | Reason::Signed { .. } => (403, false),
-        Reason::Unsure(Uncertainty::OversizedBody) => (413, false),
-        Reason::Unsure(_) => (403, false),
+        Reason::Unsure(Uncertainty::OversizedBody | Uncertainty::DecodeLimit) => (413, false),
+        Reason::Found { .. } | Reason::Unsure(_) | Reason::UnsureAnswer(_) => (403, false),
         // A restart heals this, so the client may come again.
         Reason::Fault => (503, true),
     }
@@ -117,12 +121,11 @@ fn message(refused: &Refused<'_>) -> String {
         Reason::Found { detector, direction: Direction::Response } => {
             format!("Answer blocked by egress policy \"{rule}\": {} found{place}.", detector.name())
         }
-        Reason::Signed { detector } => format!(
-            "Blocked by egress policy \"{rule}\": {} found{place}, and the signed body cannot be rewritten.",
-            detector.name()
-        ),
         Reason::Unsure(uncertainty) => {
-            format!("Blocked by egress policy \"{rule}\": {}.", unsure(uncertainty))
+            format!("Blocked by egress policy \"{rule}\": the request {}.", unsure(uncertainty))
+        }
+        Reason::UnsureAnswer(uncertainty) => {
+            format!("Answer blocked by egress policy \"{rule}\": it {}.", unsure(uncertainty))
         }
         Reason::Fault => "The egress inspection on this node is not available; try again.".to_owned(),
     };
@@ -132,15 +135,15 @@ fn message(refused: &Refused<'_>) -> String {
 /// The uncertainty in words for the caller.
 fn unsure(uncertainty: Uncertainty) -> &'static str {
     match uncertainty {
-        Uncertainty::OversizedBody => "the body is larger than what may be inspected",
-        Uncertainty::UndecodableBody => "the body's content coding is unknown or broken",
-        Uncertainty::DecodeLimit => "the body grows beyond the limits when decoded",
-        Uncertainty::MalformedJson => "the body is not valid JSON",
-        Uncertainty::UnknownFormat => "the request's format is not known",
-        Uncertainty::BinaryContent => "the body holds content that cannot be read as text",
-        Uncertainty::Unrewritable => "something was found where nothing may be rewritten",
-        Uncertainty::NotInspected => "this channel cannot be inspected",
-        Uncertainty::UntrustedClient => "the client does not trust the inspecting authority",
+        Uncertainty::OversizedBody => "is larger than what may be inspected",
+        Uncertainty::UndecodableBody => "has a content coding that is unknown or broken",
+        Uncertainty::DecodeLimit => "grows beyond the limits when it is decoded",
+        Uncertainty::MalformedJson => "is not valid JSON",
+        Uncertainty::UnknownFormat => "has a format that is not known",
+        Uncertainty::BinaryContent => "has parts that cannot be read as text",
+        Uncertainty::Unrewritable => "holds something to be replaced where nothing may be rewritten",
+        Uncertainty::NotInspected => "goes over a channel that cannot be inspected",
+        Uncertainty::UntrustedClient => "comes from a client that does not trust the inspecting authority",
     }
 }
 
@@ -199,12 +202,13 @@ fn body(refused: &Refused<'_>, status: u16, message: &str) -> Value {
     }
 }
 
-/// The same as an event of a stream that has begun. The blank line before it ends whatever event was cut.
-fn frame(shape: RefusalShape, body: &Value) -> Bytes {
-    match shape {
-        RefusalShape::Anthropic => Bytes::from(format!("event: error\ndata: {body}\n\n")),
-        _ => Bytes::from(format!("data: {body}\n\n")),
-    }
+/// The body as an event of a stream. It has no line ends inside, so one line of data holds it.
+fn frame(shape: RefusalShape, body: &[u8]) -> Bytes {
+    let name: &[u8] = match shape {
+        RefusalShape::Anthropic => b"event: error\n",
+        _ => b"",
+    };
+    Bytes::from([name, b"data: ", body, b"\n\n"].concat())
 }
 
 /// What the daemon refuses for reasons of its own, which no rule has decided.

@@ -15,7 +15,7 @@ pub struct FormatId(pub(super) u16);
 #[derive(Debug)]
 pub struct Format {
     /// Stable name, such as `openai.chat_completions`; what policies call an operation.
-    pub id: Box<str>,
+    pub id: Arc<str>,
     /// HTTP methods under which its paths are operations.
     pub methods: Box<[Box<str>]>,
     /// How its bytes travel.
@@ -86,14 +86,29 @@ pub struct StreamRules {
 }
 
 /// A fragment of a longer text.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct DeltaRule {
     /// The `type` of the event in which the place holds such a fragment; none means any.
     pub event: Option<Box<str>>,
     /// What the text is when put together.
     pub kind: DeltaKind,
+    /// Where the text stands in the answer as a whole, with `[]` for each key.
+    pub place: Box<str>,
     /// Which numbers tell parallel texts apart; indexes of key places.
     pub(crate) keys: Box<[u8]>,
+}
+
+impl DeltaRule {
+    /// The place with its keys: `choices[0].message.content`.
+    pub(crate) fn place_of(&self, keys: &[Option<u32>; MOST_KEYS]) -> String {
+        let mut parts = self.place.split("[]");
+        let mut place = parts.next().unwrap_or_default().to_owned();
+        let mut numbers = self.keys.iter().map(|key| keys[usize::from(*key)].unwrap_or(0));
+        for part in parts {
+            place.push_str(&format!("[{}]{part}", numbers.next().unwrap_or(0)));
+        }
+        place
+    }
 }
 
 /// What a streamed text is when put together.
@@ -110,7 +125,7 @@ pub enum DeltaKind {
 }
 
 /// After this no fragment of the same keys follows.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct CloseRule {
     /// The `type` of the closing event; none if a value at a place closes.
     pub event: Option<Box<str>>,

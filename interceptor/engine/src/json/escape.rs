@@ -84,6 +84,11 @@ impl Unit {
         &self.bytes[..usize::from(self.len)]
     }
 
+    /// A byte that stands for itself.
+    pub(crate) fn plain(byte: u8) -> Unit {
+        Self::byte(1, byte)
+    }
+
     fn byte(raw: usize, byte: u8) -> Unit {
         Unit { raw, bytes: [byte, 0, 0, 0], len: 1 }
     }

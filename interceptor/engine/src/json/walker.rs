@@ -1,6 +1,6 @@
 //! The resumable reader: bytes in, calls to a [`Sink`] out.
 
-use super::table::{Edge, State, StateId, Table};
+use super::table::{Class, Edge, State, StateId, Table};
 
 /// Deepest nesting that is read. Real requests stay below 30; parsers that recurse give up at 128 or more.
 pub const MOST_DEPTH: usize = 256;
@@ -70,6 +70,13 @@ pub struct Text<'a> {
     pub key: bool,
 }
 
+impl Text<'_> {
+    /// Where it lies in the document.
+    pub fn range(&self) -> std::ops::Range<usize> {
+        self.start..self.start + self.raw.len()
+    }
+}
+
 /// Where the reader stands.
 pub struct Cursor<'a> {
     table: &'a Table,
@@ -79,12 +86,32 @@ pub struct Cursor<'a> {
 }
 
 impl<'a> Cursor<'a> {
+    /// What the value here is.
+    pub fn class(&self) -> Class {
+        self.state().class
+    }
+
+    /// Containers that are open around the value; the container itself counts in its own calls.
+    pub fn depth(&self) -> usize {
+        self.frames.len()
+    }
+
+    /// The number of the state of the value here.
+    pub(crate) fn state_id(&self) -> StateId {
+        match self.value {
+            Some((state, _)) => state,
+            None => self.frames.last().map_or(self.table.root(), |frame| frame.state),
+        }
+    }
+
     /// What is known of the value here.
     pub(crate) fn state(&self) -> &'a State {
-        match self.value {
-            Some((state, _)) => self.table.state(state),
-            None => self.table.state(self.frames.last().map_or(self.table.root(), |frame| frame.state)),
-        }
+        self.table.state(self.state_id())
+    }
+
+    /// What is known of the container around the value here.
+    pub(crate) fn container(&self) -> Option<&'a State> {
+        self.frames.last().map(|frame| self.table.state(frame.state))
     }
 
     /// The place in words: `messages[3].content`. Keys that the catalogue does not name are shown as `*`,
@@ -218,6 +245,14 @@ impl Walker {
             (Within::Nothing, Expect::Nothing) => Ok(()),
             (Within::Nothing, _) if nothing_read => Ok(()),
             _ => Err(WalkError::Incomplete),
+        }
+    }
+
+    /// The string that has begun and not ended: where it begins, and what has come of it.
+    pub(crate) fn pending_text(&self) -> Option<(usize, &[u8])> {
+        match self.within {
+            Within::Text { start, .. } => Some((start, &self.carry)),
+            _ => None,
         }
     }
 

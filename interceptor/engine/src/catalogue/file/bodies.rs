@@ -19,8 +19,8 @@ pub(super) struct BodiesDraft {
 #[derive(Default)]
 struct StreamDraft {
     rules: Rules,
-    deltas: Vec<(Option<Box<str>>, DeltaKind, Box<[u8]>)>,
-    closes: Vec<(Option<Box<str>>, Box<[u8]>)>,
+    deltas: Vec<DeltaRule>,
+    closes: Vec<CloseRule>,
     keys: Vec<Place>,
 }
 
@@ -138,12 +138,13 @@ impl StreamDraft {
     }
 
     fn delta(&mut self, field: &Field<'_>) -> Option<()> {
-        let fields = field.map(&["event", "path", "kind", "keys"])?;
+        let fields = field.map(&["event", "path", "place", "kind", "keys"])?;
         let kind = fields.required("kind")?.one_of(DELTA_KINDS)?;
         let number = u16::try_from(self.deltas.len()).expect("a file of at most 100,000 values");
         self.rules.push((place(&fields.required("path")?)?, Role::Delta(number)));
+        let place = fields.required("place")?.text()?.into();
         let keys = self.keys(&fields)?;
-        self.deltas.push((event(&fields)?, kind, keys));
+        self.deltas.push(DeltaRule { event: event(&fields)?, kind, place, keys });
         Some(())
     }
 
@@ -156,7 +157,7 @@ impl StreamDraft {
             field.mistake("nothing says what closes", Some("`event` or `path`"));
         }
         let keys = self.keys(&fields)?;
-        self.closes.push((event(&fields)?, keys));
+        self.closes.push(CloseRule { event: event(&fields)?, keys });
         Some(())
     }
 
@@ -185,20 +186,8 @@ impl StreamDraft {
         let rules = self.rules.iter().cloned().chain([(kind, Role::Capture(Capture::Type))]).chain(keys);
         StreamRules {
             event: Table::compile(rules.collect()),
-            deltas: self
-                .deltas
-                .iter()
-                .map(|(event, kind, keys)| DeltaRule {
-                    event: event.clone(),
-                    kind: *kind,
-                    keys: keys.clone(),
-                })
-                .collect(),
-            closes: self
-                .closes
-                .iter()
-                .map(|(event, keys)| CloseRule { event: event.clone(), keys: keys.clone() })
-                .collect(),
+            deltas: self.deltas.clone().into(),
+            closes: self.closes.clone().into(),
         }
     }
 }

@@ -1,0 +1,374 @@
+//! A body that is one document: decoded, read as it arrives, kept if it may have to be changed.
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use smallvec::SmallVec;
+
+use crate::catalogue::Bodies;
+use crate::decode::{self, Coded, DecodeError, Decoder};
+use crate::detect::{Detectors, StreamScanner};
+use crate::edit::{self, Edit};
+use crate::json::{Table, WalkError, Walker};
+use crate::policy::{Direction, Uncertainty};
+
+use super::Limits;
+use super::inspect::{Hit, Inspector, UNKNOWN};
+
+/// One body on its way.
+#[derive(Debug)]
+pub(super) struct Body {
+    reading: Reading,
+    pub(super) inspector: Inspector,
+    tables: Option<(Arc<Bodies>, Direction)>,
+    decoder: Option<Decoder>,
+    /// True while the body is kept until its verdict.
+    kept: bool,
+    /// What came, if it had to be decoded.
+    original: Chunks,
+    original_bytes: usize,
+    /// What it says, decoded.
+    chunks: Chunks,
+    decoded_bytes: usize,
+    /// The chunk that was decoded last, if chunks are passed on decoded.
+    passing: Bytes,
+    /// What begins before this offset has left; findings there were dealt with.
+    left: usize,
+    limits: Limits,
+}
+
+/// Small requests come in one chunk.
+type Chunks = SmallVec<[Bytes; 2]>;
+
+/// How the body is read.
+enum Reading {
+    /// Nothing but white space has come.
+    Undecided,
+    Json(Walker),
+    /// Kept: scanned at the end, in one piece.
+    Text,
+    /// Not kept: scanned as it passes.
+    PassingText(Box<StreamScanner>),
+    Binary,
+    /// Could not be decoded.
+    Nothing,
+}
+
+impl std::fmt::Debug for Reading {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match self {
+            Reading::Undecided => "Undecided",
+            Reading::Json(_) => "Json",
+            Reading::Text => "Text",
+            Reading::PassingText(_) => "PassingText",
+            Reading::Binary => "Binary",
+            Reading::Nothing => "Nothing",
+        })
+    }
+}
+
+/// What is known of a body before it comes.
+pub(super) struct BodyHead<'a> {
+    pub(super) content_type: Option<&'a str>,
+    pub(super) coded: Coded,
+    pub(super) tables: Option<(Arc<Bodies>, Direction)>,
+    pub(super) detectors: Option<Arc<Detectors>>,
+    pub(super) kept: bool,
+    pub(super) limits: Limits,
+}
+
+impl Body {
+    pub(super) fn new(head: BodyHead<'_>) -> Self {
+        let (decoder, reading) = match head.coded {
+            Coded::Plain => (None, first_reading(&head)),
+            Coded::By(coding) => {
+                (Some(Decoder::new(coding, head.limits.decoded_ratio)), first_reading(&head))
+            }
+            Coded::Unknown => (None, Reading::Nothing),
+        };
+        Body {
+            reading,
+            inspector: Inspector::new(head.detectors),
+            tables: head.tables,
+            decoder,
+            kept: head.kept,
+            original: Chunks::new(),
+            original_bytes: 0,
+            chunks: Chunks::new(),
+            decoded_bytes: 0,
+            passing: Bytes::new(),
+            left: 0,
+            limits: head.limits,
+        }
+    }
+
+    /// Takes a chunk. An error is what has to be asked of policy; the body goes on being kept meanwhile.
+    pub(super) fn push(&mut self, chunk: Bytes) -> Result<(), Uncertainty> {
+        self.original_bytes += chunk.len();
+        if matches!(self.reading, Reading::Nothing) {
+            self.inspector.ledger.seen += chunk.len() as u64;
+            self.keep_original(chunk);
+            return self.within_limit();
+        }
+        let Some(decoder) = &mut self.decoder else {
+            self.read(chunk);
+            return self.within_limit();
+        };
+        let decoded = decoder.push(&chunk);
+        self.keep_original(chunk);
+        self.decoded(decoded)?;
+        self.within_limit()
+    }
+
+    /// The body is complete: reads what is left.
+    pub(super) fn finish(&mut self) -> Result<(), Uncertainty> {
+        if let Some(decoder) = &mut self.decoder
+            && !matches!(self.reading, Reading::Nothing)
+        {
+            let decoded = decoder.finish();
+            self.decoded(decoded)?;
+        }
+        let end = self.decoded_bytes;
+        match std::mem::replace(&mut self.reading, Reading::Nothing) {
+            Reading::Undecided | Reading::Binary | Reading::Nothing => Ok(()),
+            Reading::Text => {
+                self.plain_text();
+                Ok(())
+            }
+            Reading::PassingText(mut scanner) => {
+                self.inspector.passing(&mut scanner, None);
+                Ok(())
+            }
+            // An empty body is no broken one.
+            Reading::Json(_) if end == 0 => Ok(()),
+            Reading::Json(mut walker) => match walker.finish(table(&self.tables), end, &mut self.inspector) {
+                Ok(()) => self.many_hits(),
+                Err(error) => {
+                    self.plain_text();
+                    Err(doubt(error))
+                }
+            },
+        }
+    }
+
+    /// No more can be kept: looks at what has come of a text that is not complete, so that what is found there
+    /// can be dealt with before it leaves. The hits of the rest are only worth recording.
+    /// `plain` says that it is handed on decoded, so that it can be changed at all.
+    pub(super) fn stop_keeping(&mut self, plain: bool) {
+        if !plain {
+            self.seal_if_coded();
+        }
+        match &self.reading {
+            Reading::Json(walker) => {
+                if let Some((start, text)) = walker.pending_text() {
+                    self.inspector.plain_text("body", text, start);
+                }
+            }
+            Reading::Text => {
+                self.plain_text();
+                self.reading = self.passing_text();
+            }
+            _ => {}
+        }
+        self.left = self.decoded_bytes;
+    }
+
+    /// Takes out what was found since the last time.
+    pub(super) fn take_hits(&mut self, before: usize) -> Vec<Hit> {
+        let mut hits = std::mem::take(&mut self.inspector.hits);
+        hits.retain(|hit| hit.raw.is_empty() || hit.raw.start >= before);
+        hits
+    }
+
+    /// Where what has left ends.
+    pub(super) fn left(&self) -> usize {
+        self.left
+    }
+
+    /// What was kept, as it came.
+    pub(super) fn take_original(&mut self, out: &mut Vec<Bytes>) {
+        self.kept = false;
+        if self.original.is_empty() {
+            out.extend(self.chunks.drain(..));
+        } else {
+            out.extend(self.original.drain(..));
+        }
+    }
+
+    /// What was kept, with edits made; encoded again as it was, unless `plain` is asked for.
+    pub(super) fn take_edited(&mut self, edits: &[Edit], plain: bool, out: &mut Vec<Bytes>) {
+        self.kept = false;
+        if edits.is_empty() && !plain {
+            return self.take_original(out);
+        }
+        match &self.decoder {
+            Some(decoder) if !plain => {
+                let mut edited = Vec::new();
+                edit::apply(&self.chunks, edits, &mut edited);
+                let encoded = decode::encode(decoder, &edited).expect("writing to memory cannot fail");
+                out.push(encoded);
+            }
+            _ => edit::apply(&self.chunks, edits, out),
+        }
+        self.chunks.clear();
+        self.original.clear();
+    }
+
+    /// True while the body is kept until its verdict.
+    pub(super) fn is_kept(&self) -> bool {
+        self.kept
+    }
+
+    /// What the last chunk decoded to, if the body is not kept.
+    pub(super) fn take_passing(&mut self) -> Bytes {
+        std::mem::take(&mut self.passing)
+    }
+
+    /// Seals everything that was found: the body cannot be put together again with anything changed.
+    fn seal_if_coded(&mut self) {
+        if self.decoder.is_some() {
+            self.inspector.hits.iter_mut().for_each(|hit| hit.sealed = true);
+        }
+    }
+
+    fn keep_original(&mut self, chunk: Bytes) {
+        if self.kept {
+            self.original.push(chunk);
+        }
+    }
+
+    fn within_limit(&self) -> Result<(), Uncertainty> {
+        if self.kept && self.original_bytes.max(self.decoded_bytes) > self.limits.held_body {
+            return Err(Uncertainty::OversizedBody);
+        }
+        self.many_hits()
+    }
+
+    fn many_hits(&self) -> Result<(), Uncertainty> {
+        if self.inspector.overflowed { Err(Uncertainty::OversizedBody) } else { Ok(()) }
+    }
+
+    fn decoded(&mut self, decoded: Result<Bytes, DecodeError>) -> Result<(), Uncertainty> {
+        match decoded {
+            Ok(chunk) => {
+                self.read(chunk);
+                Ok(())
+            }
+            Err(error) => {
+                self.reading = Reading::Nothing;
+                self.seal_if_coded();
+                Err(match error {
+                    DecodeError::Broken { .. } => Uncertainty::UndecodableBody,
+                    DecodeError::Limit => Uncertainty::DecodeLimit,
+                })
+            }
+        }
+    }
+
+    /// Reads a decoded chunk, and keeps it.
+    fn read(&mut self, chunk: Bytes) {
+        if let Reading::Undecided = self.reading {
+            self.reading = self.second_reading(&chunk);
+        }
+        let at = self.decoded_bytes;
+        self.decoded_bytes += chunk.len();
+        self.inspector.ledger.seen += chunk.len() as u64;
+        match &mut self.reading {
+            Reading::Json(walker) => {
+                walker.feed(table(&self.tables), &chunk, at, &mut self.inspector);
+                if walker.error().is_some() && !self.kept {
+                    self.pass_as_text(&chunk);
+                }
+            }
+            Reading::PassingText(scanner) => self.inspector.passing(scanner, Some(&chunk)),
+            Reading::Binary => self.inspector.ledger.binary += chunk.len() as u64,
+            Reading::Undecided | Reading::Text | Reading::Nothing => {}
+        }
+        if self.kept {
+            self.chunks.push(chunk);
+        } else {
+            self.passing = chunk;
+        }
+    }
+
+    /// What is no JSON and is not kept goes on as text, from the chunk that showed it.
+    fn pass_as_text(&mut self, chunk: &[u8]) {
+        let Some(detectors) = self.inspector.scanner.detectors().cloned() else { return };
+        let mut scanner = Box::new(StreamScanner::new(detectors));
+        self.inspector.passing(&mut scanner, Some(chunk));
+        self.reading = Reading::PassingText(scanner);
+    }
+
+    /// What the first byte that is not white space makes of a body of unknown format.
+    fn second_reading(&self, chunk: &[u8]) -> Reading {
+        match chunk.iter().find(|byte| !byte.is_ascii_whitespace()) {
+            None => Reading::Undecided,
+            Some(b'{' | b'[') => Reading::Json(Walker::many()),
+            Some(_) if self.kept => Reading::Text,
+            Some(_) => self.passing_text(),
+        }
+    }
+
+    fn passing_text(&self) -> Reading {
+        match self.inspector.scanner.detectors() {
+            Some(detectors) => Reading::PassingText(Box::new(StreamScanner::new(detectors.clone()))),
+            None => Reading::Binary,
+        }
+    }
+
+    /// Scans the whole body as text, after what was found in it as a document turned out to be worth nothing.
+    fn plain_text(&mut self) {
+        if !self.kept {
+            return;
+        }
+        let seen = self.inspector.ledger.seen;
+        self.inspector.hits.clear();
+        self.inspector.ledger = crate::record::Ledger { seen, unknown: seen, ..Default::default() };
+        match &self.chunks[..] {
+            [only] => self.inspector.plain_text("body", only, 0),
+            many => self.inspector.plain_text("body", &many.concat(), 0),
+        }
+    }
+}
+
+fn table(tables: &Option<(Arc<Bodies>, Direction)>) -> &Table {
+    match tables {
+        Some((bodies, Direction::Request)) => &bodies.request,
+        Some((bodies, Direction::Response)) => &bodies.response,
+        None => &UNKNOWN,
+    }
+}
+
+/// A known format is read as JSON whatever its content type says, because that is what its servers do.
+fn first_reading(head: &BodyHead<'_>) -> Reading {
+    match head.content_type {
+        _ if head.tables.is_some() => Reading::Json(Walker::new()),
+        Some(name) if is_binary(name) => Reading::Binary,
+        _ => Reading::Undecided,
+    }
+}
+
+/// Content types that hold no text.
+fn is_binary(content_type: &str) -> bool {
+    const FAMILIES: [&str; 4] = ["image/", "audio/", "video/", "font/"];
+    const TYPES: [&str; 7] = [
+        "application/octet-stream",
+        "application/pdf",
+        "application/zip",
+        "application/gzip",
+        "application/grpc",
+        "application/x-protobuf",
+        "application/vnd.amazon.eventstream",
+    ];
+    let name = content_type.split(';').next().unwrap_or_default().trim();
+    let family =
+        |prefix: &&str| name.get(..prefix.len()).is_some_and(|head| head.eq_ignore_ascii_case(prefix));
+    FAMILIES.iter().any(family) || TYPES.iter().any(|known| name.eq_ignore_ascii_case(known))
+}
+
+fn doubt(error: WalkError) -> Uncertainty {
+    match error {
+        WalkError::Malformed { .. } | WalkError::Incomplete => Uncertainty::MalformedJson,
+        WalkError::TooDeep => Uncertainty::DecodeLimit,
+    }
+}

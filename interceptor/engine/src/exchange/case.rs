@@ -1,0 +1,162 @@
+//! The file that is kept on one exchange: what policy said to each finding and each doubt, and what will be
+//! recorded of it. Decides nothing by itself; asks policy and writes down the answer.
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+
+use crate::catalogue::RefusalShape;
+use crate::edit::Edit;
+use crate::policy::{Action, Answer, Direction, Scope, Uncertainty};
+use crate::record::{Doubt, FindingRecord, MOST_FINDINGS, Verdict};
+use crate::refusal::{Reason, Refusal, Refused};
+
+use super::inspect::{Hit, Quoting};
+
+/// One exchange's file.
+#[derive(Debug)]
+pub(super) struct Case {
+    pub(super) scope: Scope,
+    shape: RefusalShape,
+    request_id: Box<str>,
+    /// The client has signed the request's body.
+    signed: bool,
+    /// The answer is a stream of events.
+    pub(super) streaming: bool,
+    pub(super) findings: Vec<FindingRecord>,
+    pub(super) findings_left_out: u64,
+    pub(super) doubts: Vec<Doubt>,
+    pub(super) verdict: Verdict,
+}
+
+/// What becomes of one finding.
+#[derive(Debug)]
+pub(super) enum Ruling {
+    /// It stays.
+    Keep,
+    /// This takes its place.
+    Replace(Bytes),
+}
+
+impl Case {
+    pub(super) fn new(scope: Scope, shape: RefusalShape, request_id: &str, signed: bool) -> Self {
+        Case {
+            scope,
+            shape,
+            request_id: request_id.into(),
+            signed,
+            streaming: false,
+            findings: Vec::new(),
+            findings_left_out: 0,
+            doubts: Vec::new(),
+            verdict: Verdict::Pass,
+        }
+    }
+
+    /// Asks policy about a finding and writes the answer down.
+    pub(super) fn rule(&mut self, direction: Direction, hit: &Hit) -> Result<Ruling, Box<Refusal>> {
+        let decision = self.scope.decide(direction, hit.detector, hit.confidence).clone();
+        let (action, rule) = (decision.action, decision.rule.clone());
+        let left_alone = hit.sealed && matches!(action, Action::Redact(_));
+        if rule.is_some() || decision.shadow.is_some() {
+            self.list(FindingRecord {
+                detector: hit.detector,
+                confidence: hit.confidence,
+                direction,
+                place: hit.place.clone(),
+                start: hit.start,
+                length: hit.length,
+                action,
+                rule: decision.rule,
+                shadow: decision.shadow,
+                sealed: left_alone,
+            });
+        }
+        match action {
+            Action::Allow | Action::Audit => Ok(Ruling::Keep),
+            Action::Block => {
+                let reason = Reason::Found { detector: hit.detector, direction };
+                Err(self.refuse(rule.unwrap_or_else(|| "default".into()), reason, Some(&hit.place)))
+            }
+            Action::Redact(_) if left_alone => {
+                self.doubt(Uncertainty::Unrewritable, direction)?;
+                Ok(Ruling::Keep)
+            }
+            Action::Redact(how) => {
+                if self.signed && direction == Direction::Request {
+                    self.doubt(Uncertainty::Unrewritable, direction)?;
+                    return Ok(Ruling::Keep);
+                }
+                self.verdict = self.verdict.max(Verdict::Redact);
+                Ok(Ruling::Replace(quoted(&how.text(hit.detector), hit.quoting)))
+            }
+        }
+    }
+
+    /// Rules on all hits of a body. All are written down, whatever becomes of the exchange.
+    pub(super) fn rule_all(&mut self, direction: Direction, hits: &[Hit]) -> Result<Vec<Edit>, Box<Refusal>> {
+        let mut edits: Vec<Edit> = Vec::new();
+        let mut refused = None;
+        for hit in hits {
+            match self.rule(direction, hit) {
+                Ok(Ruling::Keep) => {}
+                // Two findings of one number share its place.
+                Ok(Ruling::Replace(_)) if edits.last().is_some_and(|last| last.range.end > hit.raw.start) => {
+                }
+                Ok(Ruling::Replace(with)) => edits.push(Edit { range: hit.raw.clone(), with }),
+                Err(refusal) => refused = refused.or(Some(refusal)),
+            }
+        }
+        refused.map_or(Ok(edits), Err)
+    }
+
+    /// Asks policy about something uncertain and writes the answer down, once for each kind and direction.
+    pub(super) fn doubt(
+        &mut self,
+        uncertainty: Uncertainty,
+        direction: Direction,
+    ) -> Result<Answer, Box<Refusal>> {
+        let (answer, rule) = self.scope.when(uncertainty, direction);
+        let known = |doubt: &Doubt| doubt.uncertainty == uncertainty && doubt.direction == direction;
+        if !self.doubts.iter().any(known) {
+            self.doubts.push(Doubt { uncertainty, direction, answer, rule });
+        }
+        if answer == Answer::Block {
+            return Err(self.refuse_unsure(uncertainty, direction));
+        }
+        Ok(answer)
+    }
+
+    /// Refuses because of something uncertain.
+    pub(super) fn refuse_unsure(&mut self, uncertainty: Uncertainty, direction: Direction) -> Box<Refusal> {
+        let reason = match direction {
+            Direction::Request => Reason::Unsure(uncertainty),
+            Direction::Response => Reason::UnsureAnswer(uncertainty),
+        };
+        self.refuse(uncertainty.path().into(), reason, None)
+    }
+
+    fn list(&mut self, finding: FindingRecord) {
+        if self.findings.len() < MOST_FINDINGS {
+            self.findings.push(finding);
+        } else {
+            self.findings_left_out += 1;
+        }
+    }
+
+    fn refuse(&mut self, rule: Arc<str>, reason: Reason, place: Option<&str>) -> Box<Refusal> {
+        self.verdict = Verdict::Block;
+        let refused = Refused { shape: self.shape, rule: &rule, reason, place, request_id: &self.request_id };
+        let refusal = Refusal::new(&refused);
+        Box::new(if self.streaming { refusal.in_stream(self.shape) } else { refusal })
+    }
+}
+
+/// A replacement text as it has to be written at its place.
+pub(super) fn quoted(text: &str, quoting: Quoting) -> Bytes {
+    Bytes::from(match quoting {
+        Quoting::Inside => text.to_owned(),
+        Quoting::Number => format!("\"{text}\""),
+        Quoting::InnerNumber => format!("\\\"{text}\\\""),
+    })
+}

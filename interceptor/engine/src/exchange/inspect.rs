@@ -1,0 +1,410 @@
+//! What is done with every string and number of a document: it is counted, scanned and, where the catalogue
+//! asks for it, noted. Decides nothing.
+
+use std::ops::Range;
+use std::sync::{Arc, LazyLock};
+
+use crate::detect::{Confidence, DetectorId, Detectors, StreamScanner};
+use crate::json::{Capture, Class, Cursor, Sink, Table, Text, Usage, Walker, Word, escape};
+use crate::record::{Ledger, Tokens};
+
+use super::scan::{Scanner, Spot};
+
+/// The table for documents of which nothing is known.
+pub(super) static UNKNOWN: LazyLock<Table> = LazyLock::new(Table::unknown);
+
+/// Nothing that a detector knows is shorter, so shorter strings need no look.
+const SHORTEST: usize = 5;
+
+/// Digits before the point that make a number worth a look: the shortest numbers of persons have nine.
+const SHORTEST_NUMBER: usize = 8;
+
+/// Most findings of one body that are kept at once. One more is a body that cannot be dealt with.
+const MOST_HITS: usize = 50_000;
+
+/// Longest name of a model that is believed.
+const LONGEST_MODEL: usize = 128;
+
+/// A finding in a document.
+#[derive(Clone, Debug)]
+pub(super) struct Hit {
+    pub(super) detector: DetectorId,
+    pub(super) confidence: Confidence,
+    /// The place in words; shared by all findings of one string.
+    pub(super) place: Arc<str>,
+    /// First byte, counted in the decoded text.
+    pub(super) start: u64,
+    /// Bytes of the decoded text.
+    pub(super) length: u64,
+    /// What to replace, in offsets of the document.
+    pub(super) raw: Range<usize>,
+    /// The whole string that it lies in, in offsets of the document.
+    pub(super) text: Range<usize>,
+    pub(super) quoting: Quoting,
+    /// The provider has signed or encrypted this.
+    pub(super) sealed: bool,
+}
+
+/// What a replacement needs around it to leave valid JSON behind.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Quoting {
+    /// It lies inside a string.
+    Inside,
+    /// It takes the place of a number: `"[CARD]"`.
+    Number,
+    /// It takes the place of a number in JSON that is itself in a string: `\"[CARD]\"`.
+    InnerNumber,
+}
+
+/// What was noted in passing.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Facts {
+    pub(super) model: Option<String>,
+    pub(super) stream: bool,
+    pub(super) tokens: Tokens,
+}
+
+/// Looks at everything in a document.
+#[derive(Debug)]
+pub(super) struct Inspector {
+    pub(super) scanner: Scanner,
+    pub(super) hits: Vec<Hit>,
+    pub(super) ledger: Ledger,
+    pub(super) facts: Facts,
+    /// There were more findings than can be kept.
+    pub(super) overflowed: bool,
+    marks: Vec<Mark>,
+    spots: Vec<Spot>,
+    inner: Inner,
+}
+
+/// What had been found when a container opened, so that a seal can be put on what came since.
+#[derive(Clone, Copy, Debug)]
+struct Mark {
+    hits: usize,
+    ledger: Ledger,
+    sealed: bool,
+}
+
+impl Inspector {
+    /// Without detectors it only notes facts and counts.
+    pub(super) fn new(detectors: Option<Arc<Detectors>>) -> Self {
+        Inspector {
+            scanner: Scanner::new(detectors),
+            hits: Vec::new(),
+            ledger: Ledger::default(),
+            facts: Facts::default(),
+            overflowed: false,
+            marks: Vec::new(),
+            spots: Vec::new(),
+            inner: Inner::default(),
+        }
+    }
+
+    /// Ready for another document; what was counted and noted stays.
+    pub(super) fn begin(&mut self) {
+        self.hits.clear();
+        self.marks.clear();
+        self.spots.clear();
+    }
+
+    /// Scans text that is no document, or none that could be read; `at` is its offset in the body.
+    pub(super) fn plain_text(&mut self, place: &str, text: &[u8], at: usize) {
+        self.scanner.scan(text, memchr::memchr(b'\\', text).is_some(), &mut self.spots);
+        let whole = Text { raw: text, start: at, escaped: false, key: false };
+        self.take_spots(|| place.to_owned(), &whole, Quoting::Inside, false);
+    }
+
+    /// Scans text that passes in fragments; none means that it is over.
+    pub(super) fn passing(&mut self, scanner: &mut StreamScanner, fragment: Option<&[u8]>) {
+        let mut found = Vec::new();
+        match fragment {
+            Some(fragment) => {
+                self.ledger.unknown += fragment.len() as u64;
+                scanner.push(fragment, &mut found);
+            }
+            None => {
+                scanner.finish(&mut found);
+            }
+        }
+        for finding in found {
+            let length = finding.end - finding.start;
+            let spot = Spot {
+                detector: finding.detector,
+                confidence: finding.confidence,
+                start: finding.start,
+                length,
+                raw: 0..0,
+            };
+            let nowhere = Text { raw: &[], start: 0, escaped: false, key: false };
+            self.hit(&spot, "body".into(), 0..0, &nowhere, Quoting::Inside, false);
+        }
+    }
+
+    /// Turns the spots of a string or number into hits.
+    fn take_spots(
+        &mut self,
+        place: impl FnOnce() -> String,
+        text: &Text<'_>,
+        quoting: Quoting,
+        sealed: bool,
+    ) {
+        if self.spots.is_empty() {
+            return;
+        }
+        let place: Arc<str> = place().into();
+        for spot in std::mem::take(&mut self.spots) {
+            let raw = match quoting {
+                Quoting::Inside => text.start + spot.raw.start..text.start + spot.raw.end,
+                Quoting::Number | Quoting::InnerNumber => text.range(),
+            };
+            self.hit(&spot, place.clone(), raw, text, quoting, sealed);
+        }
+    }
+
+    fn hit(
+        &mut self,
+        spot: &Spot,
+        place: Arc<str>,
+        raw: Range<usize>,
+        text: &Text<'_>,
+        quoting: Quoting,
+        sealed: bool,
+    ) {
+        if self.hits.len() == MOST_HITS {
+            self.overflowed = true;
+            return;
+        }
+        self.hits.push(Hit {
+            detector: spot.detector,
+            confidence: spot.confidence,
+            place,
+            start: spot.start,
+            length: spot.length,
+            raw,
+            text: text.range(),
+            quoting,
+            sealed,
+        });
+    }
+
+    fn count(&mut self, class: Class, bytes: usize) {
+        let bytes = bytes as u64;
+        match class {
+            Class::Unknown => self.ledger.unknown += bytes,
+            Class::Sealed => self.ledger.sealed += bytes,
+            Class::Text
+            | Class::JsonString
+            | Class::JsonValue
+            | Class::Schema
+            | Class::Plain
+            | Class::Binary => {
+                self.ledger.scanned += bytes;
+            }
+        }
+    }
+
+    /// Scans JSON that is in a string by its own strings, so that what is replaced leaves it valid.
+    /// False if it is no JSON after all.
+    fn json_in_string(&mut self, cursor: &Cursor<'_>, text: &Text<'_>) -> bool {
+        if self.scanner.detectors().is_none() {
+            return true;
+        }
+        let Inner { walker, view, found } = &mut self.inner;
+        view.clear();
+        let decoded = if text.escaped {
+            escape::decode(text.raw, view);
+            &view[..]
+        } else {
+            text.raw
+        };
+        found.clear();
+        walker.reset();
+        let mut sink = InnerSink { scanner: &mut self.scanner, spots: &mut self.spots, found };
+        walker.feed(&UNKNOWN, decoded, 0, &mut sink);
+        if walker.finish(&UNKNOWN, decoded.len(), &mut sink).is_err() {
+            return false;
+        }
+        for InnerSpot { spot, quoting, place } in std::mem::take(found) {
+            let raw =
+                if text.escaped { escape::raw_range(text.raw, spot.raw.clone()) } else { spot.raw.clone() };
+            let raw = text.start + raw.start..text.start + raw.end;
+            let place = format!("{}.{place}", cursor.place()).into();
+            self.hit(&spot, place, raw, text, quoting, false);
+        }
+        true
+    }
+
+    /// Notes what the catalogue asks for at this place.
+    fn note(&mut self, capture: Capture, cursor: &Cursor<'_>, text: &Text<'_>, clean: bool) {
+        let mut decoded = Vec::new();
+        let value = if text.escaped {
+            escape::decode(text.raw, &mut decoded);
+            &decoded[..]
+        } else {
+            text.raw
+        };
+        match capture {
+            // A name that a detector takes for something else must not reach a log.
+            Capture::Model if clean && value.len() <= LONGEST_MODEL && value.is_ascii() => {
+                let name = String::from_utf8_lossy(value);
+                if !name.chars().any(char::is_control) {
+                    self.facts.model = Some(name.into_owned());
+                }
+            }
+            Capture::Type => {
+                let seals = cursor.container().map_or(&[][..], |container| &container.seals);
+                if seals.iter().any(|kind| kind.as_bytes() == value)
+                    && let Some(mark) = self.marks.last_mut()
+                {
+                    mark.sealed = true;
+                }
+            }
+            _ => {}
+        }
+    }
+}
+
+impl Sink for Inspector {
+    fn text(&mut self, cursor: &Cursor<'_>, text: Text<'_>) {
+        let state = cursor.state();
+        let class = state.class;
+        if class == Class::Binary && !text.key && is_binary(text.raw) {
+            self.ledger.binary += text.raw.len() as u64;
+            return;
+        }
+        // A key is no text of its own, and switches and numbers have keys that the catalogue does not list.
+        self.count(if text.key { Class::Plain } else { class }, text.raw.len());
+        let before = self.hits.len();
+        let is_json = class == Class::JsonString && !text.key;
+        if text.raw.len() >= SHORTEST && !(is_json && self.json_in_string(cursor, &text)) {
+            self.scanner.scan(text.raw, text.escaped, &mut self.spots);
+            self.take_spots(|| cursor.place(), &text, Quoting::Inside, class == Class::Sealed);
+        }
+        if let Some(capture) = state.capture
+            && !text.key
+        {
+            self.note(capture, cursor, &text, self.hits.len() == before);
+        }
+    }
+
+    fn number(&mut self, cursor: &Cursor<'_>, raw: &[u8], start: usize) {
+        let state = cursor.state();
+        if let Some(Capture::Usage(usage)) = state.capture {
+            let count = std::str::from_utf8(raw).ok().and_then(|text| text.parse().ok());
+            self.facts.tokens.set(usage, count);
+            return;
+        }
+        if let Some(digits) = worth_a_look(raw) {
+            self.count(state.class, raw.len());
+            self.scanner.scan(digits, false, &mut self.spots);
+            let text = Text { raw, start, escaped: false, key: false };
+            self.spots.truncate(1);
+            self.take_spots(|| cursor.place(), &text, Quoting::Number, state.class == Class::Sealed);
+        }
+    }
+
+    fn word(&mut self, cursor: &Cursor<'_>, word: Word) {
+        if cursor.state().capture == Some(Capture::Stream) {
+            self.facts.stream = word == Word::True;
+        }
+    }
+
+    fn open(&mut self, _cursor: &Cursor<'_>) {
+        self.marks.push(Mark { hits: self.hits.len(), ledger: self.ledger, sealed: false });
+    }
+
+    fn close(&mut self, _cursor: &Cursor<'_>) {
+        let Some(mark) = self.marks.pop().filter(|mark| mark.sealed) else { return };
+        for hit in &mut self.hits[mark.hits..] {
+            hit.sealed = true;
+        }
+        let ledger = &mut self.ledger;
+        let moved = (ledger.scanned - mark.ledger.scanned) + (ledger.unknown - mark.ledger.unknown);
+        ledger.sealed += moved;
+        (ledger.scanned, ledger.unknown) = (mark.ledger.scanned, mark.ledger.unknown);
+    }
+}
+
+/// The number without its sign, if it is long enough to mean something. Fractions are no numbers of persons:
+/// vectors consist of them.
+fn worth_a_look(raw: &[u8]) -> Option<&[u8]> {
+    let digits = raw.strip_prefix(b"-").unwrap_or(raw);
+    let whole = digits.iter().take_while(|byte| byte.is_ascii_digit()).count();
+    (whole >= SHORTEST_NUMBER).then_some(digits)
+}
+
+/// True for a data URL, and for text that consists of base64 and is too long to be a word.
+fn is_binary(raw: &[u8]) -> bool {
+    const LONG: usize = 64;
+    let data = if raw.starts_with(b"data:") {
+        match memchr::memchr(b',', &raw[..raw.len().min(256)]) {
+            Some(comma) if raw[..comma].ends_with(b";base64") => &raw[comma + 1..],
+            _ => return false,
+        }
+    } else if raw.len() >= LONG {
+        raw
+    } else {
+        return false;
+    };
+    let base64 =
+        |byte: &u8| byte.is_ascii_alphanumeric() || matches!(byte, b'+' | b'/' | b'=' | b'-' | b'_' | b'\\');
+    data.iter().all(base64)
+}
+
+impl Tokens {
+    fn set(&mut self, usage: Usage, count: Option<u64>) {
+        let place = match usage {
+            Usage::Input => &mut self.input,
+            Usage::Output => &mut self.output,
+            Usage::CacheRead => &mut self.cache_read,
+            Usage::CacheWrite => &mut self.cache_write,
+            Usage::Reasoning => &mut self.reasoning,
+        };
+        // The last count is the whole: providers repeat and correct them.
+        *place = count.or(*place);
+    }
+}
+
+/// Reads JSON that is in a string.
+#[derive(Debug, Default)]
+struct Inner {
+    walker: Walker,
+    view: Vec<u8>,
+    found: Vec<InnerSpot>,
+}
+
+#[derive(Debug)]
+struct InnerSpot {
+    spot: Spot,
+    quoting: Quoting,
+    place: String,
+}
+
+struct InnerSink<'a> {
+    scanner: &'a mut Scanner,
+    spots: &'a mut Vec<Spot>,
+    found: &'a mut Vec<InnerSpot>,
+}
+
+impl Sink for InnerSink<'_> {
+    fn text(&mut self, cursor: &Cursor<'_>, text: Text<'_>) {
+        if text.raw.len() < SHORTEST {
+            return;
+        }
+        self.scanner.scan(text.raw, text.escaped, self.spots);
+        for mut spot in self.spots.drain(..) {
+            spot.raw = text.start + spot.raw.start..text.start + spot.raw.end;
+            self.found.push(InnerSpot { spot, quoting: Quoting::Inside, place: cursor.place() });
+        }
+    }
+
+    fn number(&mut self, cursor: &Cursor<'_>, raw: &[u8], start: usize) {
+        let Some(digits) = worth_a_look(raw) else { return };
+        self.scanner.scan(digits, false, self.spots);
+        for mut spot in self.spots.drain(..).take(1) {
+            spot.raw = start..start + raw.len();
+            self.found.push(InnerSpot { spot, quoting: Quoting::InnerNumber, place: cursor.place() });
+        }
+    }
+}

@@ -1,0 +1,15 @@
+//! Exchanges as the daemon sees them: bytes in, bytes out, a record at the end.
+//! Values that look like secrets are put together at run time.
+
+#![expect(clippy::unwrap_used, reason = "helpers of tests are outside of test functions")]
+
+#[path = "exchange/answer.rs"]
+mod answer;
+#[path = "exchange/chunking.rs"]
+mod chunking;
+#[path = "exchange/request.rs"]
+mod request;
+#[path = "exchange/run.rs"]
+mod run;
+#[path = "exchange/stream.rs"]
+mod stream;
