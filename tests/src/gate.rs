@@ -44,9 +44,12 @@ pub fn kernel() -> Result<(), String> {
 /// Where the environment says `CI=true`.
 #[must_use]
 pub fn passes(requirement: Result<(), String>) -> bool {
+    may_run(requirement, std::env::var_os("CI").is_some_and(|value| value == "true"))
+}
+
+fn may_run(requirement: Result<(), String>, is_ci: bool) -> bool {
     let Err(missing) = requirement else { return true };
     let test = std::thread::current().name().unwrap_or("a test").to_owned();
-    let is_ci = std::env::var_os("CI").is_some_and(|value| value == "true");
     assert!(!is_ci, "{test} cannot run: {missing}");
     say(&format!("SKIPPED {test}: {missing}\n"));
     false
@@ -68,4 +71,26 @@ pub fn become_nobody() {
     // SAFETY: three numbers in, nothing out.
     let result = unsafe { libc::syscall(libc::SYS_setresuid, NOBODY, NOBODY, NOBODY) };
     assert_eq!(result, 0, "a thread may always give up root");
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_met_requirement_passes_everywhere() {
+        assert!(may_run(Ok(()), false));
+        assert!(may_run(Ok(()), true));
+    }
+
+    #[test]
+    fn a_missing_requirement_skips() {
+        assert!(!may_run(Err("this line is part of a test".to_owned()), false));
+    }
+
+    #[test]
+    #[should_panic(expected = "cannot run: no root")]
+    fn a_missing_requirement_fails_in_ci() {
+        may_run(Err("no root".to_owned()), true);
+    }
 }

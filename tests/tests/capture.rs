@@ -188,6 +188,19 @@ fn an_unknown_namespace_is_left_alone_and_reported() {
 }
 
 #[test]
+fn a_workload_that_retries_does_not_fill_the_ring_buffer() {
+    require_kernel!();
+    let mut bed = Bed::bare(16);
+    let mut events = bed.capture.take_events().unwrap();
+    let (text, _) = at(ENDPOINTS[0], 443);
+    let again = ["--again", &text].repeat(49);
+    bed.probe(&[again, vec![&text]].concat());
+    assert_eq!(bed.count(Counter::UnknownNamespace), 50);
+    let told = std::iter::from_fn(|| events.next()).count();
+    assert!((1..10).contains(&told), "{told} events of 50 attempts");
+}
+
+#[test]
 fn a_released_namespace_is_left_alone_again() {
     require_kernel!();
     let bed = Bed::new();

@@ -1,7 +1,7 @@
 //! The application under test: connects as it is told, prints one JSON line about it, and stays until its standard
 //! input ends. A process of its own, because a cgroup holds processes.
 //!
-//! `probe [--bind ADDRESS:PORT] [--nonblocking] [--inet6] [--uid ID] [--again ADDRESS:PORT] ADDRESS:PORT`
+//! `probe [--bind ADDRESS:PORT] [--nonblocking] [--inet6] [--uid ID] [--again ADDRESS:PORT]... ADDRESS:PORT`
 
 use anyhow::{Context as _, Result};
 use clap::Parser;
@@ -29,9 +29,9 @@ struct Args {
     /// Become this user first.
     #[arg(long)]
     uid: Option<u32>,
-    /// Then dissolve the connection and connect the same socket here.
+    /// Then dissolve the connection and connect the same socket here; may be repeated.
     #[arg(long)]
-    again: Option<SocketAddr>,
+    again: Vec<SocketAddr>,
 }
 
 fn main() -> Result<()> {
@@ -41,9 +41,9 @@ fn main() -> Result<()> {
     }
     let socket = socket(&args)?;
     let mut report = attempt(&args, &socket, args.destination);
-    if let Some(again) = args.again {
+    for again in &args.again {
         dissolve(&socket)?;
-        report = attempt(&args, &socket, again);
+        report = attempt(&args, &socket, *again);
     }
     println!("{report}");
     io::stdin().read_to_end(&mut Vec::new())?;
