@@ -3,7 +3,7 @@
 //!
 //! `probe [--bind ADDRESS:PORT] [--nonblocking] [--inet6] [--uid ID] [--again ADDRESS:PORT]... ADDRESS:PORT`
 
-use anyhow::{Context as _, Result};
+use anyhow::{Context as _, Result, anyhow};
 use clap::Parser;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::unistd::{Uid, setresuid};
@@ -12,6 +12,7 @@ use socket2::{Domain, SockAddr, Socket, Type};
 use std::io::{self, Read as _};
 use std::net::{IpAddr, SocketAddr};
 use std::os::fd::{AsFd as _, AsRawFd as _};
+use std::thread;
 
 #[derive(Parser)]
 struct Args {
@@ -39,15 +40,23 @@ fn main() -> Result<()> {
     if let Some(uid) = args.uid.map(Uid::from_raw) {
         setresuid(uid, uid, uid).context("become another user")?;
     }
-    let socket = socket(&args)?;
-    let mut report = attempt(&args, &socket, args.destination);
-    for again in &args.again {
-        dissolve(&socket)?;
-        report = attempt(&args, &socket, *again);
-    }
+    // From a thread of its own, whose id is not the process's.
+    let (_socket, report) = thread::scope(|scope| scope.spawn(|| connect_as_told(&args)).join())
+        .map_err(|_| anyhow!("the thread that connects panicked"))??;
     println!("{report}");
     io::stdin().read_to_end(&mut Vec::new())?;
     Ok(())
+}
+
+/// The socket, to be kept open, and what is to be said of its last connection.
+fn connect_as_told(args: &Args) -> Result<(Socket, Value)> {
+    let socket = socket(args)?;
+    let mut report = attempt(args, &socket, args.destination);
+    for again in &args.again {
+        dissolve(&socket)?;
+        report = attempt(args, &socket, *again);
+    }
+    Ok((socket, report))
 }
 
 fn socket(args: &Args) -> Result<Socket> {
