@@ -154,16 +154,27 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Wire<S> {
 
     /// Reads the next head.
     pub async fn head(&mut self) -> Result<Head> {
-        let end = loop {
+        let end = self.head_end().await?;
+        Head::parse(self.buffer.drain(..end).collect())
+    }
+
+    /// Reads until a head is whole, and returns its length.
+    async fn head_end(&mut self) -> Result<usize> {
+        loop {
             if let Some(at) = self.buffer.windows(4).position(|w| w == b"\r\n\r\n") {
-                break at + 4;
+                return Ok(at + 4);
             }
             if !self.more().await.context("while a head was expected")? {
                 let sofar = String::from_utf8_lossy(&self.buffer).into_owned();
                 bail!("the connection ended where a head was expected, after {sofar:?}");
             }
-        };
-        Head::parse(self.buffer.drain(..end).collect())
+        }
+    }
+
+    /// Reads the next request's head, where the test plays the server.
+    pub async fn head_of_request(&mut self) -> Result<String> {
+        let end = self.head_end().await?;
+        String::from_utf8(self.buffer.drain(..end).collect()).context("a request's head is not UTF-8")
     }
 
     /// Reads one chunk of a chunked body; `None` is its end, with the trailers added to `trailers`.

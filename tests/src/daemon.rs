@@ -47,7 +47,8 @@ impl Daemon {
         std::fs::write(&file, serde_json::to_string_pretty(config)?)?;
         let mut command = place.command(binary()?);
         command.arg("run").arg("--config").arg(&file).current_dir(folder);
-        command.env("RUST_LOG", "interceptor=trace").env("RUST_BACKTRACE", "1");
+        // Everything it could ever say: what it writes is searched for payload.
+        command.env("INTERCEPTOR_LOG", "trace").env("RUST_BACKTRACE", "1");
         let stderr = std::fs::File::options().append(true).create(true).open(folder.join("stderr.log"))?;
         command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(stderr);
         let mut child = Command::from(command).kill_on_drop(true).spawn().context("start the daemon")?;

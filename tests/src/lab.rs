@@ -171,6 +171,7 @@ impl Lab {
         }
         let mut command = self.node()?.command(daemon::binary()?);
         command.args(["ca", "init", "--directory"]).arg(&folder);
+        command.arg("--root-directory").arg(self.folder().join("ca-root"));
         let output = daemon::run(command).await?;
         ensure!(output.code == Some(0), "ca init: {output:?}");
         let ours = std::fs::read_to_string(folder.join("ca.crt")).context("ca.crt")?;

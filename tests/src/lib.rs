@@ -15,6 +15,8 @@ pub mod origin;
 pub mod pki;
 pub mod place;
 pub mod provider;
+pub mod samples;
+pub mod stage;
 pub mod topology;
 
 use std::path::PathBuf;

@@ -1,0 +1,46 @@
+//! The end-to-end tier: an application, the daemon and providers in namespaces with no way out, on the real kernel.
+//! Needs root and the BPF object; says aloud when it cannot run. Each file is one promise of the product.
+
+mod blocked;
+mod body;
+mod command;
+mod framing;
+mod hello;
+mod http;
+mod origin;
+mod pacing;
+mod passthrough;
+mod privacy;
+mod redacted;
+mod stream;
+
+use interceptor_tests::client::Wire;
+use serde_json::{Value, json};
+use tokio::net::TcpStream;
+
+/// The application's side of an intercepted connection.
+type Secured = Wire<interceptor_tests::client::TlsStream<TcpStream>>;
+
+/// The head of a JSON call to `api.openai.com`, without its last line.
+fn post(path: &str) -> String {
+    format!(
+        "POST {path} HTTP/1.1\r\nHost: api.openai.com\r\nAccept: application/json\r\n\
+         Content-Type: application/json\r\nUser-Agent: lab/1.0"
+    )
+}
+
+/// A chat request with one message, as an SDK writes it.
+fn chat(prompt: &str) -> String {
+    json!({"messages": [{"role": "user", "content": prompt}], "model": "lab-1"}).to_string()
+}
+
+/// The same, streamed.
+fn chat_stream(prompt: &str) -> String {
+    json!({"messages": [{"role": "user", "content": prompt}], "model": "lab-1", "stream": true}).to_string()
+}
+
+/// The detectors of an exchange event's findings, in order.
+fn detectors(event: &Value) -> Vec<&str> {
+    let findings = event["inspection"]["findings"].as_array();
+    findings.into_iter().flatten().filter_map(|f| f["detector"].as_str()).collect()
+}
