@@ -190,8 +190,14 @@ struct FindingLine<'a> {
     length: u64,
     action: &'static str,
     rule: Option<&'a str>,
-    shadow: bool,
+    shadow: Option<ShadowLine<'a>>,
     sealed: bool,
+}
+
+#[derive(Serialize)]
+struct ShadowLine<'a> {
+    action: &'static str,
+    rule: &'a str,
 }
 
 fn findings<S: Serializer>(findings: &&[FindingRecord], to: S) -> Result<S::Ok, S::Error> {
@@ -206,7 +212,10 @@ fn findings<S: Serializer>(findings: &&[FindingRecord], to: S) -> Result<S::Ok, 
             length: finding.length,
             action: finding.action.name(),
             rule: finding.rule.as_deref(),
-            shadow: finding.shadow,
+            shadow: finding
+                .shadow
+                .as_ref()
+                .map(|shadow| ShadowLine { action: shadow.action.name(), rule: &shadow.rule }),
             sealed: finding.sealed,
         })?;
     }
