@@ -13,6 +13,7 @@ mod anchor;
 mod aws;
 mod card;
 mod email;
+mod encoded;
 mod github;
 mod iban;
 mod jwt;

@@ -7,6 +7,7 @@
 
 use smallvec::SmallVec;
 
+use super::encoded::{self, ENCODED};
 use super::metadata::{Literal, Route};
 use super::text::{Peek, Text};
 
@@ -37,6 +38,9 @@ pub(super) type Found = SmallVec<[Anchor; 4]>;
 const DIGIT: u8 = 0x80;
 const AT: u8 = 0x40;
 const BUCKETS: u8 = 0x3f;
+
+/// Bytes that are looked at before anything is decided about them.
+const BLOCK: usize = 16;
 
 /// The table of pairs and the literals behind it.
 pub(super) struct Anchors {
@@ -81,22 +85,29 @@ impl Anchors {
         self.buckets[usize::from(bucket)].push((literal, offset));
     }
 
-    /// The first position from `from` on, in steps of two, whose pair is in the table; else where sampling
-    /// stopped: the end, or the last byte if it has no partner yet.
+    /// The first position from `from` on, in steps of two, at which the pair shows an anchor; else where
+    /// sampling stopped: the end, or the last byte if it has no partner yet.
     pub(super) fn next(&self, bytes: &[u8], from: usize) -> Result<usize, usize> {
         let mut at = from;
-        while let Some(block) = bytes.get(at..at + 16) {
-            let mut any = 0;
-            for two in block.chunks_exact(2) {
-                any |= self.pairs[pair(two[0], two[1])];
-            }
+        // Where it is worth looking for encoded data again.
+        let mut look = from;
+        while let Some(block) = bytes.get(at..at + BLOCK) {
+            let any = block.chunks_exact(2).fold(0, |any, two| any | self.pairs[pair(two[0], two[1])]);
             if any != 0 {
-                break;
+                // Inside the block the pairs are few: looking them up again costs less than remembering them.
+                let hit = (at..at + BLOCK).step_by(2).find(|i| self.shows(bytes, *i));
+                if let Some(hit) = hit {
+                    return Ok(hit);
+                }
             }
-            at += 16;
+            at += BLOCK;
+            if any != 0 && at >= look {
+                look = at + ENCODED;
+                at = encoded::skip(bytes, at);
+            }
         }
-        while let (Some(&a), Some(&b)) = (bytes.get(at), bytes.get(at + 1)) {
-            if self.pairs[pair(a, b)] != 0 {
+        while at + 1 < bytes.len() {
+            if self.shows(bytes, at) {
                 return Ok(at);
             }
             at += 2;
@@ -105,6 +116,12 @@ impl Anchors {
             Some(b'@' | b'0'..=b'9') => Ok(at),
             _ => Err(at.min(bytes.len())),
         }
+    }
+
+    /// True if the pair at `at` is in the table for more than digits that begin nothing.
+    fn shows(&self, bytes: &[u8], at: usize) -> bool {
+        let slot = self.pairs[pair(bytes[at], bytes[at + 1])];
+        slot & !DIGIT != 0 || (slot != 0 && digit_at(bytes, at).is_some())
     }
 
     /// The anchors that the pair at `at` shows, in order.
@@ -119,20 +136,34 @@ impl Anchors {
             }
         }
         if slot & DIGIT != 0 {
-            let starts = |i: usize| !text.before(i, 1).is_some_and(|b| b.is_ascii_digit());
-            if first.is_ascii_digit() {
-                found.extend(starts(at).then_some(Anchor { at, kind: Kind::Digit }));
-            } else {
-                found.push(Anchor { at: at + 1, kind: Kind::Digit });
-            }
+            found.extend(digit_at(text.bytes, at).map(|at| Anchor { at, kind: Kind::Digit }));
         }
         if slot & AT != 0 {
             found.extend((first == b'@').then_some(Anchor { at, kind: Kind::At }));
             found.extend((second == Some(b'@')).then_some(Anchor { at: at + 1, kind: Kind::At }));
         }
-        found.sort_by_key(|anchor| anchor.at);
+        if found.len() > 1 {
+            found.sort_by_key(|anchor| anchor.at);
+        }
         found
     }
+}
+
+/// Where in the pair at `at` a number or IBAN may begin. Most digits in keys, hashes and base64 end here: the
+/// ones inside a run, and those behind a letter that is no country code's second.
+fn digit_at(bytes: &[u8], at: usize) -> Option<usize> {
+    let digit = if bytes[at].is_ascii_digit() { at } else { at + 1 };
+    let before = |back: usize| digit.checked_sub(back).map(|i| bytes[i]);
+    let begins = match before(1) {
+        None => true,
+        Some(b'0'..=b'9' | b'_') => false,
+        Some(b) if b.is_ascii_alphabetic() => {
+            before(2).is_some_and(|b| b.is_ascii_alphabetic())
+                && !before(3).is_some_and(|b| b.is_ascii_alphanumeric())
+        }
+        Some(_) => true,
+    };
+    begins.then_some(digit)
 }
 
 /// Compares a literal whose pair at `offset` lies at `at` with the text.

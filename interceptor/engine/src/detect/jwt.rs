@@ -12,6 +12,8 @@ use super::{Confidence, Finding, Work, metadata};
 
 /// A longer header (certificate chains can make one) is not recognised.
 const LONGEST_HEADER: usize = 4 * 1024;
+/// `{"alg":""}` in base64.
+const SHORTEST_HEADER: usize = 14;
 const SHORTEST_SIGNATURE: usize = 16;
 
 /// The literal `eyJ` is there: `{"` in base64.
@@ -116,7 +118,8 @@ struct Header {
 
 /// Decodes to a JSON object that names an algorithm.
 fn is_header(part: &[u8]) -> bool {
-    decode(part).is_some_and(|json| serde_json::from_slice::<Header>(&json).is_ok())
+    part.len() >= SHORTEST_HEADER
+        && decode(part).is_some_and(|json| serde_json::from_slice::<Header>(&json).is_ok())
 }
 
 /// Base64url without padding (RFC 4648, section 5).

@@ -4,7 +4,7 @@
 use super::anchor::{Anchor, Anchors, Kind};
 use super::metadata::Route;
 use super::text::{Text, Verdict};
-use super::{Finding, Work, aws, email, github, iban, jwt, metadata, number, pem, provider_key};
+use super::{Finding, Work, aws, email, encoded, github, iban, jwt, metadata, number, pem, provider_key};
 
 /// A candidate that may become long, with the progress of its walk. Re-walking it for every fragment would
 /// be quadratic.
@@ -182,6 +182,7 @@ fn confirm(text: Text<'_>, anchor: Anchor, work: &mut Work) -> Verdict {
     match anchor.kind {
         Kind::Cut => Verdict::Undecided { hold: usize::MAX },
         Kind::At => email::confirm(text, anchor.at, work),
+        _ if encoded::inside(text.bytes, anchor.at) => Verdict::No { resume: anchor.at },
         Kind::Digit if text.before(anchor.at, 1).is_some_and(|b| b.is_ascii_alphabetic()) => {
             iban::confirm(text, anchor.at, work)
         }

@@ -12,6 +12,16 @@ pub enum Family {
     Personal,
 }
 
+impl Family {
+    /// The first part of the names of its detectors, with the dot.
+    pub fn prefix(self) -> &'static str {
+        match self {
+            Self::Secret => "secret.",
+            Self::Personal => "pii.",
+        }
+    }
+}
+
 /// What is known about a detector apart from its code.
 #[derive(Debug)]
 pub struct Detector {

@@ -9,6 +9,8 @@ use super::{Work, card, phone, ssn};
 /// More digits than any number that is looked for.
 pub(super) const MOST_DIGITS: usize = 20;
 const MOST_GROUPS: usize = 10;
+/// Fewer digits than this make no number that is looked for.
+const FEWEST_DIGITS: usize = 7;
 
 /// From here on a run of digits is worth holding: shorter ones are years, prices and counts.
 const HOLD_DIGITS: usize = 5;
@@ -79,27 +81,48 @@ impl Run {
 }
 
 pub(super) fn confirm(text: Text<'_>, first: usize, work: &mut Work) -> Verdict {
+    // A digit that is part of a word or of a longer number is none of ours, whatever follows. The rest of its
+    // group begins nothing.
+    if !may_begin(text, first) {
+        return Verdict::No { resume: first + 1 };
+    }
+    if let Some(end) = short_and_alone(text, first) {
+        return Verdict::No { resume: end };
+    }
     let run = read(text, first);
     let Some((head, last)) = run.groups.first().zip(run.groups.last()) else {
-        // The first group alone is too long. Its other digits begin nothing.
         return Verdict::No { resume: first + MOST_DIGITS + 1 };
     };
     work.examined += (last.end() - first) as u64;
     let no = Verdict::No { resume: head.end() };
-    // A digit that is part of a word or of a longer number is none of ours, whatever follows.
-    if !may_begin(text, first) {
-        return no;
-    }
     let start = phone::start(text, head);
     if run.open || needs_more(text, last.end()) || phone::needs_more(text, last.end()) {
         let plus = text.bytes[start] == b'+';
         let hold = if plus || run.digits.len() >= HOLD_DIGITS { start } else { usize::MAX };
         return Verdict::Undecided { hold };
     }
+    if run.digits.len() < FEWEST_DIGITS {
+        return no;
+    }
     card::confirm(text, &run)
-        .or_else(|| ssn::confirm(text, &run))
-        .or_else(|| phone::confirm(text, &run, start))
+        .or_else(|| ssn::confirm(text, &run, work))
+        .or_else(|| phone::confirm(text, &run, start, work))
         .map_or(no, Verdict::Match)
+}
+
+/// The end of a group of digits that is too short to be a number and has no separator behind it: the years,
+/// prices and counts of prose, which need no closer look.
+fn short_and_alone(text: Text<'_>, first: usize) -> Option<usize> {
+    let end = text.run_end(first, FEWEST_DIGITS, |b| b.is_ascii_digit());
+    let mark = |b: u8| matches!(b, b' ' | b'-' | b'.' | b'/' | b'(' | b')' | 0xc2 | 0xe2);
+    // A space counts only if a digit follows it.
+    let ends = match text.peek(end) {
+        Peek::Byte(b' ') => matches!(text.peek(end + 1), Peek::Byte(b) if !b.is_ascii_digit() && !mark(b)),
+        Peek::Byte(b) => !mark(b),
+        Peek::End => true,
+        Peek::Unknown => false,
+    };
+    (end - first < FEWEST_DIGITS && ends).then_some(end)
 }
 
 /// What stands before the first digit does not tie it to a word or a longer number.

@@ -4,7 +4,7 @@
 
 use super::number::{Group, Run, Separator, may_end};
 use super::text::{Peek, Text};
-use super::{Confidence, Finding, metadata};
+use super::{Confidence, Finding, Work, metadata};
 
 /// A word before a number that says what it is.
 const CONTEXT: [&str; 14] = [
@@ -36,17 +36,20 @@ fn joined(text: Text<'_>, plus: usize) -> bool {
     text.before(plus, 1).is_some_and(|b| b.is_ascii_alphanumeric() || matches!(b, b'+' | b'_' | b')'))
 }
 
-pub(super) fn confirm(text: Text<'_>, run: &Run, start: usize) -> Option<Finding> {
+pub(super) fn confirm(text: Text<'_>, run: &Run, start: usize, work: &mut Work) -> Option<Finding> {
     let first = run.groups[0].start;
     let plus = text.bytes[start..first].contains(&b'+');
     let (groups, confidence) = if plus {
         (international(run, 0)?, Confidence::High)
-    } else if run.digits.starts_with(&[0, 0]) && run.groups.len() > 1 {
+    } else if run.digits.starts_with(&[0, 0]) && run.groups.len() > 1 && run.groups[0].len > 1 {
         (international(run, 2)?, Confidence::Medium)
     } else {
-        national(text, run, start)?
+        national(text, run, start, work)?
     };
     let end = run.groups[groups - 1].end();
+    if !plus && groups > 1 && run.groups[1].separator == Separator::Space && row_before(text, start) {
+        return None;
+    }
     let alone = match run.behind(groups) {
         None => may_end(text, end) || extension(text, end).is_some() || label_follows(text, end),
         // A year or a count may follow behind a space; a dash or dot would tie the digits together.
@@ -54,6 +57,11 @@ pub(super) fn confirm(text: Text<'_>, run: &Run, start: usize) -> Option<Finding
     };
     let end = extension(text, end).unwrap_or(end);
     alone.then_some(Finding { detector: metadata::PHONE, start, end, confidence })
+}
+
+/// A digit and a space stand before: the groups are the rest of a longer row.
+fn row_before(text: Text<'_>, start: usize) -> bool {
+    text.before(start, 1) == Some(b' ') && text.before(start, 2).is_some_and(|b| b.is_ascii_digit())
 }
 
 /// The end of an extension written as `x123`, up to five digits.
@@ -170,8 +178,8 @@ fn three(code: u32) -> Option<(usize, usize, usize)> {
 const MARKS: [Separator; 4] = [Separator::Space, Separator::Dash, Separator::Dot, Separator::Parenthesis];
 
 /// National forms. The grouping is the evidence; context makes up for a grouping that says little.
-fn national(text: Text<'_>, run: &Run, start: usize) -> Option<(usize, Confidence)> {
-    let context = || text.mentions_before(start, CONTEXT_REACH, &CONTEXT);
+fn national(text: Text<'_>, run: &Run, start: usize, work: &mut Work) -> Option<(usize, Confidence)> {
+    let context = |work: &mut Work| text.mentions_before(start, CONTEXT_REACH, &CONTEXT, work);
     let loose = |lengths: &[usize]| {
         run.groups.len() >= lengths.len()
             && run.groups.iter().zip(lengths).all(|(g, len)| g.len == *len)
@@ -183,27 +191,30 @@ fn national(text: Text<'_>, run: &Run, start: usize) -> Option<(usize, Confidenc
     if loose(&[1, 3, 3, 4]) && run.digits[0] == 1 && north_american(&run.digits_of(4)[1..]) {
         return Some((4, Confidence::Medium));
     }
-    if run.groups[0].len == 10 && north_american(run.digits_of(1)) && context() {
+    if run.groups[0].len == 10 && north_american(run.digits_of(1)) && context(work) {
         return Some((1, Confidence::Medium));
     }
-    let with_trunk = run.digits[0] == 0 && run.digits.get(1).is_some_and(|d| *d != 0);
-    if let Some(found) = with_trunk.then(|| trunk(run, loose, context)).flatten() {
+    let with_trunk =
+        run.digits[0] == 0 && run.groups[0].len > 1 && run.digits.get(1).is_some_and(|d| *d != 0);
+    if let Some(found) = with_trunk.then(|| trunk(run, loose, || context(work))).flatten() {
         return Some(found);
     }
-    let near = || {
-        text.mentions_before(start, NEAR_REACH, &CONTEXT) || text.mentions_before(start, NEAR_REACH, &NEAR)
-    };
     let groups = (2..=run.groups.len()).rev().find(|n| (7..=12).contains(&run.digits_of(*n).len()))?;
-    (near() && !is_date_or_address(run)).then_some((groups, Confidence::Medium))
+    let shaped = groups <= 6 && run.groups[..groups].iter().all(|group| group.len > 1);
+    let said = shaped
+        && !is_something_else(run)
+        && (text.mentions_before(start, NEAR_REACH, &CONTEXT, work)
+            || text.mentions_before(start, NEAR_REACH, &NEAR, work));
+    said.then_some((groups, Confidence::Medium))
 }
 
-/// `2024-01-15`, `15.01.2024`, `203.0.113.10`.
-fn is_date_or_address(run: &Run) -> bool {
+/// `2024-01-15`, `15.01.2024`, `203.0.113.10`, `1234567.89`.
+fn is_something_else(run: &Run) -> bool {
     let marks = [Separator::Dash, Separator::Dot, Separator::Slash];
-    let address = run.groups.len() == 4
-        && run.uniform(4, &[Separator::Dot])
-        && run.groups.iter().all(|group| group.len <= 3);
-    address || run.shaped(&[4, 2, 2], &marks) || run.shaped(&[2, 2, 4], &marks)
+    let dots = run.uniform(run.groups.len(), &[Separator::Dot]);
+    let address = run.groups.len() == 4 && dots && run.groups.iter().all(|group| group.len <= 3);
+    let decimal = run.groups.len() == 2 && dots;
+    address || decimal || run.shaped(&[4, 2, 2], &marks) || run.shaped(&[2, 2, 4], &marks)
 }
 
 /// `NXX NXX XXXX`, N from 2 to 9, neither an N9X area nor an N11 service code.
@@ -216,7 +227,7 @@ fn north_american(digits: &[u8]) -> bool {
 fn trunk(
     run: &Run,
     shaped: impl Fn(&[usize]) -> bool,
-    context: impl Fn() -> bool,
+    context: impl FnOnce() -> bool,
 ) -> Option<(usize, Confidence)> {
     const USUAL: [&[usize]; 12] = [
         &[2, 2, 2, 2, 2],
@@ -236,6 +247,9 @@ fn trunk(
         return Some((shape.len(), Confidence::Medium));
     }
     let groups = (1..=run.groups.len()).rev().find(|n| (9..=12).contains(&run.digits_of(*n).len()))?;
+    if is_something_else(run) {
+        return None;
+    }
     if context() {
         return Some((groups, Confidence::Medium));
     }

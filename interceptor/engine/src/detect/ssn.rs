@@ -4,7 +4,7 @@
 
 use super::number::{Run, Separator, may_end};
 use super::text::Text;
-use super::{Confidence, Finding, metadata};
+use super::{Confidence, Finding, Work, metadata};
 
 /// Numbers that were printed in advertisements and are void.
 const VOID: [[u8; 9]; 2] = [[0, 7, 8, 0, 5, 1, 1, 2, 0], [2, 1, 9, 0, 9, 9, 9, 9, 9]];
@@ -12,9 +12,9 @@ const VOID: [[u8; 9]; 2] = [[0, 7, 8, 0, 5, 1, 1, 2, 0], [2, 1, 9, 0, 9, 9, 9, 9
 const CONTEXT: [&str; 5] = ["ssn", "social security", "social-security", "social sec", "soc sec"];
 const CONTEXT_REACH: usize = 40;
 
-pub(super) fn confirm(text: Text<'_>, run: &Run) -> Option<Finding> {
+pub(super) fn confirm(text: Text<'_>, run: &Run, work: &mut Work) -> Option<Finding> {
     let start = run.groups[0].start;
-    let context = || text.mentions_before(start, CONTEXT_REACH, &CONTEXT);
+    let mut context = || text.mentions_before(start, CONTEXT_REACH, &CONTEXT, work);
     let (groups, confidence) = if run.shaped(&[3, 2, 4], &[Separator::Dash]) {
         (3, Confidence::High)
     } else if run.shaped(&[3, 2, 4], &[Separator::Space, Separator::Dot]) {

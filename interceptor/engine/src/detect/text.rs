@@ -1,5 +1,7 @@
 //! The text under the scanner: a slice that may go on later, and the byte classes that detectors share.
 
+use super::Work;
+
 /// The longest stretch that stays undecided. A JWT or PEM key that outgrows it is reported in pieces of this
 /// length; no other candidate comes near it.
 pub const HOLD_BOUND: usize = 8 * 1024;
@@ -67,10 +69,16 @@ impl<'t> Text<'t> {
     }
 
     /// True if one of `words` (lower case ASCII) occurs in the `reach` bytes before `at`, whatever its case.
-    pub(super) fn mentions_before(&self, at: usize, reach: usize, words: &[&str]) -> bool {
+    pub(super) fn mentions_before(&self, at: usize, reach: usize, words: &[&str], work: &mut Work) -> bool {
         debug_assert!(reach + 16 <= LOOKBACK);
         let window = &self.bytes[at.saturating_sub(reach)..at];
-        words.iter().any(|word| window.windows(word.len()).any(|w| w.eq_ignore_ascii_case(word.as_bytes())))
+        work.examined += window.len() as u64;
+        // Most letters begin none of the words: one bit per letter says so.
+        let first = words.iter().fold(0u32, |first, word| first | 1 << (word.as_bytes()[0] & 31));
+        (0..window.len()).filter(|i| window[*i] >= b'A' && first >> (window[*i] & 31) & 1 == 1).any(|i| {
+            let here = &window[i..];
+            words.iter().any(|w| here.len() >= w.len() && here[..w.len()].eq_ignore_ascii_case(w.as_bytes()))
+        })
     }
 
     /// True if a key may begin at `at`: what stands before is no part of a longer word. A dash or underscore

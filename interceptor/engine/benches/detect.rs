@@ -1,0 +1,82 @@
+//! Throughput of the detectors over whole texts and streams: prose, source code, base64, and text written to
+//! be expensive. MB/s of one thread.
+
+use std::hint::black_box;
+
+use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
+use interceptor_engine::detect::{Detectors, StreamScanner};
+
+const PROSE: &str = include_str!("../tests/data/prose.txt");
+const CODE: &str = include_str!("../src/detect/machine.rs");
+const MEGABYTE: usize = 1 << 20;
+
+fn filled(piece: &str) -> Vec<u8> {
+    piece.bytes().cycle().take(MEGABYTE).collect()
+}
+
+/// Base64 of something random, without line ends, as images travel in JSON.
+fn base64() -> Vec<u8> {
+    const ALPHABET: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+    let mut state = 0x9e37_79b9_7f4a_7c15_u64;
+    let mut next = || {
+        state ^= state << 13;
+        state ^= state >> 7;
+        state ^= state << 17;
+        ALPHABET[usize::try_from(state >> 58).unwrap_or(0)]
+    };
+    (0..MEGABYTE).map(|_| next()).collect()
+}
+
+fn texts() -> Vec<(&'static str, Vec<u8>)> {
+    vec![
+        ("prose", filled(PROSE)),
+        ("prose 10 kB", filled(PROSE)[..10_000].to_vec()),
+        ("code", filled(CODE)),
+        ("base64", base64()),
+        ("hostile @", filled("a@")),
+        ("hostile digits", filled("4111 ")),
+        ("hostile eyJ", filled("eyJ.")),
+        ("hostile BEGIN", filled("-----BEGIN PRIVATE KEY-----")),
+        ("hostile sk-", filled("sk- ")),
+    ]
+}
+
+fn scan(c: &mut Criterion) {
+    let set = Detectors::builtin();
+    let mut group = c.benchmark_group("scan");
+    for (name, text) in texts() {
+        group.throughput(Throughput::Bytes(text.len() as u64));
+        group.bench_with_input(BenchmarkId::from_parameter(name), &text, |b, text| {
+            let mut out = Vec::new();
+            b.iter(|| {
+                out.clear();
+                set.scan(black_box(text), &mut out);
+                out.len()
+            });
+        });
+    }
+    group.finish();
+}
+
+fn stream(c: &mut Criterion) {
+    let set = Detectors::builtin();
+    let text = filled(PROSE);
+    let mut group = c.benchmark_group("stream");
+    group.throughput(Throughput::Bytes(text.len() as u64));
+    for size in [4, 64, 4096] {
+        group.bench_with_input(BenchmarkId::new("prose", size), &size, |b, size| {
+            let mut out = Vec::new();
+            b.iter(|| {
+                let mut scanner = StreamScanner::new(set.clone());
+                for chunk in text.chunks(*size) {
+                    black_box(scanner.push(chunk, &mut out));
+                }
+                scanner.finish(&mut out)
+            });
+        });
+    }
+    group.finish();
+}
+
+criterion_group!(benches, scan, stream);
+criterion_main!(benches);
