@@ -1,5 +1,5 @@
 //! Keeps the benchmark from rotting: every shape of load runs for a moment against a real origin, through the relay.
-//! Pure tier: loopback only. What it costs is not judged here; that the figures are there, and right, is.
+//! Pure tier: loopback only; the two tests of the command itself need root. What it costs is not judged here; that the figures are there, and right, is.
 
 use std::io::{BufRead as _, BufReader, Read as _};
 use std::net::SocketAddr;
@@ -7,6 +7,7 @@ use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
 
+use interceptor_tests::{require_kernel, require_root};
 use serde_json::Value;
 
 const NAME: &str = "api.openai.com";
@@ -95,6 +96,37 @@ fn another_root_than_the_expected_one_is_an_error() {
     assert!(!output.status.success());
     let message = String::from_utf8_lossy(&output.stderr).into_owned();
     assert!(message.contains("UnknownIssuer"), "{message}");
+}
+
+#[test]
+fn the_command_measures_and_writes_its_result() {
+    require_root!();
+    let result = command(&["direct"]);
+    assert_eq!(result["summary"][0]["contender"], "direct");
+    assert!(result["summary"][0]["figures"]["rate"]["median"].as_f64().unwrap() > 0.0);
+}
+
+#[test]
+fn the_command_measures_the_daemon_beside_the_direct_way() {
+    require_kernel!();
+    let result = command(&["direct", "interceptor"]);
+    let figures = &result["summary"][1]["figures"];
+    assert!(figures["cpu"]["median"].as_f64().unwrap() > 0.0, "{result}");
+    assert!(result["summary"][1]["added_to_direct"]["p50"]["median"].is_number(), "{result}");
+}
+
+/// `cargo xtask bench` with the programs that were built together with this test.
+fn command(contenders: &[&str]) -> Value {
+    let folder = tempfile::tempdir().unwrap();
+    let json = folder.path().join("bench.json");
+    let binaries = Path::new(env!("CARGO_BIN_EXE_bench-load")).parent().unwrap();
+    let mut command = Command::new(env!("CARGO"));
+    command.args(["run", "--quiet", "--package", "xtask", "--", "bench", "--quick", "--seconds", "0.2"]);
+    command.args(["--only", "keepalive-h1", "--json"]).arg(&json).arg("--binaries").arg(binaries);
+    command.args(contenders.iter().flat_map(|contender| ["--contender", contender]));
+    let output = command.output().unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    serde_json::from_slice(&std::fs::read(json).unwrap()).unwrap()
 }
 
 #[derive(Clone, Copy)]

@@ -1,0 +1,202 @@
+//! The files under `deploy/`, checked against Kubernetes' own types and against the daemon's.
+//! Pure tier: nothing is deployed.
+//!
+//! There is no schema file to compare with: each manifest is read into the type that Kubernetes generates from its
+//! API description, and written again. A field that the API does not know is lost on the way, a field that it
+//! requires appears, and either makes a difference.
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::path::PathBuf;
+
+use interceptor::config::{Config, NamespaceSpec};
+use interceptor_engine::document::{self, Limits, Report, Value as Yaml};
+use k8s_openapi::api::apps::v1::DaemonSet;
+use k8s_openapi::api::core::v1::{ConfigMap, Namespace, PodSpec, ServiceAccount};
+use serde_json::{Value, json};
+
+#[test]
+fn every_manifest_is_what_kubernetes_understands() {
+    for (name, manifest) in manifests() {
+        let again = match manifest["kind"].as_str() {
+            Some("Namespace") => again::<Namespace>(&manifest),
+            Some("ServiceAccount") => again::<ServiceAccount>(&manifest),
+            Some("ConfigMap") => again::<ConfigMap>(&manifest),
+            Some("DaemonSet") => again::<DaemonSet>(&manifest),
+            Some("Kustomization") => continue,
+            other => panic!("{name} is of kind {other:?}; teach this test its type"),
+        };
+        assert_eq!(manifest, again, "{name} changes when Kubernetes reads it");
+    }
+}
+
+#[test]
+fn an_unknown_and_a_missing_field_are_noticed() {
+    let mut wrong = manifest("daemon-set.yaml");
+    wrong["spec"]["template"]["spec"]["hostNetworking"] = json!(true);
+    assert_ne!(wrong, again::<DaemonSet>(&wrong));
+    let mut wrong = manifest("daemon-set.yaml");
+    wrong["spec"].as_object_mut().unwrap().remove("selector");
+    assert_ne!(wrong, again::<DaemonSet>(&wrong));
+    let mut wrong = manifest("daemon-set.yaml");
+    wrong["spec"]["template"]["spec"]["hostPID"] = json!("yes");
+    assert!(serde_json::from_value::<DaemonSet>(wrong).is_err());
+}
+
+#[test]
+fn the_kustomization_lists_every_manifest() {
+    let listed: BTreeSet<String> =
+        serde_json::from_value(manifest("kustomization.yaml")["resources"].clone()).unwrap();
+    let present = manifests().into_iter().map(|(name, _)| name).filter(|name| name != "kustomization.yaml");
+    assert_eq!(listed, present.collect());
+}
+
+#[test]
+fn everything_lives_in_one_namespace_with_one_identity() {
+    let namespace = manifest("namespace.yaml")["metadata"]["name"].clone();
+    for name in ["service-account.yaml", "config-map.yaml", "daemon-set.yaml"] {
+        assert_eq!(manifest(name)["metadata"]["namespace"], namespace, "{name}");
+    }
+    let account = manifest("service-account.yaml")["metadata"]["name"].clone();
+    assert_eq!(pod().service_account_name, account.as_str().map(str::to_owned));
+    assert_eq!(pod().automount_service_account_token, Some(false));
+}
+
+#[test]
+fn the_selector_finds_the_pods() {
+    let spec = daemon_set().spec.unwrap();
+    let labels = spec.template.metadata.unwrap().labels.unwrap();
+    for (key, value) in spec.selector.match_labels.unwrap() {
+        assert_eq!(labels.get(&key), Some(&value), "label {key}");
+    }
+}
+
+#[test]
+fn every_mount_has_its_volume_and_every_volume_its_mount() {
+    let pod = pod();
+    let volumes: BTreeSet<String> = pod.volumes.unwrap().into_iter().map(|volume| volume.name).collect();
+    let mounts = pod.containers[0].volume_mounts.clone().unwrap();
+    assert_eq!(volumes, mounts.into_iter().map(|mount| mount.name).collect());
+}
+
+#[test]
+fn the_daemon_reads_the_configuration_that_is_mounted() {
+    let config = config();
+    let mounts = pod().containers[0].volume_mounts.clone().unwrap();
+    let mounted = |path: &std::path::Path| mounts.iter().any(|mount| path.starts_with(&mount.mount_path));
+    assert!(mounted(&config.authority), "{} is not mounted", config.authority.display());
+    assert!(mounted(&config.state), "{} is not mounted", config.state.display());
+    let arguments = [pod().containers[0].command.clone(), pod().containers[0].args.clone()];
+    let arguments: Vec<String> = arguments.into_iter().flatten().flatten().collect();
+    let file = arguments.iter().skip_while(|word| *word != "--config").nth(1).expect("run --config FILE");
+    assert!(mounted(file.as_ref()) && file.ends_with("/config.yaml"), "{file} is not the mounted file");
+    // Pods are served only if they are looked for, which needs their processes in sight.
+    assert!(config.namespaces.iter().any(|namespace| matches!(namespace, NamespaceSpec::Discover)));
+    assert_eq!((pod().host_pid, pod().host_network), (Some(true), Some(true)));
+}
+
+#[test]
+fn probes_ask_where_the_daemon_answers() {
+    let admin = config().admin.expect("probes need the admin port");
+    let container = &pod().containers[0];
+    for (probe, path) in [
+        (&container.startup_probe, "/readyz"),
+        (&container.readiness_probe, "/readyz"),
+        (&container.liveness_probe, "/healthz"),
+    ] {
+        let http = probe.as_ref().unwrap().http_get.as_ref().unwrap();
+        let at = (http.host.clone(), serde_json::to_value(&http.port).unwrap(), http.path.as_deref());
+        assert_eq!(at, (Some(admin.ip().to_string()), json!(admin.port()), Some(path)));
+    }
+}
+
+#[test]
+fn a_drain_ends_before_the_pod_is_killed() {
+    let grace = pod().termination_grace_period_seconds.unwrap().unsigned_abs();
+    assert!(grace > config().limits.drain.as_secs(), "{grace} s");
+}
+
+#[test]
+fn the_container_has_what_doctor_asks_for_and_no_more() {
+    let container = pod().containers[0].clone();
+    let context = container.security_context.unwrap();
+    let capabilities = context.capabilities.unwrap();
+    assert_eq!(capabilities.drop, Some(vec!["ALL".to_owned()]));
+    let added: BTreeSet<String> = capabilities.add.unwrap().into_iter().collect();
+    assert_eq!(added, ["BPF", "NET_ADMIN", "SYS_ADMIN", "SYS_PTRACE"].map(str::to_owned).into());
+    assert_eq!((context.privileged, context.read_only_root_filesystem), (None, Some(true)));
+}
+
+#[test]
+fn the_image_starts_the_daemon_that_the_manifest_configures() {
+    let text = fs::read_to_string(folder().join("Containerfile")).unwrap();
+    let instruction = |name: &str| text.lines().filter_map(move |line| line.strip_prefix(name));
+    assert_eq!(instruction("FROM ").count(), 2, "one stage builds, the other runs");
+    let copied = instruction("COPY --from=build ").next().unwrap();
+    let target = copied.split(' ').nth(1).unwrap();
+    let entry: Vec<String> = serde_json::from_str(instruction("ENTRYPOINT ").next().unwrap()).unwrap();
+    assert_eq!(entry, [target]);
+    let default: Vec<String> = serde_json::from_str(instruction("CMD ").next().unwrap()).unwrap();
+    let container = &pod().containers[0];
+    let whole: Vec<String> = container.command.iter().chain(&container.args).flatten().cloned().collect();
+    assert!(whole.ends_with(&[entry, default].concat()), "{whole:?}");
+}
+
+fn folder() -> PathBuf {
+    PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../deploy")
+}
+
+fn manifests() -> Vec<(String, Value)> {
+    let entries = fs::read_dir(folder().join("kubernetes")).unwrap();
+    let mut names: Vec<String> =
+        entries.map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect();
+    names.sort();
+    names.into_iter().map(|name| (name.clone(), manifest(&name))).collect()
+}
+
+fn manifest(name: &str) -> Value {
+    let text = fs::read_to_string(folder().join("kubernetes").join(name)).unwrap();
+    let report = Report::new();
+    let documents = document::parse(name, &text, Limits::WRITTEN_BY_HAND, &report);
+    let documents = report.finish(Some(documents)).unwrap_or_else(|mistakes| panic!("{mistakes}"));
+    assert_eq!(documents.len(), 1, "{name} holds one object");
+    json_of(&documents[0].node().value)
+}
+
+/// What `kubectl` would send: plain scalars take the type that YAML's core schema gives them.
+fn json_of(value: &Yaml) -> Value {
+    match value {
+        Yaml::List(items) => items.iter().map(|item| json_of(&item.value)).collect(),
+        Yaml::Map(entries) => Value::Object(
+            entries.iter().map(|entry| (entry.key.clone(), json_of(&entry.value.value))).collect(),
+        ),
+        scalar if scalar.is_null() => Value::Null,
+        Yaml::Scalar { text, plain: true } if text == "true" || text == "false" => json!(text == "true"),
+        Yaml::Scalar { text, plain: true } => {
+            text.parse::<i64>().map_or_else(|_| json!(text), |number| json!(number))
+        }
+        Yaml::Scalar { text, plain: false } => json!(text),
+    }
+}
+
+fn again<T: serde::de::DeserializeOwned + serde::Serialize>(manifest: &Value) -> Value {
+    let typed: T = serde_json::from_value(manifest.clone()).unwrap();
+    serde_json::to_value(typed).unwrap()
+}
+
+fn daemon_set() -> DaemonSet {
+    serde_json::from_value(manifest("daemon-set.yaml")).unwrap()
+}
+
+fn pod() -> PodSpec {
+    daemon_set().spec.unwrap().template.spec.unwrap()
+}
+
+/// The daemon's own reading of the file in the ConfigMap.
+fn config() -> Config {
+    let map: ConfigMap = serde_json::from_value(manifest("config-map.yaml")).unwrap();
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("config.yaml");
+    fs::write(&file, &map.data.unwrap()["config.yaml"]).unwrap();
+    Config::load(&file).unwrap_or_else(|error| panic!("{error}"))
+}
