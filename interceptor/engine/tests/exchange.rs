@@ -7,6 +7,8 @@
 mod answer;
 #[path = "exchange/chunking.rs"]
 mod chunking;
+#[path = "exchange/golden.rs"]
+mod golden;
 #[path = "exchange/request.rs"]
 mod request;
 #[path = "exchange/run.rs"]
