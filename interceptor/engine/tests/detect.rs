@@ -345,6 +345,23 @@ fn what_only_looks_like_a_finding_stays_silent() {
     silent(&["aws_secret_access_key = wJalrXUtnFEMI/K7MDENG/", "bPxRfiCYEXAMPLEKEY"].concat());
 }
 
+/// Bodies that are no valid JSON are scanned as they are, with their escapes.
+#[test]
+fn a_written_line_end_does_not_hide_what_follows() {
+    for (detector, value) in [
+        ("pii.email", "jo@example.com".to_owned()),
+        ("pii.card", "4111 1111 1111 1111".to_owned()),
+        ("pii.us_ssn", "123-45-6789".to_owned()),
+        ("pii.iban", "DE89370400440532013000".to_owned()),
+        ("secret.aws_access_key", ["AK", "IA", "Z5PQ7MNB3KLXTRW2"].concat()),
+        ("secret.github_token~", ["gh", "p_", &ALNUM[..36]].concat()),
+    ] {
+        for text in [r"a\n{}\nb", r#"{"content":"see:\n{}\n"}"#, r"\t{}\n"] {
+            finds(detector, text, &value);
+        }
+    }
+}
+
 #[test]
 fn several_findings_come_in_order_and_apart() {
     let token = ["gh", "p_", &ALNUM[..36]].concat();

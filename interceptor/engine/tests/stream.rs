@@ -138,6 +138,10 @@ fn pieces() -> Vec<String> {
         "é",
         "\u{2011}",
         "\u{a0}",
+        "\\n",
+        "\\",
+        "n",
+        "\\tx@example.com",
         "word",
         "The end.",
         "e.g. this",
@@ -226,6 +230,37 @@ proptest! {
         size in 1usize..20,
     ) {
         agrees(&bytes, bytes.chunks(size));
+    }
+}
+
+/// A provider may send a byte at a time; what is undecided is looked at again for each, within its bound.
+#[test]
+fn hostile_fragments_cost_linear_work() {
+    const SIZE: usize = 1 << 15;
+    for piece in [
+        "a@b.",
+        "a.",
+        "4111 ",
+        "+1",
+        "eyJh",
+        "eyJhbGciOiJub25lIn0.",
+        "sk-",
+        " sk-ant-a",
+        "ghp_a",
+        "DE89 ",
+        "secret_access_key a",
+        "-----BEGIN PRIVATE KEY-----",
+        "-----BEGIN PRIVATE KEY----- ABCD",
+        "-----BEGIN PRIVATE KEY-----\nABCDEFGHIJKLMNOPQRSTUVWXYZ",
+    ] {
+        let mut scanner = StreamScanner::new(SET.clone());
+        let mut out = Vec::new();
+        for byte in piece.bytes().cycle().take(SIZE) {
+            scanner.push(&[byte], &mut out);
+        }
+        scanner.finish(&mut out);
+        let factor = scanner.work().examined / SIZE as u64;
+        assert!(factor <= 160, "{piece:?} examined {factor} times the text");
     }
 }
 

@@ -9,7 +9,7 @@ use smallvec::SmallVec;
 
 use super::encoded::{self, ENCODED};
 use super::metadata::{Literal, Route};
-use super::text::{Peek, Text};
+use super::text::{Peek, Text, left};
 
 /// A place worth a closer look.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -154,12 +154,12 @@ impl Anchors {
 fn digit_at(bytes: &[u8], at: usize) -> Option<usize> {
     let digit = if bytes[at].is_ascii_digit() { at } else { at + 1 };
     let before = |back: usize| digit.checked_sub(back).map(|i| bytes[i]);
-    let begins = match before(1) {
+    let begins = match left(bytes, digit) {
         None => true,
         Some(b'0'..=b'9' | b'_') => false,
         Some(b) if b.is_ascii_alphabetic() => {
             before(2).is_some_and(|b| b.is_ascii_alphabetic())
-                && !before(3).is_some_and(|b| b.is_ascii_alphanumeric())
+                && !left(bytes, digit - 2).is_some_and(|b| b.is_ascii_alphanumeric())
         }
         Some(_) => true,
     };

@@ -13,7 +13,7 @@ const GAP: usize = 80;
 
 pub(super) fn key_id(text: Text<'_>, start: usize, work: &mut Work) -> Verdict {
     let no = Verdict::No { resume: start + 4 };
-    if text.before(start, 1).is_some_and(|b| b.is_ascii_alphanumeric()) {
+    if text.left(start).is_some_and(|b| b.is_ascii_alphanumeric()) {
         return no;
     }
     let end = text.run_end(start, ID + 1, |b| b.is_ascii_uppercase() || b.is_ascii_digit());

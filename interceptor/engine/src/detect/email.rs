@@ -62,6 +62,10 @@ fn local_start(text: Text<'_>, at: usize) -> Option<usize> {
     if at - start > LONGEST_LOCAL {
         return None;
     }
+    // The letter of a written line end belongs to the line end, and a redaction must not tear them apart.
+    if start < at && start > lowest && text.left(start + 1) == Some(b' ') {
+        start += 1;
+    }
     // Neither a dot nor a dash begins an address: bullets and sentences end before it.
     while start < at && matches!(text.bytes[start], b'.' | b'-' | b'+' | b'\'' | b'%') {
         start += 1;

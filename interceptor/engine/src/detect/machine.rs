@@ -183,7 +183,7 @@ fn confirm(text: Text<'_>, anchor: Anchor, work: &mut Work) -> Verdict {
         Kind::Cut => Verdict::Undecided { hold: usize::MAX },
         Kind::At => email::confirm(text, anchor.at, work),
         _ if encoded::inside(text.bytes, anchor.at) => Verdict::No { resume: anchor.at },
-        Kind::Digit if text.before(anchor.at, 1).is_some_and(|b| b.is_ascii_alphabetic()) => {
+        Kind::Digit if text.left(anchor.at).is_some_and(|b| b.is_ascii_alphabetic()) => {
             iban::confirm(text, anchor.at, work)
         }
         Kind::Digit => number::confirm(text, anchor.at, work),

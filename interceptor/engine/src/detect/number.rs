@@ -127,7 +127,7 @@ fn short_and_alone(text: Text<'_>, first: usize) -> Option<usize> {
 
 /// What stands before the first digit does not tie it to a word or a longer number.
 fn may_begin(text: Text<'_>, first: usize) -> bool {
-    let Some(before) = text.before(first, 1) else { return true };
+    let Some(before) = text.left(first) else { return true };
     match before {
         b if b.is_ascii_alphanumeric() || b == b'_' || b == b'$' => false,
         b'-' | b'/' => !text.before(first, 2).is_some_and(|b| b.is_ascii_alphanumeric() || b == b'_'),

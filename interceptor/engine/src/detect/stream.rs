@@ -21,6 +21,9 @@ pub struct StreamFinding {
     pub confidence: Confidence,
 }
 
+/// Bytes that a channel's buffer may keep although it does not need them.
+const ROOMY: usize = 4 * 1024;
+
 /// Scans one channel of a streamed answer. Finds what [`Detectors::scan`] finds in the whole text, however
 /// it is cut into fragments.
 ///
@@ -87,6 +90,8 @@ impl StreamScanner {
             self.buffer.drain(..keep);
             self.machine.shift(keep);
             self.base += keep as u64;
+            // One large fragment must not keep its memory for the life of the channel.
+            self.buffer.shrink_to(self.buffer.len().max(ROOMY));
         }
     }
 }

@@ -61,6 +61,12 @@ impl<'t> Text<'t> {
         at.checked_sub(back).and_then(|i| self.bytes.get(i)).copied()
     }
 
+    /// The byte before `at` as far as words go: behind a written escape such as `\n` a new word begins, although
+    /// its letter stands before. Raw JSON is scanned where it cannot be decoded.
+    pub(super) fn left(&self, at: usize) -> Option<u8> {
+        left(self.bytes, at)
+    }
+
     /// The end of the longest stretch from `from` on whose bytes satisfy `class`, at most `max` bytes.
     pub(super) fn run_end(&self, from: usize, max: usize, class: impl Fn(u8) -> bool) -> usize {
         let end = self.bytes.len().min(from.saturating_add(max));
@@ -84,12 +90,21 @@ impl<'t> Text<'t> {
     /// True if a key may begin at `at`: what stands before is no part of a longer word. A dash or underscore
     /// counts as part of a word only behind a word, so that the bullet in `-sk-…` does not hide the key.
     pub(super) fn key_may_begin(&self, at: usize) -> bool {
-        match self.before(at, 1) {
+        match self.left(at) {
             None => true,
             Some(b) if b.is_ascii_alphanumeric() => false,
             Some(b'-' | b'_') => !self.before(at, 2).is_some_and(is_key_byte),
             Some(_) => true,
         }
+    }
+}
+
+/// See [`Text::left`].
+pub(super) fn left(bytes: &[u8], at: usize) -> Option<u8> {
+    let before = |back: usize| at.checked_sub(back).and_then(|i| bytes.get(i)).copied();
+    match before(1) {
+        Some(b'n' | b'r' | b't' | b'b' | b'f') if before(2) == Some(b'\\') => Some(b' '),
+        other => other,
     }
 }
 
