@@ -13,6 +13,7 @@ mod leaf;
 mod measure;
 mod pem;
 pub mod server;
+pub mod stream;
 #[cfg(test)]
 mod testkit;
 pub mod upstream;

@@ -11,7 +11,7 @@ use time::OffsetDateTime;
 use crate::tls::authority::issue::{self, IssueError, MAX_INTERMEDIATE_DAYS, MAX_ROOT_DAYS, Root};
 use crate::tls::authority::{Authority, AuthorityError, KEY_FILE, ROOT_FILE};
 use crate::tls::bundle::{self, BundleError};
-use crate::tls::constraints::{BadPattern, Constraints, Domains, Folded};
+use crate::tls::constraints::{BadPatterns, Constraints, Domains, Folded};
 use crate::tls::inspect::{self, Facts, Inspection};
 
 /// Where the daemon looks for its authority unless the configuration says otherwise.
@@ -162,8 +162,8 @@ pub enum CaError {
     #[error(transparent)]
     Issue(#[from] IssueError),
     /// Some of the domains are none.
-    #[error("--permit: {}", listed(.0))]
-    Patterns(Vec<BadPattern>),
+    #[error("--permit: {0}")]
+    Patterns(BadPatterns),
     /// No bundle.
     #[error(transparent)]
     Bundle(#[from] BundleError),
@@ -176,10 +176,6 @@ pub enum CaError {
         #[source]
         io: io::Error,
     },
-}
-
-fn listed(bad: &[BadPattern]) -> String {
-    bad.iter().map(ToString::to_string).collect::<Vec<_>>().join("; ")
 }
 
 /// How a verb ended that did not fail.

@@ -61,11 +61,11 @@ impl Domains {
     /// A constraint has no wildcard, it is a domain with everything below it. So a wildcard at the front is
     /// dropped. One further in is spelled out where it stands for the regions of a cloud; otherwise the
     /// pattern becomes the domain behind it, which [`Folded::widened`] lists.
-    pub fn fold<'a>(patterns: impl IntoIterator<Item = &'a str>) -> Result<Folded, Vec<BadPattern>> {
+    pub fn fold<'a>(patterns: impl IntoIterator<Item = &'a str>) -> Result<Folded, BadPatterns> {
         let mut folded = Folded::default();
         let bad: Vec<BadPattern> =
             patterns.into_iter().filter_map(|pattern| folded.add(pattern).err()).collect();
-        if bad.is_empty() { Ok(folded) } else { Err(bad) }
+        if bad.is_empty() { Ok(folded) } else { Err(BadPatterns(bad)) }
     }
 
     /// Splits the domains into groups of neighbours, each of which fits into a short certificate.
@@ -167,6 +167,11 @@ pub enum BadPattern {
         domain: String,
     },
 }
+
+/// All patterns of a list from which no domain follows.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{}", .0.iter().map(ToString::to_string).collect::<Vec<_>>().join("; "))]
+pub struct BadPatterns(pub Vec<BadPattern>);
 
 impl Folded {
     /// Adds one more pattern, as [`Domains::fold`] does.

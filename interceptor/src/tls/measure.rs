@@ -44,7 +44,6 @@ struct Run {
     server: Duration,
     client: Duration,
     first_flight: usize,
-    connection: (ClientConnection, ServerConnection),
 }
 
 fn handshake(client: &Arc<ClientConfig>, server: &Arc<ServerConfig>) -> Run {
@@ -88,7 +87,7 @@ fn handshake(client: &Arc<ClientConfig>, server: &Arc<ServerConfig>) -> Run {
         times[1] += start.elapsed();
     }
     assert!(!near.is_handshaking() && !far.is_handshaking());
-    Run { server: times[0], client: times[1], first_flight, connection: (near, far) }
+    Run { server: times[0], client: times[1], first_flight }
 }
 
 /// The median of the server's and the client's time in microseconds.
@@ -145,12 +144,120 @@ fn costs() {
         "full, two domains         {server:8.1} us server, {client:8.1} us client, first flight {flight} bytes"
     );
 
-    let count = 4000;
-    let before = resident();
-    let idle: Vec<ServerConnection> = (0..count).map(|_| handshake(&classic, &config).connection.1).collect();
-    println!(
-        "idle server connection    {:8.1} KiB",
-        (resident() - before) as f64 / 1024.0 / f64::from(count)
-    );
-    drop(idle);
+    println!("idle, our stream          {:8.1} KiB", resident_each(&classic, &config, true));
+    println!("idle, usual adapter       {:8.1} KiB", resident_each(&classic, &config, false));
+}
+
+/// What a connection holds that was used and is silent now, in KiB. The client's side is gone by then.
+fn resident_each(client: &Arc<ClientConfig>, server: &Arc<ServerConfig>, ours: bool) -> f64 {
+    use tokio::io::AsyncReadExt;
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    runtime.block_on(async {
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap();
+        let mut silent: Vec<Box<dyn std::any::Any>> = Vec::new();
+        let mut before = 0;
+        for i in 0..900 {
+            if i == 100 {
+                before = resident();
+            }
+            let connect = async {
+                let io = tokio::net::TcpStream::connect(address).await.unwrap();
+                let connector = tokio_rustls::TlsConnector::from(Arc::clone(client));
+                let mut stream = connector.connect(NAME.try_into().unwrap(), io).await.unwrap();
+                tokio::io::AsyncWriteExt::write_all(&mut stream, &[1; 20_000]).await.unwrap();
+            };
+            let accept = async {
+                let (io, _) = listener.accept().await.unwrap();
+                let mut body = [0; 1000];
+                let deadline = tokio::time::Instant::now() + Duration::from_secs(60);
+                let stream: Box<dyn std::any::Any> = if ours {
+                    let mut stream = super::server::accept(Arc::clone(server), io, deadline).await.unwrap();
+                    for _ in 0..20 {
+                        stream.read_exact(&mut body).await.unwrap();
+                    }
+                    Box::new(stream)
+                } else {
+                    let acceptor = tokio_rustls::TlsAcceptor::from(Arc::clone(server));
+                    let mut stream = acceptor.accept(io).await.unwrap();
+                    for _ in 0..20 {
+                        stream.read_exact(&mut body).await.unwrap();
+                    }
+                    Box::new(stream)
+                };
+                stream
+            };
+            silent.push(tokio::join!(connect, accept).1);
+        }
+        (resident() - before) as f64 / 1024.0 / 800.0
+    })
+}
+
+/// Bytes through one connection over loopback, and what an idle connection holds: our stream and the usual
+/// adapter, receiving and sending.
+#[test]
+#[ignore = "a measurement, for a quiet machine"]
+fn streams() {
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+    let ca = Ca::new();
+    let side = ServerSide::new(Arc::clone(&ca.live)).unwrap();
+    let config = side.config(&host(NAME), None).unwrap();
+    let client = Arc::new(ca.client(&[]));
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    let listener = runtime.block_on(tokio::net::TcpListener::bind("127.0.0.1:0")).unwrap();
+    let address = listener.local_addr().unwrap();
+    for (ours, round) in [(true, 0), (false, 0), (true, 1), (false, 1)] {
+        let client = Arc::clone(&client);
+        // The peer has a thread of its own, so that the clock of this one counts our side alone.
+        let peer = std::thread::spawn(move || {
+            let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+            runtime.block_on(async move {
+                let io = tokio::net::TcpStream::connect(address).await.unwrap();
+                let connector = tokio_rustls::TlsConnector::from(client);
+                let mut stream = connector.connect(NAME.try_into().unwrap(), io).await.unwrap();
+                let block = vec![7; 1 << 20];
+                for _ in 0..100 {
+                    stream.write_all(&block).await.unwrap();
+                }
+                stream.flush().await.unwrap();
+                let mut sink = vec![0; 1 << 17];
+                let mut left = 100 << 20;
+                while left > 0 {
+                    left -= stream.read(&mut sink).await.unwrap();
+                }
+            });
+        });
+        let (read, written) = runtime.block_on(async {
+            let (io, _) = listener.accept().await.unwrap();
+            io.set_nodelay(true).unwrap();
+            let config = Arc::clone(&config);
+            if ours {
+                let deadline = tokio::time::Instant::now() + Duration::from_secs(60);
+                bulk(super::server::accept(config, io, deadline).await.unwrap()).await
+            } else {
+                bulk(tokio_rustls::TlsAcceptor::from(config).accept(io).await.unwrap()).await
+            }
+        });
+        peer.join().unwrap();
+        let name = if ours { "our stream" } else { "usual adapter" };
+        println!("{name:<14} run {round}: {read:6.1} us CPU per MiB received, {written:6.1} us per MiB sent");
+    }
+}
+
+async fn bulk<T: tokio::io::AsyncRead + tokio::io::AsyncWrite + Unpin>(mut stream: T) -> (f64, f64) {
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+    let mut sink = vec![0; 1 << 17];
+    let start = Instant::now();
+    let mut left = 100 << 20;
+    while left > 0 {
+        left -= stream.read(&mut sink).await.unwrap();
+    }
+    let read = start.elapsed().as_secs_f64() * 1e4;
+    let start = Instant::now();
+    let block = vec![7; 1 << 20];
+    for _ in 0..100 {
+        stream.write_all(&block).await.unwrap();
+    }
+    stream.flush().await.unwrap();
+    (read, start.elapsed().as_secs_f64() * 1e4)
 }

@@ -109,7 +109,8 @@ impl Origin {
         Self::called("origin root")
     }
 
-    fn called(name: &str) -> Self {
+    /// An authority with this name.
+    pub(super) fn called(name: &str) -> Self {
         let key = KeyPair::generate().unwrap();
         let mut params = CertificateParams::default();
         params.distinguished_name = DistinguishedName::new();

@@ -9,15 +9,15 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use rustls::client::{ClientSessionMemoryCache, Resumption};
+use rustls::client::{ClientSessionMemoryCache, Resumption, UnbufferedClientConnection};
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, ServerName};
 use rustls::{AlertDescription, ClientConfig, HandshakeKind, RootCertStore};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::time::{Instant, timeout_at};
-use tokio_rustls::TlsConnector;
 
 use super::defect::Defect;
+use super::stream::Stream;
 use super::{Alpn, provider};
 use crate::hello::{AlpnSet, Host};
 use verify::{Rejected, Verifier};
@@ -170,7 +170,7 @@ pub struct UpstreamTls {
 }
 
 /// The encrypted connection with an upstream.
-pub type ClientStream<T> = tokio_rustls::client::TlsStream<T>;
+pub type ClientStream<T> = Stream<UnbufferedClientConnection, T>;
 
 /// A verified connection.
 #[derive(Debug)]
@@ -242,7 +242,8 @@ impl UpstreamTls {
         let name = ServerName::try_from(name.as_str().to_owned())
             .expect("a Host has passed the parser of names in certificates");
         let config = Arc::clone(&self.configs[offer as usize]);
-        let stream = match timeout_at(deadline, TlsConnector::from(config).connect(name, io)).await {
+        let session = UnbufferedClientConnection::new(config, name).map_err(UpstreamError::Protocol)?;
+        let stream = match timeout_at(deadline, Stream::handshake(io, session)).await {
             Err(_) => return Err(UpstreamError::TimedOut),
             Ok(Err(error)) => return Err(classify(error)),
             Ok(Ok(stream)) => stream,

@@ -11,14 +11,14 @@ use hyper::client::conn::{http1, http2};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::net::TcpStream;
 use tokio::sync::oneshot;
-use tokio_rustls::client::TlsStream;
 
 use crate::proxy::body::RequestBody;
 use crate::proxy::framing::{Expect, MAX_HEAD, MAX_HEADERS, Notes, Side, Watched};
 use crate::proxy::local::LocalExec;
+use crate::tls::upstream::ClientStream;
 
 /// The stream below an upstream connection.
-pub type Stream = TlsStream<TcpStream>;
+pub type Stream = ClientStream<TcpStream>;
 
 /// What is spoken with the provider.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -4,13 +4,15 @@
 use std::io;
 use std::sync::Arc;
 
+use rustls::server::UnbufferedServerConnection;
 use rustls::{AlertDescription, ServerConfig};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::time::{Instant, timeout_at};
-use tokio_rustls::TlsAcceptor;
+
+use crate::tls::stream::Stream;
 
 /// The encrypted connection with an application.
-pub type ServerStream<T> = tokio_rustls::server::TlsStream<T>;
+pub type ServerStream<T> = Stream<UnbufferedServerConnection, T>;
 
 /// The application did not complete the handshake.
 #[derive(Debug, thiserror::Error)]
@@ -86,7 +88,8 @@ pub async fn accept<T>(
 where
     T: AsyncRead + AsyncWrite + Unpin,
 {
-    match timeout_at(deadline, TlsAcceptor::from(config).accept(io)).await {
+    let session = UnbufferedServerConnection::new(config).map_err(AcceptError::Protocol)?;
+    match timeout_at(deadline, Stream::handshake(io, session)).await {
         Err(_) => Err(AcceptError::TimedOut),
         Ok(Ok(stream)) => Ok(stream),
         Ok(Err(error)) => Err(classify(error)),
