@@ -102,6 +102,7 @@ pub(super) enum Wrong {
     Purpose,
     Signature,
     ChainLength,
+    ChainMaze,
 }
 
 impl Origin {
@@ -154,6 +155,10 @@ impl Origin {
         let mut chain = vec![der.into()];
         if wrong == Wrong::ChainLength {
             chain.extend(std::iter::repeat_n(self.root.clone(), 7));
+        }
+        if wrong == Wrong::ChainMaze {
+            // Each could have issued each, and the trusted root could have issued all.
+            chain.extend((0..5).map(|_| Self::called("origin root").root));
         }
         (chain, PrivateKeyDer::try_from(key.serialize_der()).unwrap())
     }

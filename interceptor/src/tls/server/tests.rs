@@ -310,6 +310,31 @@ async fn python_raises_its_own_error_for_a_mirrored_defect() {
 }
 
 #[tokio::test]
+async fn node_gives_its_own_code_for_a_mirrored_defect() {
+    let (ca, origin) = (Ca::new(), Origin::new());
+    let root = ca.path("ca.crt");
+    let script = "const [file, port, name] = process.argv.slice(1);\n\
+        const ca = require('fs').readFileSync(file);\n\
+        const socket = require('tls').connect({ host: '127.0.0.1', port, servername: name, ca },\n\
+        \x20   () => { console.log('accepted'); socket.destroy(); });\n\
+        socket.on('error', (error) => console.log(error.code));\n";
+    let arguments = ["-e", script, &root, "{port}", NAME];
+    for (wrong, code) in [
+        (Wrong::Expired, "CERT_HAS_EXPIRED"),
+        (Wrong::NotYetValid, "CERT_NOT_YET_VALID"),
+        (Wrong::Name, "ERR_TLS_CERT_ALTNAME_INVALID"),
+        (Wrong::SelfSigned, "DEPTH_ZERO_SELF_SIGNED_CERT"),
+        (Wrong::Issuer, "UNABLE_TO_VERIFY_LEAF_SIGNATURE"),
+    ] {
+        let config = mirror(&ca, &origin, Arc::new(origin.server(NAME, wrong, &[]))).await;
+        let Some(said) = run_client("node", &arguments, config).await else { return };
+        assert!(said.contains(code), "{wrong:?}: {said}");
+    }
+    let said = run_client("node", &arguments, side(&ca).config(&host(NAME), None).unwrap()).await.unwrap();
+    assert!(said.contains("accepted"), "{said}");
+}
+
+#[tokio::test]
 async fn curl_refuses_a_mirrored_defect_and_accepts_a_good_leaf() {
     let (ca, origin) = (Ca::new(), Origin::new());
     let root = ca.path("ca.crt");

@@ -87,6 +87,7 @@ async fn every_defect_is_named() {
     assert_eq!(defect(Wrong::Issuer).await, Defect::UnknownIssuer);
     assert_eq!(defect(Wrong::Purpose).await, Defect::WrongPurpose);
     assert_eq!(defect(Wrong::ChainLength).await, Defect::Other("chain_too_long"));
+    assert_eq!(defect(Wrong::ChainMaze).await, Defect::Other("chain_too_complex"));
 }
 
 #[tokio::test]

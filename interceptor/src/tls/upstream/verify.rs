@@ -13,9 +13,11 @@ use rustls::{CertificateError, DigitallySignedStruct, OtherError, RootCertStore,
 use crate::tls::defect::Defect;
 use crate::tls::provider;
 
-/// Public chains have one or two intermediates, cross-signed ones three or four. Path building is
-/// exponential in their number, and runs on the worker.
+/// Public chains have one or two intermediates, cross-signed ones three or four.
 const MAX_INTERMEDIATES: usize = 6;
+/// How many of them may have one subject, as cross-signed ones do. Every one of them is tried at every place
+/// where that subject is due, so that six of a kind make a hundred signature checks, on the worker.
+const MAX_SAME_SUBJECT: usize = 2;
 /// All certificates of the chain together, in bytes. A chain of RSA-4096 certificates with 100 names each
 /// stays below it.
 const MAX_CHAIN: usize = 48 * 1024;
@@ -79,6 +81,9 @@ impl ServerCertVerifier for Verifier {
         if intermediates.len() > MAX_INTERMEDIATES || bytes > MAX_CHAIN {
             return Err(Rejected::error(Defect::Other("chain_too_long")));
         }
+        if intermediates.len() > MAX_SAME_SUBJECT && is_maze(intermediates) {
+            return Err(Rejected::error(Defect::Other("chain_too_complex")));
+        }
         match self.webpki.verify_server_cert(end_entity, intermediates, server_name, ocsp_response, now) {
             Ok(verified) => Ok(verified),
             Err(rustls::Error::InvalidCertificate(why)) => Err(Rejected::error(Defect::of(&why, end_entity))),
@@ -107,4 +112,14 @@ impl ServerCertVerifier for Verifier {
     fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
         self.webpki.supported_verify_schemes()
     }
+}
+
+/// Whether too many certificates have the same subject.
+fn is_maze(intermediates: &[CertificateDer<'_>]) -> bool {
+    // What cannot be parsed takes no part in path building either.
+    let subjects: Vec<_> = intermediates
+        .iter()
+        .filter_map(|der| webpki::anchor_from_trusted_cert(der).ok().map(|anchor| anchor.subject))
+        .collect();
+    subjects.iter().any(|one| subjects.iter().filter(|other| *other == one).count() > MAX_SAME_SUBJECT)
 }
