@@ -6,6 +6,7 @@ mod engine;
 mod install;
 mod lab;
 mod measure;
+mod priority;
 mod report;
 mod scenario;
 mod stats;
@@ -83,6 +84,7 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<()> {
             None => build(contenders.contains(&Contender::Interceptor))?,
         };
         let lab = Lab::new(&binaries, !args.no_pin)?;
+        let _first = priority::Raised::enter();
         measure::run(&lab, &contenders, &chosen, &effort, &mut report)?;
     }
     if with_engine {

@@ -15,10 +15,8 @@ use std::time::{Duration, Instant};
 use anyhow::{Context as _, bail, ensure};
 use serde::Deserialize;
 
-/// The name that every intercepted call asks for.
-pub(super) const AI_NAME: &str = "api.openai.com";
-/// A name on the same origin that is nobody's business.
-pub(super) const OTHER_NAME: &str = "files.example.com";
+/// A name that nobody asks for, for the peer that wants a certificate beside those it mints.
+pub(super) const UNMATCHED: &str = "unmatched.invalid";
 /// How late the far origin is, in milliseconds.
 pub(super) const FAR: u32 = 40;
 
@@ -61,8 +59,21 @@ impl Origin {
         8400 + u16::from(self.number())
     }
 
+    /// The name it is asked by. One for each: connections to a name are shared, whatever address it was reached at.
+    /// All but the last belong to providers that speak OpenAI's chat completions under `/v1`.
     pub(super) fn name(self) -> &'static str {
-        if self == Self::Other { OTHER_NAME } else { AI_NAME }
+        match self {
+            Self::Http1 => "api.openai.com",
+            Self::H2 => "api.mistral.ai",
+            Self::FarHandshake => "api.x.ai",
+            Self::FarWhole => "api.perplexity.ai",
+            Self::Other => "files.example.com",
+        }
+    }
+
+    /// The origins whose traffic is intercepted.
+    pub(super) fn intercepted() -> impl Iterator<Item = Self> {
+        Self::ALL.into_iter().filter(|origin| *origin != Self::Other)
     }
 
     fn listen(self) -> String {
@@ -131,20 +142,9 @@ impl Lab {
         };
         let pki = lab.folder.join("pki");
         let origin_tool = lab.binary("bench-origin")?;
-        command(
-            &origin_tool,
-            &[
-                "pki",
-                "--folder",
-                text(&pki)?,
-                "--name",
-                AI_NAME,
-                "--name",
-                OTHER_NAME,
-                "--name",
-                "unmatched.invalid",
-            ],
-        )?;
+        let mut arguments = vec!["pki", "--folder", text(&pki)?, "--name", UNMATCHED];
+        arguments.extend(Origin::ALL.iter().flat_map(|origin| ["--name", origin.name()]));
+        command(&origin_tool, &arguments)?;
         lab.origin = Some(lab.start_origin(&origin_tool)?);
         Ok(lab)
     }

@@ -2,7 +2,7 @@
 
 use std::fs;
 
-use crate::bench::lab::{AI_NAME, Lab, Origin, Running, text};
+use crate::bench::lab::{Lab, Origin, Running, UNMATCHED, text};
 
 pub(super) fn start(lab: &Lab, namespace: &str) -> anyhow::Result<Running> {
     let file = super::configuration(lab, "haproxy.cfg", &config(lab)?)?;
@@ -11,12 +11,12 @@ pub(super) fn start(lab: &Lab, namespace: &str) -> anyhow::Result<Running> {
 }
 
 fn config(lab: &Lab) -> anyhow::Result<String> {
-    let unmatched = with_key(lab, "unmatched.invalid")?;
-    let preloaded = with_key(lab, AI_NAME)?;
+    let unmatched = with_key(lab, UNMATCHED)?;
+    let preloaded = with_key(lab, Origin::H2.name())?;
     let (ca, root) = (super::pki(lab, "peer-ca-and-key.pem"), super::pki(lab, "origin-root.pem"));
     let mut sections = String::new();
-    for origin in Origin::ALL.into_iter().filter(|origin| *origin != Origin::Other) {
-        let (port, ip) = (origin.peer_port(), origin.ip());
+    for origin in Origin::intercepted() {
+        let (port, ip, name) = (origin.peer_port(), origin.ip(), origin.name());
         // A context that HAProxy mints offers no ALPN, so h2 gets its certificate beforehand. It makes no
         // difference to what is measured there: kept connections.
         let (alpn, certificate) = if origin == Origin::H2 {
@@ -30,7 +30,7 @@ frontend f{port}
   bind 127.0.0.1:{port} backlog 4096 ssl {certificate} alpn {alpn}
   default_backend b{port}
 backend b{port}
-  server s {ip}:443 ssl verify required ca-file {root} sni str({AI_NAME}) alpn {alpn} pool-purge-delay 300s
+  server s {ip}:443 ssl verify required ca-file {root} sni str({name}) alpn {alpn} pool-purge-delay 300s
 "
         ));
     }

@@ -1,6 +1,6 @@
 //! nginx as an intercepting proxy: certificates of the names loaded beforehand, because it mints none.
 
-use crate::bench::lab::{AI_NAME, Lab, Origin, Running, text};
+use crate::bench::lab::{Lab, Origin, Running, text};
 
 pub(super) const STREAM_MODULE: &str = "/usr/lib/nginx/modules/ngx_stream_module.so";
 
@@ -13,19 +13,22 @@ pub(super) fn start(lab: &Lab, namespace: &str) -> anyhow::Result<Running> {
 
 fn config(lab: &Lab) -> String {
     let folder = lab.folder.display();
-    let (certificate, key) = (format!("peer/{AI_NAME}.pem"), format!("peer/{AI_NAME}.key"));
-    let (certificate, key, root) =
-        (super::pki(lab, &certificate), super::pki(lab, &key), super::pki(lab, "origin-root.pem"));
+    let root = super::pki(lab, "origin-root.pem");
     let mut servers = String::new();
-    for origin in Origin::ALL.into_iter().filter(|origin| *origin != Origin::Other) {
-        let (port, ip) = (origin.peer_port(), origin.ip());
+    for origin in Origin::intercepted() {
+        let (port, ip, name) = (origin.peer_port(), origin.ip(), origin.name());
+        let leaf = |suffix: &str| super::pki(lab, &format!("peer/{name}.{suffix}"));
+        let (certificate, key) = (leaf("pem"), leaf("key"));
         let h2 = if origin == Origin::H2 { " http2" } else { "" };
         servers.push_str(&format!(
             "
   upstream o{port} {{ server {ip}:443; keepalive 64; keepalive_requests 10000000; keepalive_timeout 300s; }}
   server {{
     listen 127.0.0.1:{port} ssl{h2} backlog=4096;
-    server_name {AI_NAME};
+    server_name {name};
+    ssl_certificate {certificate};
+    ssl_certificate_key {key};
+    proxy_ssl_name {name};
     location / {{ proxy_pass https://o{port}; }}
   }}"
         ));
@@ -50,8 +53,6 @@ http {{
   keepalive_requests 10000000;
   keepalive_timeout 300s;
   http2_max_concurrent_streams 100;
-  ssl_certificate {certificate};
-  ssl_certificate_key {key};
   ssl_protocols TLSv1.2 TLSv1.3;
   proxy_http_version 1.1;
   proxy_set_header Connection \"\";
@@ -61,7 +62,6 @@ http {{
   proxy_ssl_verify on;
   proxy_ssl_trusted_certificate {root};
   proxy_ssl_server_name on;
-  proxy_ssl_name {AI_NAME};
   proxy_ssl_protocols TLSv1.2 TLSv1.3;{servers}
 }}
 stream {{

@@ -2,7 +2,7 @@
 
 use std::fs;
 
-use crate::bench::lab::{AI_NAME, Lab, OTHER_NAME, Origin, Running, command, text};
+use crate::bench::lab::{Lab, Origin, Running, command, text};
 
 pub(super) const CERTGEN: &str = "/usr/lib/squid/security_file_certgen";
 pub(super) const PORT: u16 = 8443;
@@ -31,6 +31,8 @@ fn config(lab: &Lab) -> String {
     let folder = lab.folder.display();
     let (ca, key, root) =
         (super::pki(lab, "peer-ca.pem"), super::pki(lab, "peer-ca.key"), super::pki(lab, "origin-root.pem"));
+    let ai = Origin::intercepted().map(Origin::name).collect::<Vec<_>>().join(" ");
+    let other = Origin::Other.name();
     format!(
         "visible_hostname bench
 pid_filename none
@@ -44,8 +46,8 @@ sslcrtd_program {CERTGEN} -s {folder}/squid-certificates -M 4MB
 sslcrtd_children 1 startup=1 idle=1
 tls_outgoing_options cafile={root}
 acl hello at_step SslBump1
-acl ai ssl::server_name {AI_NAME}
-acl other ssl::server_name {OTHER_NAME}
+acl ai ssl::server_name {ai}
+acl other ssl::server_name {other}
 ssl_bump peek hello
 ssl_bump bump ai
 ssl_bump splice other
