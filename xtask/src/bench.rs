@@ -21,6 +21,8 @@ use contender::Contender;
 use lab::Lab;
 use scenario::Scenario;
 
+use crate::{ebpf, tools};
+
 /// Arguments of `cargo xtask bench`.
 #[derive(clap::Args)]
 pub(crate) struct Args {
@@ -76,8 +78,12 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<()> {
     let contenders = if args.contenders.is_empty() { Contender::all() } else { args.contenders.clone() };
     let effort = effort(args);
     let mut report = report::Report::new(&effort, &contenders);
+    if with_engine {
+        // First, because it fails without much ado if it does.
+        report.engine = engine::run(effort.quick)?;
+    }
     if !chosen.is_empty() {
-        ensure!(lab::is_root(), "bench makes network namespaces and needs root: sudo cargo xtask bench");
+        ensure!(tools::is_root(), "bench makes network namespaces and needs root: sudo cargo xtask bench");
         install::peers(&contenders)?;
         let binaries = match &args.binaries {
             Some(folder) => folder.clone(),
@@ -86,9 +92,6 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<()> {
         let lab = Lab::new(&binaries, !args.no_pin)?;
         let _first = priority::Raised::enter();
         measure::run(&lab, &contenders, &chosen, &effort, &mut report)?;
-    }
-    if with_engine {
-        report.engine = engine::run(effort.quick)?;
     }
     report.print();
     report.write(&args.json)?;
@@ -118,25 +121,28 @@ fn choose<'a>(all: &'a [Scenario], wanted: &[String]) -> anyhow::Result<Vec<&'a 
 fn build(with_daemon: bool) -> anyhow::Result<PathBuf> {
     let mut packages = vec![("interceptor-tests", "bench-origin"), ("interceptor-tests", "bench-load")];
     if with_daemon {
+        // The daemon's build embeds the object.
+        ebpf::build()?;
         packages.push(("interceptor", "interceptor"));
     }
     for (package, binary) in packages {
-        let status = Command::new(env!("CARGO"))
-            .args(["build", "--release", "--package", package, "--bin", binary])
-            .status()
-            .context("run cargo")?;
-        ensure!(status.success(), "{binary} did not build");
+        let mut cargo = Command::new(env!("CARGO"));
+        cargo.current_dir(tools::workspace()).args(["build", "--release", "--locked"]);
+        tools::run(cargo.args(["--package", package, "--bin", binary]))?;
     }
     Ok(target_folder()?.join("release"))
 }
 
 fn target_folder() -> anyhow::Result<PathBuf> {
-    let output = Command::new(env!("CARGO"))
-        .args(["metadata", "--format-version=1", "--no-deps"])
-        .output()
-        .context("run cargo metadata")?;
-    let metadata: serde_json::Value =
-        serde_json::from_slice(&output.stdout).context("read cargo metadata")?;
+    let metadata = metadata()?;
     let folder = metadata["target_directory"].as_str().context("cargo metadata names no target folder")?;
     Ok(PathBuf::from(folder))
+}
+
+/// What cargo knows of the workspace.
+fn metadata() -> anyhow::Result<serde_json::Value> {
+    let mut cargo = Command::new(env!("CARGO"));
+    cargo.current_dir(tools::workspace()).args(["metadata", "--format-version=1", "--no-deps"]);
+    let output = cargo.output().context("run cargo metadata")?;
+    serde_json::from_slice(&output.stdout).context("read cargo metadata")
 }

@@ -8,6 +8,8 @@ use std::time::SystemTime;
 use anyhow::{Context as _, ensure};
 use serde::{Deserialize, Serialize};
 
+use crate::tools;
+
 pub(super) const ID: &str = "engine";
 pub(super) const TITLE: &str = "throughput of the engine alone (criterion)";
 
@@ -37,7 +39,12 @@ pub(super) fn run(quick: bool) -> anyhow::Result<Vec<Throughput>> {
     println!("{ID}: {TITLE}");
     let began = SystemTime::now();
     let mut command = Command::new(env!("CARGO"));
-    command.args(["bench", "--quiet", "--package", PACKAGE, "--benches", "--", "--noplot"]);
+    command.current_dir(tools::workspace()).args(["bench", "--quiet", "--locked", "--package", PACKAGE]);
+    // By name: `--benches` would also run the library's own harness, which knows none of criterion's options.
+    for name in names()? {
+        command.args(["--bench", &name]);
+    }
+    command.args(["--", "--noplot"]);
     if quick {
         command.arg("--quick");
     }
@@ -52,6 +59,19 @@ pub(super) fn run(quick: bool) -> anyhow::Result<Vec<Throughput>> {
     ensure!(!found.is_empty(), "{PACKAGE} has no criterion benchmark; nothing was measured");
     found.sort_by(|one, other| one.name.cmp(&other.name));
     Ok(found)
+}
+
+/// The names of the package's benchmarks.
+fn names() -> anyhow::Result<Vec<String>> {
+    let metadata = super::metadata()?;
+    let packages = metadata["packages"].as_array().context("cargo metadata lists no packages")?;
+    let package = packages.iter().find(|package| package["name"] == PACKAGE);
+    let targets =
+        package.and_then(|package| package["targets"].as_array()).context("the engine has no targets")?;
+    let benches = targets.iter().filter(|target| target["kind"][0] == "bench");
+    let names: Vec<String> = benches.filter_map(|target| Some(target["name"].as_str()?.to_owned())).collect();
+    ensure!(!names.is_empty(), "{PACKAGE} has no benchmark");
+    Ok(names)
 }
 
 #[derive(Deserialize)]

@@ -3,11 +3,11 @@
 use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
-use std::process::Command;
 
 use anyhow::{Context as _, ensure};
 
 use super::contender::Contender;
+use crate::tools::debian;
 
 /// Debian asks this file before it starts the service of a package it has just installed.
 const POLICY: &str = "/usr/sbin/policy-rc.d";
@@ -23,32 +23,13 @@ pub(super) fn peers(contenders: &[Contender]) -> anyhow::Result<()> {
     if packages.is_empty() {
         return Ok(());
     }
-    println!("installing {}", packages.join(", "));
-    let list = packages.join(" ");
     ensure!(
-        Path::new("/usr/bin/apt-get").exists(),
-        "the peers are missing and this is no Debian: install {list} by hand, or leave them out with --contender"
+        debian::is_here(),
+        "the peers are missing and this is no Debian: install {} by hand, or leave them out with --contender",
+        packages.join(" ")
     );
     let _quiet = NoServices::enter()?;
-    apt(&["update", "-q"])?;
-    let mut arguments = vec!["install", "-q", "-y", "--no-install-recommends"];
-    arguments.extend(&packages);
-    apt(&arguments)
-}
-
-fn apt(arguments: &[&str]) -> anyhow::Result<()> {
-    let output = Command::new("apt-get")
-        .args(arguments)
-        .env("DEBIAN_FRONTEND", "noninteractive")
-        .output()
-        .context("run apt-get")?;
-    ensure!(
-        output.status.success(),
-        "apt-get {}: {}",
-        arguments.join(" "),
-        String::from_utf8_lossy(&output.stderr).trim()
-    );
-    Ok(())
+    debian::install(&packages)
 }
 
 /// While this lives, an installed package does not start its service. A policy of the machine's own is kept.

@@ -364,12 +364,6 @@ fn sweep() {
     }
 }
 
-pub(super) fn is_root() -> bool {
-    let status = fs::read_to_string("/proc/self/status").unwrap_or_default();
-    let line = status.lines().find_map(|line| line.strip_prefix("Uid:"));
-    line.and_then(|ids| ids.split_whitespace().nth(1)) == Some("0")
-}
-
 /// Runs a program to its end; what it says on failure becomes the error.
 pub(super) fn command(program: &str, arguments: &[&str]) -> anyhow::Result<()> {
     let output = Command::new(program).args(arguments).output().with_context(|| format!("run {program}"))?;

@@ -21,7 +21,18 @@ impl Tier {
     /// The laboratory tests itself.
     pub(crate) const LABORATORY: Self = Self {
         name: "laboratory",
-        arguments: &["-p", "interceptor-tests", "--lib", "--bins", "--test", "lab", "--test", "bench"],
+        arguments: &[
+            "-p",
+            "interceptor-tests",
+            "--lib",
+            "--bins",
+            "--test",
+            "lab",
+            "--test",
+            "bench",
+            "--test",
+            "deploy",
+        ],
     };
     /// Real BPF in real network namespaces.
     pub(crate) const KERNEL: Self = Self {
