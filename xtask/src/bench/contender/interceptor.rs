@@ -6,7 +6,14 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, ensure};
 
-use crate::bench::lab::{Lab, Origin, Running, command, text};
+use crate::bench::lab::{Lab, Origin, Place, Running, command, text};
+
+/// The control group of the load, which is intercepted, and that of the daemon beside it, as a container has one.
+const LOAD: &str = "load";
+const DAEMON: &str = "daemon";
+
+/// As setpriv(1) wants them.
+const CAPABILITIES: &str = "-all,+bpf,+net_admin,+sys_admin,+sys_ptrace";
 
 /// Makes the authority and the control group whose processes are intercepted.
 pub(super) fn prepare(lab: &Lab) -> anyhow::Result<PathBuf> {
@@ -14,8 +21,10 @@ pub(super) fn prepare(lab: &Lab) -> anyhow::Result<PathBuf> {
     let (ca, root) = (lab.folder.join("ca"), lab.folder.join("ca-root"));
     command(&daemon, &["ca", "init", "--directory", text(&ca)?, "--root-directory", text(&root)?])?;
     let group = unified_root()?.join(format!("interceptor-bench-{}", std::process::id()));
-    fs::create_dir(&group).with_context(|| format!("make the control group {}", group.display()))?;
-    Ok(group)
+    for path in [&group, &group.join(LOAD), &group.join(DAEMON)] {
+        fs::create_dir(path).with_context(|| format!("make the control group {}", path.display()))?;
+    }
+    Ok(group.join(LOAD))
 }
 
 pub(super) fn start(lab: &Lab, namespace: &str, cgroup: Option<&Path>) -> anyhow::Result<Running> {
@@ -23,10 +32,16 @@ pub(super) fn start(lab: &Lab, namespace: &str, cgroup: Option<&Path>) -> anyhow
     let state = lab.folder.join("state");
     fs::create_dir_all(&state)?;
     let file = super::configuration(lab, "interceptor.yaml", &config(lab, namespace, cgroup)?)?;
-    let arguments = [lab.binary("interceptor")?.as_str(), "run", "--config", text(&file)?].map(str::to_owned);
+    // With the capabilities of the DaemonSet in deploy/ and no others.
+    let mut arguments = vec!["setpriv", "--bounding-set", CAPABILITIES, "--inh-caps", "-all", "--"];
+    let daemon = lab.binary("interceptor")?;
+    arguments.extend([daemon.as_str(), "run", "--config", text(&file)?]);
+    let arguments: Vec<String> = arguments.into_iter().map(str::to_owned).collect();
     // A namespace without any link: whatever the daemon does for a client, it must do in the client's own.
     let own = lab.daemon_namespace()?;
-    lab.start("interceptor", &lab.proxy_place(&own, None), &arguments)
+    let beside = cgroup.with_file_name(DAEMON);
+    let place = Place { cgroup: Some(&beside), ..lab.proxy_place(&own, None) };
+    lab.start("interceptor", &place, &arguments)
 }
 
 /// The root that clients trust.
@@ -34,9 +49,12 @@ pub(super) fn root(lab: &Lab) -> PathBuf {
     lab.folder.join("ca").join("ca.crt")
 }
 
-/// Removes the control group; its processes have ended with the runs.
+/// Removes the control groups; their processes have ended with the runs.
 pub(super) fn clean(cgroup: &Path) {
-    let _ = fs::remove_dir(cgroup);
+    for path in [cgroup.to_owned(), cgroup.with_file_name(DAEMON)] {
+        let _ = fs::remove_dir(path);
+    }
+    let _ = cgroup.parent().map(fs::remove_dir);
 }
 
 fn config(lab: &Lab, namespace: &str, cgroup: &Path) -> anyhow::Result<String> {
