@@ -107,7 +107,7 @@ async fn the_origin_is_the_one_that_was_asked_for() -> Result<()> {
         let connection = &seen.connections[before];
         assert_eq!(connection.local, to, "{name}");
         // It comes from the application's own namespace and addresses.
-        let own = if to.is_ipv4() { topology::APP.0.into() } else { topology::APP.1.into() };
+        let own: std::net::IpAddr = if to.is_ipv4() { topology::APP.0.into() } else { topology::APP.1.into() };
         assert_eq!(connection.peer.ip(), own, "{name}");
     }
     Ok(())
