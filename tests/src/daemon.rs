@@ -162,7 +162,8 @@ impl Daemon {
     /// The port of the administration, as the daemon noted it.
     pub fn admin_port(&self) -> Result<u16> {
         let text = std::fs::read_to_string(self.folder.join("admin.port")).context("the admin port file")?;
-        Ok(text.trim().parse()?)
+        let port = text.trim().rsplit(':').next().unwrap_or_default();
+        port.parse().with_context(|| format!("no port in {text:?}"))
     }
 }
 

@@ -16,6 +16,7 @@ pub mod pki;
 pub mod place;
 pub mod provider;
 pub mod samples;
+pub mod sdk;
 pub mod stage;
 pub mod topology;
 
