@@ -9,6 +9,7 @@ use smallvec::SmallVec;
 
 use super::encoded::{self, ENCODED};
 use super::metadata::{Literal, Route};
+use super::number;
 use super::text::{Peek, Text, left};
 
 /// A place worth a closer look.
@@ -150,18 +151,17 @@ impl Anchors {
 }
 
 /// Where in the pair at `at` a number or IBAN may begin. Most digits in keys, hashes and base64 end here: the
-/// ones inside a run, and those behind a letter that is no country code's second.
+/// ones inside a run, those behind a letter that is no country code's second, and short numbers.
 fn digit_at(bytes: &[u8], at: usize) -> Option<usize> {
     let digit = if bytes[at].is_ascii_digit() { at } else { at + 1 };
     let before = |back: usize| digit.checked_sub(back).map(|i| bytes[i]);
     let begins = match left(bytes, digit) {
-        None => true,
         Some(b'0'..=b'9' | b'_') => false,
         Some(b) if b.is_ascii_alphabetic() => {
             before(2).is_some_and(|b| b.is_ascii_alphabetic())
                 && !left(bytes, digit - 2).is_some_and(|b| b.is_ascii_alphanumeric())
         }
-        Some(_) => true,
+        None | Some(_) => !number::short_and_alone(bytes, digit),
     };
     begins.then_some(digit)
 }

@@ -86,9 +86,6 @@ pub(super) fn confirm(text: Text<'_>, first: usize, work: &mut Work) -> Verdict 
     if !may_begin(text, first) {
         return Verdict::No { resume: first + 1 };
     }
-    if let Some(end) = short_and_alone(text, first) {
-        return Verdict::No { resume: end };
-    }
     let run = read(text, first);
     let Some((head, last)) = run.groups.first().zip(run.groups.last()) else {
         return Verdict::No { resume: first + MOST_DIGITS + 1 };
@@ -110,19 +107,18 @@ pub(super) fn confirm(text: Text<'_>, first: usize, work: &mut Work) -> Verdict 
         .map_or(no, Verdict::Match)
 }
 
-/// The end of a group of digits that is too short to be a number and has no separator behind it: the years,
-/// prices and counts of prose, which need no closer look.
-fn short_and_alone(text: Text<'_>, first: usize) -> Option<usize> {
-    let end = text.run_end(first, FEWEST_DIGITS, |b| b.is_ascii_digit());
+/// True if the group of digits at `first` is too short to be a number and no separator and digit stand behind
+/// it: the years, prices and counts of prose, which need no closer look. False where the text is too short to
+/// tell.
+pub(super) fn short_and_alone(bytes: &[u8], first: usize) -> bool {
+    let group = &bytes[first..bytes.len().min(first + FEWEST_DIGITS)];
+    let Some(len) = group.iter().position(|b| !b.is_ascii_digit()) else { return false };
     let mark = |b: u8| matches!(b, b' ' | b'-' | b'.' | b'/' | b'(' | b')' | 0xc2 | 0xe2);
-    // A space counts only if a digit follows it.
-    let ends = match text.peek(end) {
-        Peek::Byte(b' ') => matches!(text.peek(end + 1), Peek::Byte(b) if !b.is_ascii_digit() && !mark(b)),
-        Peek::Byte(b) => !mark(b),
-        Peek::End => true,
-        Peek::Unknown => false,
-    };
-    (end - first < FEWEST_DIGITS && ends).then_some(end)
+    if !mark(group[len]) {
+        return true;
+    }
+    let wide = group[len] >= 0x80;
+    !wide && bytes.get(first + len + 1).is_some_and(|b| !mark(*b) && !b.is_ascii_digit())
 }
 
 /// What stands before the first digit does not tie it to a word or a longer number.
