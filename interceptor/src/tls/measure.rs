@@ -206,7 +206,7 @@ fn streams() {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
     let listener = runtime.block_on(tokio::net::TcpListener::bind("127.0.0.1:0")).unwrap();
     let address = listener.local_addr().unwrap();
-    for (ours, round) in [(true, 0), (false, 0), (true, 1), (false, 1)] {
+    for (round, ours) in (0..15).flat_map(|round| [(round, true), (round, false)]) {
         let client = Arc::clone(&client);
         // The peer has a thread of its own, so that the clock of this one counts our side alone.
         let peer = std::thread::spawn(move || {
