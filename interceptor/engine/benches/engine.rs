@@ -6,9 +6,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use criterion::{BatchSize, Criterion, Throughput, criterion_group, criterion_main};
-use interceptor_engine::{
-    Catalogue, Detectors, Engine, Limits, Policy, RequestHead, ResponseHead, Subject,
-};
+use interceptor_engine::{Catalogue, Detectors, Engine, Limits, Policy, RequestHead, ResponseHead, Subject};
 
 /// Masks and blocks both ways, so that nothing is skipped.
 const POLICY: &str = "
@@ -92,18 +90,30 @@ fn requests(criterion: &mut Criterion) {
         group.throughput(Throughput::Bytes(body.len() as u64));
         let whole = [body.clone()];
         group.bench_function(format!("{name} in one chunk"), |bench| {
-            bench.iter_batched_ref(Vec::new, |out| request(&engine, &subject, &whole, out), BatchSize::SmallInput);
+            bench.iter_batched_ref(
+                Vec::new,
+                |out| request(&engine, &subject, &whole, out),
+                BatchSize::SmallInput,
+            );
         });
         let chunks: Vec<Bytes> =
             (0..body.len()).step_by(16_384).map(|at| body.slice(at..body.len().min(at + 16_384))).collect();
         group.bench_function(format!("{name} in chunks of 16 KiB"), |bench| {
-            bench.iter_batched_ref(Vec::new, |out| request(&engine, &subject, &chunks, out), BatchSize::SmallInput);
+            bench.iter_batched_ref(
+                Vec::new,
+                |out| request(&engine, &subject, &chunks, out),
+                BatchSize::SmallInput,
+            );
         });
     }
     group.throughput(Throughput::Elements(1));
     let small = [Bytes::from_static(br#"{"model":"gpt-x","messages":[{"role":"user","content":"hi"}]}"#)];
     group.bench_function("smallest", |bench| {
-        bench.iter_batched_ref(Vec::new, |out| request(&engine, &subject, &small, out), BatchSize::SmallInput);
+        bench.iter_batched_ref(
+            Vec::new,
+            |out| request(&engine, &subject, &small, out),
+            BatchSize::SmallInput,
+        );
     });
     group.finish();
 }

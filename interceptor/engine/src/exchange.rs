@@ -182,6 +182,13 @@ impl Exchange {
         self.settle(result)
     }
 
+    /// The request asks to leave HTTP for a protocol that is not inspected, such as WebSocket. Policy is asked
+    /// whether it may; an error is the answer for the client, and the exchange is over.
+    pub fn upgrade(&mut self) -> Result<(), Refusal> {
+        let result = self.case.doubt(Uncertainty::NotInspected, Direction::Request).map(drop);
+        self.settle(result)
+    }
+
     /// The answer begins. An error is the answer for the client instead.
     pub fn response_head(&mut self, head: &ResponseHead<'_>) -> Result<ResponsePlan, Refusal> {
         let result = self.begin_answer(head);

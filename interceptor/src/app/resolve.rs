@@ -79,7 +79,9 @@ impl Learner {
 
     /// Both families of one name. `None` when nobody answered for either.
     async fn ask(&self, name: &str) -> Option<Vec<IpAddr>> {
-        let name = Name::from_ascii(name).ok()?;
+        let mut name = Name::from_ascii(name).ok()?;
+        // An answer repeats the question as a full name, and names are compared with that in mind.
+        name.set_fqdn(true);
         let (v4, v6) = tokio::join!(self.query(&name, RecordType::A), self.query(&name, RecordType::AAAA));
         match (v4, v6) {
             (None, None) => None,

@@ -128,7 +128,7 @@ fn read_all(paths: &[PathBuf]) -> Result<Vec<(String, String)>, StartError> {
 ///
 /// # Errors
 /// See [`StartError`].
-pub fn shared(config: &Config) -> Result<(Arc<Shared>, Arc<LiveAuthority>), StartError> {
+pub(super) fn shared(config: &Config) -> Result<(Arc<Shared>, Arc<LiveAuthority>), StartError> {
     let engine = engine(config)?;
     let authority = Arc::new(LiveAuthority::load(&config.authority)?);
     let server_tls = ServerSide::new(authority.clone())?;

@@ -51,6 +51,9 @@ pub enum Expect {
     NoBody,
 }
 
+/// A head or trailer section, and what follows it.
+type Section<'a> = (std::borrow::Cow<'a, [u8]>, &'a [u8]);
+
 impl Framing {
     /// Starts before the first byte of the first message.
     pub fn new(side: Side) -> Self {
@@ -139,7 +142,7 @@ impl Framing {
     fn section<'a>(
         &mut self,
         bytes: &'a [u8],
-    ) -> Result<Option<(std::borrow::Cow<'a, [u8]>, &'a [u8])>, Violation> {
+    ) -> Result<Option<Section<'a>>, Violation> {
         use std::borrow::Cow;
         if self.partial.is_empty() {
             if let Some(end) = head::blank_line(bytes, 0)? {

@@ -2,7 +2,7 @@
 
 /// Runs futures on the current thread's `LocalSet`.
 #[derive(Debug, Clone, Copy)]
-pub struct LocalExec;
+pub(super) struct LocalExec;
 
 impl<F> hyper::rt::Executor<F> for LocalExec
 where

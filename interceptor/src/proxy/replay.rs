@@ -9,7 +9,7 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
 /// A stream with its first bytes put back.
 #[derive(Debug)]
-pub struct Replay<S> {
+pub(super) struct Replay<S> {
     first: Vec<u8>,
     at: usize,
     stream: S,
@@ -17,7 +17,7 @@ pub struct Replay<S> {
 
 impl<S> Replay<S> {
     /// Puts `first` in front of what the stream will yield.
-    pub fn new(first: Vec<u8>, stream: S) -> Self {
+    pub(super) fn new(first: Vec<u8>, stream: S) -> Self {
         Self { first, at: 0, stream }
     }
 }

@@ -289,6 +289,7 @@ where
     let mut idle = Idle::new(&served);
     let mut drain = pin!(served.drain.begun());
     let mut leaving = None;
+    let mut goodbye: Option<Pin<Box<Sleep>>> = None;
     let ended = poll_fn(|cx| {
         if leaving.is_none() {
             if drain.as_mut().poll(cx).is_ready() {
@@ -300,7 +301,15 @@ where
                 connection.as_mut().graceful_shutdown();
             }
         }
-        connection.as_mut().poll(cx)
+        if let Poll::Ready(ended) = connection.as_mut().poll(cx) {
+            return Poll::Ready(ended);
+        }
+        if leaving == Some(Outcome::Idle) {
+            // A graceful end wants an answer from the peer, and a silent peer would never be rid of.
+            let timer = goodbye.get_or_insert_with(|| Box::pin(tokio::time::sleep(GOODBYE)));
+            return timer.as_mut().poll(cx).map(Ok);
+        }
+        Poll::Pending
     })
     .await;
     match ended {
@@ -309,6 +318,9 @@ where
         Err(error) => (blame(&error), Some(crate::telemetry::chain(&error))),
     }
 }
+
+/// How long an idle HTTP/2 peer may take to agree to the end.
+const GOODBYE: std::time::Duration = std::time::Duration::from_secs(1);
 
 /// Ends a connection on which nothing has happened for the limit. One timer a connection: it is looked at
 /// when it fires, not set back at every exchange.

@@ -12,7 +12,7 @@ use crate::telemetry::chain;
 use crate::tls::inspect;
 
 /// What is read from a machine.
-pub struct Machine {
+pub(super) struct Machine {
     /// `uname -r`.
     pub kernel: String,
     /// Whether the kernel offers type information.
@@ -44,7 +44,7 @@ const RENEW: Duration = Duration::from_secs(24 * 3600);
 
 impl Machine {
     /// The machine this runs on.
-    pub fn this() -> Self {
+    pub(super) fn this() -> Self {
         let kernel =
             std::fs::read_to_string("/proc/sys/kernel/osrelease").unwrap_or_default().trim().to_owned();
         let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
@@ -65,7 +65,7 @@ impl Machine {
 }
 
 /// Every check, in the order in which the daemon depends on them.
-pub fn all(machine: &Machine, config: &Config) -> Vec<Check> {
+pub(super) fn all(machine: &Machine, config: &Config) -> Vec<Check> {
     let mut checks =
         vec![kernel(machine), btf(machine), object(machine), capabilities(machine), cgroup(machine, config)];
     checks.push(clock(machine));

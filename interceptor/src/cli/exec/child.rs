@@ -17,13 +17,13 @@ use super::trust::Trust;
 use crate::bpf::{CaptureError, cgroup};
 
 /// A cgroup for one command, removed on drop.
-pub struct Cage {
+pub(super) struct Cage {
     path: PathBuf,
 }
 
 /// Why there is no cgroup for the command.
 #[derive(Debug, thiserror::Error)]
-pub enum CageError {
+pub(super) enum CageError {
     /// No cgroup v2 tree.
     #[error(transparent)]
     Tree(#[from] CaptureError),
@@ -43,14 +43,14 @@ impl Cage {
     ///
     /// # Errors
     /// See [`CageError`].
-    pub fn make() -> Result<Self, CageError> {
+    pub(super) fn make() -> Result<Self, CageError> {
         let path = cgroup::root()?.join(format!("interceptor-exec-{}", std::process::id()));
         fs::create_dir(&path).map_err(|io| CageError::Make { path: path.clone(), io })?;
         Ok(Self { path })
     }
 
     /// Its directory.
-    pub fn path(&self) -> &Path {
+    pub(super) fn path(&self) -> &Path {
         &self.path
     }
 }
@@ -65,13 +65,13 @@ impl Drop for Cage {
 }
 
 /// The user who called sudo.
-pub fn sudo_user() -> Option<User> {
+pub(super) fn sudo_user() -> Option<User> {
     let uid: u32 = std::env::var("SUDO_UID").ok()?.parse().ok()?;
     User::from_uid(Uid::from_raw(uid)).ok()?
 }
 
 /// The running command.
-pub struct Child {
+pub(super) struct Child {
     process: tokio::process::Child,
     pid: Pid,
     signals: Vec<(Signal, tokio::signal::unix::Signal)>,
@@ -88,7 +88,7 @@ impl Child {
     ///
     /// # Errors
     /// It is not there, or may not be run.
-    pub fn spawn(command: &[OsString], cage: &Cage, trust: &Trust, user: Option<User>) -> io::Result<Self> {
+    pub(super) fn spawn(command: &[OsString], cage: &Cage, trust: &Trust, user: Option<User>) -> io::Result<Self> {
         let mut builder = tokio::process::Command::new(&command[0]);
         builder.args(&command[1..]).envs(trust.environment());
         if let Some(user) = &user {
@@ -120,7 +120,7 @@ impl Child {
     }
 
     /// Waits for the command, passing signals on, and gives its exit code.
-    pub async fn wait(&mut self) -> u8 {
+    pub(super) async fn wait(&mut self) -> u8 {
         loop {
             let arrived = std::future::poll_fn(|cx| {
                 for (which, signal) in &mut self.signals {

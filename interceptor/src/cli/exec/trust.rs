@@ -30,7 +30,7 @@ const SWITCHES: [(&str, &str); 3] =
     [("NODE_USE_SYSTEM_CA", "1"), ("DENO_TLS_CA_STORE", "system"), ("UV_SYSTEM_CERTS", "true")];
 
 /// Files of one `exec`, removed on drop: root, intermediate, bundle.
-pub struct Trust {
+pub(super) struct Trust {
     directory: PathBuf,
     authority: PathBuf,
     bundle: PathBuf,
@@ -42,7 +42,7 @@ impl Trust {
     ///
     /// # Errors
     /// Files or keys cannot be made, or the system has no bundle.
-    pub fn make(catalogue: &Catalogue) -> Result<Self, Box<dyn std::error::Error>> {
+    pub(super) fn make(catalogue: &Catalogue) -> Result<Self, Box<dyn std::error::Error>> {
         let directory = PathBuf::from(format!("/run/interceptor-exec-{}", std::process::id()));
         std::fs::create_dir(&directory)?;
         let trust =
@@ -68,17 +68,17 @@ impl Trust {
     }
 
     /// Where the daemon finds its authority.
-    pub fn authority(&self) -> &Path {
+    pub(super) fn authority(&self) -> &Path {
         &self.authority
     }
 
     /// Everything that the command may trust.
-    pub fn bundle(&self) -> &Path {
+    pub(super) fn bundle(&self) -> &Path {
         &self.bundle
     }
 
     /// The system's bundles on this machine, each once; the command sees ours in their place.
-    pub fn system_bundles(&self) -> Vec<PathBuf> {
+    pub(super) fn system_bundles(&self) -> Vec<PathBuf> {
         let mut found: Vec<PathBuf> =
             SYSTEM_BUNDLES.iter().filter_map(|path| std::fs::canonicalize(path).ok()).collect();
         found.sort();
@@ -87,7 +87,7 @@ impl Trust {
     }
 
     /// What the command's environment gains.
-    pub fn environment(&self) -> Vec<(&'static str, OsString)> {
+    pub(super) fn environment(&self) -> Vec<(&'static str, OsString)> {
         let bundle = self.bundle.clone().into_os_string();
         BUNDLE_VARIABLES
             .iter()

@@ -14,7 +14,7 @@ use crate::telemetry::event::Ending;
 use crate::tls::Defect;
 
 /// The engine's refusal as an answer.
-pub fn refused(ledger: &Ledger, refusal: Refusal, ending: Ending) -> Answer {
+pub(super) fn refused(ledger: &Ledger, refusal: Refusal, ending: Ending) -> Answer {
     let status = StatusCode::from_u16(refusal.status).unwrap_or(StatusCode::FORBIDDEN);
     ledger.status(status);
     ledger.finish(ending);
@@ -29,26 +29,26 @@ pub fn refused(ledger: &Ledger, refusal: Refusal, ending: Ending) -> Answer {
 }
 
 /// The request belongs on another connection (RFC 9110, 15.5.20).
-pub fn misdirected(served: &Served, ledger: &Ledger, why: &Misdirected) -> Answer {
+pub(super) fn misdirected(served: &Served, ledger: &Ledger, why: &Misdirected) -> Answer {
     ledger.detail(why);
     refused(ledger, own(served, ledger, Fault::Misdirected, why), Ending::BadRequest)
 }
 
 /// The application accepted a certificate as bad as the provider's; the call is still not made.
-pub fn origin_defect(served: &Served, ledger: &Ledger, defect: &Defect) -> Answer {
+pub(super) fn origin_defect(served: &Served, ledger: &Ledger, defect: &Defect) -> Answer {
     ledger.detail(format_args!("the provider's certificate is {defect}"));
     refused(ledger, own(served, ledger, Fault::UpstreamCertificate, defect), Ending::OriginFailed)
 }
 
 /// The request's body broke off or broke the rules of its framing.
-pub fn broken_request(served: &Served, ledger: &Ledger, error: &hyper::Error) -> Answer {
+pub(super) fn broken_request(served: &Served, ledger: &Ledger, error: &hyper::Error) -> Answer {
     let why = crate::telemetry::chain(error);
     ledger.detail(&why);
     refused(ledger, own(served, ledger, Fault::BadRequest, &why), Ending::BadRequest)
 }
 
 /// The request's body paused for longer than the limit.
-pub fn slow_request(served: &Served, ledger: &Ledger) -> Answer {
+pub(super) fn slow_request(served: &Served, ledger: &Ledger) -> Answer {
     let why = format!(
         "the request body paused for more than {}s (limits.bodyPause)",
         served.shared.limits.body_pause.as_secs()
@@ -63,7 +63,7 @@ fn own(served: &Served, ledger: &Ledger, fault: Fault, why: &dyn std::fmt::Displ
 
 /// What the provider's client libraries understand. The operation may not be known at this point; the first
 /// format of a provider is its main one.
-pub(super) fn shape(served: &Served) -> RefusalShape {
+fn shape(served: &Served) -> RefusalShape {
     let catalogue = served.engine.catalogue();
     let formats = &catalogue.provider(served.target.provider).formats;
     formats.first().map_or(RefusalShape::Generic, |format| catalogue.format(*format).refusal)

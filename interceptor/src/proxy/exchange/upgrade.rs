@@ -2,14 +2,10 @@
 //! Knows the 101 answer. Does not know frames.
 
 use std::rc::Rc;
-use std::sync::Arc;
 
 use bytes::Bytes;
 use http::{Request, StatusCode};
 use hyper::body::Incoming;
-use interceptor_engine::policy::{Answer as Verdict, Context, Direction, Uncertainty};
-use interceptor_engine::refusal::{Reason, Refused};
-use interceptor_engine::{Operation, Refusal};
 
 use super::ledger::Ledger;
 use super::{Abort, Answer, reply, send, take_answer, take_request};
@@ -19,7 +15,7 @@ use crate::proxy::upstream::Sender;
 use crate::telemetry::event::Ending;
 
 /// Sends the request on with its upgrade fields, and prepares both sides to copy if the provider agrees.
-pub async fn run(served: Rc<Served>, ledger: Rc<Ledger>, request: Request<Incoming>) -> Answer {
+pub(super) async fn run(served: Rc<Served>, ledger: Rc<Ledger>, request: Request<Incoming>) -> Answer {
     let kept = [http::header::CONNECTION, http::header::UPGRADE]
         .map(|name| (name.clone(), request.headers().get(name).cloned()));
     let mut request = match take_request(&served, &ledger, request).await {
@@ -31,7 +27,7 @@ pub async fn run(served: Rc<Served>, ledger: Rc<Ledger>, request: Request<Incomi
             request.headers_mut().insert(name, value);
         }
     }
-    if let Err(refusal) = may_pass(&served, &ledger, &request) {
+    if let Err(refusal) = ledger.inspect(|inspection| inspection.upgrade()) {
         return reply::refused(&ledger, refusal, Ending::Blocked);
     }
     let (answer, lease) = send(&served, &ledger, request).await?;
@@ -47,27 +43,4 @@ pub async fn run(served: Rc<Served>, ledger: Rc<Ledger>, request: Request<Incomi
     served.upgrade_to(http1, ledger);
     let (parts, _) = answer.into_parts();
     Ok(http::Response::from_parts(parts, ResponseBody::Whole(Whole::one(Bytes::new()))))
-}
-
-/// Asks policy whether what cannot be inspected may pass.
-fn may_pass<B>(served: &Served, ledger: &Ledger, request: &Request<B>) -> Result<(), Refusal> {
-    let catalogue = served.engine.catalogue();
-    let path = request.uri().path();
-    let operation = match catalogue.operation(served.target.provider, request.method().as_str(), path) {
-        Operation::Known(format) => &*catalogue.format(format).id,
-        Operation::Unknown => "unknown",
-    };
-    let context = Context { provider: &served.provider, operation, model: None, subject: &served.subject };
-    let scope = served.engine.policy().scope(&context);
-    let (answer, rule) = scope.when(Uncertainty::NotInspected, Direction::Request);
-    if answer != Verdict::Block {
-        return Ok(());
-    }
-    Err(Refusal::new(&Refused {
-        shape: reply::shape(served),
-        rule: &Arc::from(rule),
-        reason: Reason::Unsure(Uncertainty::NotInspected),
-        place: None,
-        request_id: &ledger.id().to_string(),
-    }))
 }

@@ -87,6 +87,11 @@ impl Http1 {
         self.send.is_ready()
     }
 
+    /// Waits until the connection takes a request. False when it has ended instead.
+    pub(super) async fn ready(&mut self) -> bool {
+        self.send.ready().await.is_ok()
+    }
+
     /// Waits for the stream after a 101 answer.
     pub async fn upgraded(mut self) -> Option<Upgraded> {
         self.upgraded.take()?.await.ok()

@@ -67,6 +67,9 @@ impl Slot {
             if let Some(lease) = self.take() {
                 return Ok(lease);
             }
+            if let Some(lease) = self.take_soon().await {
+                return Ok(lease);
+            }
             // A second dial beside one that may turn out to be HTTP/2 would be wasted; one beside HTTP/1.1
             // is needed, and is made as soon as the first one has shown what the provider speaks.
             if !self.dialling.get() || self.speaks.get() == Some(Protocol::Http1) {

@@ -25,6 +25,9 @@ pub struct Slot {
 /// server that allows fewer makes the others wait, which hyper does for us.
 const STREAMS: usize = 100;
 
+/// Far longer than a task of this thread waits for its turn, far shorter than a dial to a provider takes.
+const SOON: Duration = Duration::from_millis(5);
+
 /// The right to one exchange on a connection. Dropped before the exchange is over, it takes an HTTP/1.1
 /// connection with it: nobody knows what would come next on it.
 pub struct Lease {
@@ -76,6 +79,17 @@ impl Slot {
         let (http1, _) = spare.remove(at);
         drop(spare);
         Some(self.lease(Sender::Http1(http1), true))
+    }
+
+    /// Takes a connection that is open and about to be free: it was just dialled, or its last answer just ended,
+    /// and its task has not run since. One that stays busy, because its last request is still on its way, is
+    /// given up.
+    pub async fn take_soon(self: &Rc<Self>) -> Option<Lease> {
+        let (mut http1, _) = self.spare.borrow_mut().pop()?;
+        match tokio::time::timeout(SOON, http1.ready()).await {
+            Ok(true) => Some(self.lease(Sender::Http1(http1), true)),
+            Ok(false) | Err(_) => None,
+        }
     }
 
     fn take_shared(&self) -> Option<H2> {

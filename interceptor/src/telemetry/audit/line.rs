@@ -237,7 +237,7 @@ fn doubts<S: Serializer>(doubts: &&[Doubt], to: S) -> Result<S::Ok, S::Error> {
             kind: doubt.uncertainty.name(),
             direction: doubt.direction.name(),
             answer: answer(doubt.answer),
-            rule: &doubt.rule,
+            rule: doubt.rule,
         })?;
     }
     list.end()
