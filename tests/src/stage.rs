@@ -108,6 +108,16 @@ impl Stage {
         self.daemon.audited(&format!("an exchange that is {ending}"), wanted).await
     }
 
+    /// The events of all exchanges, once there are `count` of them.
+    pub async fn exchanges(&self, count: usize) -> Result<Vec<Value>> {
+        let exchanges = || -> Result<Vec<Value>> {
+            Ok(self.daemon.audit()?.into_iter().filter(|e| e["event"] == "exchange").collect())
+        };
+        let enough = |_: &Value| exchanges().is_ok_and(|all| all.len() >= count);
+        self.daemon.audited(&format!("exchange number {count}"), enough).await?;
+        exchanges()
+    }
+
     /// The event of a connection with such an outcome.
     pub async fn connection(&self, outcome: &str) -> Result<Value> {
         let wanted = |e: &Value| e["event"] == "connection" && e["outcome"] == outcome;

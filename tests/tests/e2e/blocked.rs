@@ -110,5 +110,7 @@ async fn a_rule_in_shadow_changes_nothing_and_says_what_it_would_have_done() -> 
     let finding = &stage.exchange("complete").await?["inspection"]["findings"][0];
     assert_eq!(finding["rule"], Value::Null, "no rule has acted: {finding}");
     assert_eq!(finding["shadow"], json!({"action": "block", "rule": "trial"}), "{finding}");
+    assert_eq!(finding["shadow"], json!({"action": "block", "rule": "trial"}));
+    assert_eq!((&finding["action"], &finding["rule"]), (&json!("allow"), &json!(null)));
     Ok(())
 }

@@ -96,6 +96,7 @@ async fn a_compressed_request_is_scanned() -> Result<()> {
 
 #[tokio::test]
 async fn a_compressed_request_is_redacted_and_compressed_again() -> Result<()> {
+async fn a_compressed_request_is_masked() -> Result<()> {
     let Some(stage) = Stage::up().await? else { return Ok(()) };
     let head = format!("{}\r\nContent-Encoding: gzip", post("/v1/chat/completions"));
     let body = chat(&format!("mail {EMAIL}"));
@@ -106,6 +107,17 @@ async fn a_compressed_request_is_redacted_and_compressed_again() -> Result<()> {
     let mut decoded = String::new();
     flate2::read::GzDecoder::new(&call.body[..]).read_to_string(&mut decoded)?;
     assert_eq!(decoded, body.replace(EMAIL, "[EMAIL]"));
+    // Packed again or not: the head says which, and the length fits.
+    let arrived = if call.header("content-encoding") == Some("gzip") {
+        let mut text = String::new();
+        flate2::read::GzDecoder::new(&call.body[..]).read_to_string(&mut text)?;
+        text
+    } else {
+        assert_eq!(call.header("content-encoding"), None);
+        String::from_utf8(call.body.clone())?
+    };
+    assert_eq!(arrived, body.replace(EMAIL, "[EMAIL]"));
+    assert_eq!(call.header("content-length"), Some(call.body.len().to_string().as_str()));
     Ok(())
 }
 
@@ -121,6 +133,7 @@ async fn a_bomb_is_cut_off_early() -> Result<()> {
     let head = format!("{}\r\nContent-Encoding: gzip", post("/v1/chat/completions"));
     let answer = stage.openai().await?.call(&head, bomb).await?;
     assert_eq!(answer.head.status, 413);
+    assert_eq!((answer.head.status, answer.head.header("x-should-retry")), (413, Some("false")));
     assert!(answer.text().contains("limits when decoded"), "{}", answer.text());
     let event = stage.exchange("blocked").await?;
     assert!(event["inspected_us"].as_u64() < Some(2_000_000), "{event}");

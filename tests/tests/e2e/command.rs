@@ -183,11 +183,12 @@ async fn exec_intercepts_its_command_and_returns_its_code() -> Result<()> {
     assert_eq!(lab.provider.record().seen().calls.len(), 0);
     let audit = std::fs::read_to_string(lab.folder().join("exec.jsonl"))?;
     assert!(audit.contains("\"ending\":\"blocked\""), "{audit}");
+    let no_program = lab.file("no-program", "nothing to run")?;
     for (command, code) in [
         (&["sh", "-c", "exit 7"][..], 7),
         (&["sh", "-c", "kill -9 $$"], 137),
         (&["/nowhere/at/all"], 127),
-        (&["/etc/hostname"], 126),
+        (&[&*no_program.to_string_lossy()], 126),
     ] {
         assert_eq!(daemon::run(exec(&lab, &config, command)?).await?.code, Some(code), "{command:?}");
     }

@@ -31,8 +31,8 @@ impl World<'_> {
     async fn audited(&self, ending: &str, host: &str) -> Result<Value> {
         let wanted = |e: &Value| e["event"] == "exchange" && e["ending"] == ending && e["host"] == host;
         self.daemon.audited(&format!("an exchange with {host} that is {ending}"), wanted).await?;
-        let all = self.daemon.audit()?.into_iter().filter(wanted);
-        all.last().context("the event was there a moment ago")
+        let mut newest_first = self.daemon.audit()?.into_iter().rev();
+        newest_first.find(wanted).context("the event was there a moment ago")
     }
 
     /// The last call that the provider received.
