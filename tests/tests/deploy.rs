@@ -4,6 +4,7 @@
 //! There is no schema file to compare with: each manifest is read into the type that Kubernetes generates from its
 //! API description, and written again. A field that the API does not know is lost on the way, a field that it
 //! requires appears, and either makes a difference.
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on should stop here")]
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -130,7 +131,7 @@ fn the_container_has_what_doctor_asks_for_and_no_more() {
 #[test]
 fn the_image_starts_the_daemon_that_the_manifest_configures() {
     let text = fs::read_to_string(folder().join("Containerfile")).unwrap();
-    let instruction = |name: &str| text.lines().filter_map(move |line| line.strip_prefix(name));
+    let instruction = |name: &'static str| text.lines().filter_map(move |line| line.strip_prefix(name));
     assert_eq!(instruction("FROM ").count(), 2, "one stage builds, the other runs");
     let copied = instruction("COPY --from=build ").next().unwrap();
     let target = copied.split(' ').nth(1).unwrap();

@@ -139,10 +139,7 @@ impl Framing {
     }
 
     /// Cuts at the first blank line. In the usual case the section is a slice of what just arrived.
-    fn section<'a>(
-        &mut self,
-        bytes: &'a [u8],
-    ) -> Result<Option<Section<'a>>, Violation> {
+    fn section<'a>(&mut self, bytes: &'a [u8]) -> Result<Option<Section<'a>>, Violation> {
         use std::borrow::Cow;
         if self.partial.is_empty() {
             if let Some(end) = head::blank_line(bytes, 0)? {

@@ -64,6 +64,14 @@ impl Client {
         }
     }
 
+    /// Whether the other side still holds the connection.
+    pub(super) fn is_open(&self) -> bool {
+        match self {
+            Self::Http1(send) => !send.is_closed(),
+            Self::H2(send) => !send.is_closed(),
+        }
+    }
+
     /// Sends the call and returns as soon as the answer's head is there.
     pub(super) async fn begin(&mut self, target: &Target, call: &Call) -> anyhow::Result<Response<Incoming>> {
         let request = request(target, call)?;

@@ -14,52 +14,52 @@ use std::os::fd::AsFd as _;
 use std::process::{Child, Stdio};
 
 /// Endpoints, as far as the kernel side is told.
-pub const ENDPOINTS: [&str; 2] = ["203.0.113.10", "2001:db8::10"];
+pub(crate) const ENDPOINTS: [&str; 2] = ["203.0.113.10", "2001:db8::10"];
 /// The origin has these addresses as well; nobody told the kernel side.
-pub const OTHERS: [&str; 2] = ["203.0.113.11", "2001:db8::11"];
+pub(crate) const OTHERS: [&str; 2] = ["203.0.113.11", "2001:db8::11"];
 
 /// What one test works with.
-pub struct Bed {
-    pub capture: Capture,
-    pub app: App,
-    pub cgroup: Cgroup,
-    pub apps: Cgroup,
+pub(crate) struct Bed {
+    pub(crate) capture: Capture,
+    pub(crate) app: App,
+    pub(crate) cgroup: Cgroup,
+    pub(crate) apps: Cgroup,
     origin: Vec<TcpListener>,
 }
 
 /// One application's namespace as the daemon sees it.
-pub struct App {
-    pub namespace: Namespace,
-    pub cookie: NetnsCookie,
-    pub listeners: Listeners,
+pub(crate) struct App {
+    pub(crate) namespace: Namespace,
+    pub(crate) cookie: NetnsCookie,
+    pub(crate) listeners: Listeners,
 }
 
 /// A connection as the daemon has it: what came to the listener, and what the kernel knows of it.
-pub struct Accepted {
-    pub stream: TcpStream,
-    pub peer: SocketAddr,
-    pub flow: Option<Flow>,
+pub(crate) struct Accepted {
+    pub(crate) stream: TcpStream,
+    pub(crate) peer: SocketAddr,
+    pub(crate) flow: Option<Flow>,
 }
 
 /// A running application, and what it said of its connection.
-pub struct Probe {
-    pub pid: u32,
-    pub error: Option<i32>,
-    pub local: Option<SocketAddr>,
-    pub peer: Option<SocketAddr>,
+pub(crate) struct Probe {
+    pub(crate) pid: u32,
+    pub(crate) error: Option<i32>,
+    pub(crate) local: Option<SocketAddr>,
+    pub(crate) peer: Option<SocketAddr>,
     child: Child,
 }
 
 impl Bed {
     /// A bed with the usual endpoints, and the application's namespace enrolled.
-    pub fn new() -> Self {
+    pub(crate) fn new() -> Self {
         let bed = Self::bare(1024);
         bed.enrol(&bed.app, 0);
         bed
     }
 
     /// The same, without the enrolment and with room for so many flows.
-    pub fn bare(flows: u32) -> Self {
+    pub(crate) fn bare(flows: u32) -> Self {
         let cgroup = Cgroup::new();
         let apps = cgroup.child("apps");
         let config = CaptureConfig {
@@ -77,34 +77,34 @@ impl Bed {
         Self { capture, app, cgroup, apps, origin }
     }
 
-    pub fn enrol(&self, app: &App, flags: u32) {
+    pub(crate) fn enrol(&self, app: &App, flags: u32) {
         self.capture.enrol(app.cookie, app.listeners.enrolment(flags)).unwrap();
     }
 
     /// Starts an application of the bed in the cgroup of applications, and waits for what it says.
-    pub fn probe(&self, words: &[&str]) -> Probe {
+    pub(crate) fn probe(&self, words: &[&str]) -> Probe {
         Probe::start(&self.app.namespace, &self.apps, words)
     }
 
     /// The connection that the listener has, waited for.
-    pub fn accept(&self) -> Accepted {
+    pub(crate) fn accept(&self) -> Accepted {
         let Listeners { v4, v6, .. } = &self.app.listeners;
         self.accept_in(&self.app, &[v4, v6.as_ref().unwrap()])
     }
 
-    pub fn accept_in(&self, app: &App, listeners: &[&TcpListener]) -> Accepted {
+    pub(crate) fn accept_in(&self, app: &App, listeners: &[&TcpListener]) -> Accepted {
         let (stream, peer) = accept(listeners);
         let flow = self.capture.flows().take(app.cookie, peer).unwrap();
         Accepted { stream, peer, flow }
     }
 
     /// The address of the peer whose connection reached the origin itself.
-    pub fn accept_at_origin(&self) -> SocketAddr {
+    pub(crate) fn accept_at_origin(&self) -> SocketAddr {
         accept(&self.origin.iter().collect::<Vec<_>>()).1
     }
 
     /// Asserts that no connection waits at the application's listener.
-    pub fn nothing_was_redirected(&self) {
+    pub(crate) fn nothing_was_redirected(&self) {
         let Listeners { v4, v6, .. } = &self.app.listeners;
         for listener in [v4, v6.as_ref().unwrap()] {
             assert_eq!(listener.accept().unwrap_err().kind(), io::ErrorKind::WouldBlock);
@@ -112,17 +112,17 @@ impl Bed {
         assert_eq!(self.count(Counter::Redirected), 0);
     }
 
-    pub fn stats(&self) -> Stats {
+    pub(crate) fn stats(&self) -> Stats {
         self.capture.stats().unwrap()
     }
 
-    pub fn count(&self, counter: Counter) -> u64 {
+    pub(crate) fn count(&self, counter: Counter) -> u64 {
         self.stats().of(counter)
     }
 }
 
 impl App {
-    pub fn new() -> Self {
+    pub(crate) fn new() -> Self {
         let namespace = Namespace::new();
         let netns = NetNs::open(&namespace.path()).unwrap();
         let listeners = netns.listen(0, 128).unwrap();
@@ -131,7 +131,7 @@ impl App {
 }
 
 impl Probe {
-    pub fn start(namespace: &Namespace, cgroup: &Cgroup, words: &[&str]) -> Self {
+    pub(crate) fn start(namespace: &Namespace, cgroup: &Cgroup, words: &[&str]) -> Self {
         let mut command = namespace.command(env!("CARGO_BIN_EXE_probe"));
         cgroup.adopt(&mut command);
         let mut child = command.args(words).stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
@@ -151,12 +151,12 @@ impl Drop for Probe {
     }
 }
 
-pub fn ip(text: &str) -> IpAddr {
+pub(crate) fn ip(text: &str) -> IpAddr {
     text.parse().unwrap()
 }
 
 /// The endpoint's address with a port, as text and as a value.
-pub fn at(address: &str, port: u16) -> (String, SocketAddr) {
+pub(crate) fn at(address: &str, port: u16) -> (String, SocketAddr) {
     let address = SocketAddr::new(ip(address), port);
     (address.to_string(), address)
 }

@@ -4,7 +4,7 @@ use anyhow::Result;
 use interceptor_tests::lab::{ANTHROPIC, host};
 use interceptor_tests::samples;
 use interceptor_tests::stage::{Setup, Stage};
-use serde_json::{Value, json};
+use serde_json::json;
 
 use super::{chat, detectors, post};
 
@@ -108,8 +108,6 @@ async fn a_rule_in_shadow_changes_nothing_and_says_what_it_would_have_done() -> 
     assert_eq!(answer.head.status, 200);
     assert_eq!(stage.lab.provider.record().call(0).await?.body, body.as_bytes());
     let finding = &stage.exchange("complete").await?["inspection"]["findings"][0];
-    assert_eq!(finding["rule"], Value::Null, "no rule has acted: {finding}");
-    assert_eq!(finding["shadow"], json!({"action": "block", "rule": "trial"}), "{finding}");
     assert_eq!(finding["shadow"], json!({"action": "block", "rule": "trial"}));
     assert_eq!((&finding["action"], &finding["rule"]), (&json!("allow"), &json!(null)));
     Ok(())

@@ -127,7 +127,7 @@ impl Scenario {
             }
             Shape::Idle => {
                 let connections = if effort.quick { "300" } else { "2000" };
-                push(&["--warmup", "500", "--measure", "1500", "idle", "--connections", connections]);
+                push(&["--warmup", "1500", "--measure", "500", "idle", "--connections", connections]);
             }
         }
         all

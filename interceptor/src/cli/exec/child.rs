@@ -88,7 +88,12 @@ impl Child {
     ///
     /// # Errors
     /// It is not there, or may not be run.
-    pub(super) fn spawn(command: &[OsString], cage: &Cage, trust: &Trust, user: Option<User>) -> io::Result<Self> {
+    pub(super) fn spawn(
+        command: &[OsString],
+        cage: &Cage,
+        trust: &Trust,
+        user: Option<User>,
+    ) -> io::Result<Self> {
         let mut builder = tokio::process::Command::new(&command[0]);
         builder.args(&command[1..]).envs(trust.environment());
         if let Some(user) = &user {
