@@ -1,5 +1,6 @@
 //! Keeps the benchmark from rotting: every shape of load runs for a moment against a real origin, through the relay.
 //! Pure tier: loopback only; the two tests of the command itself need root. What it costs is not judged here; that the figures are there, and right, is.
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on should stop here")]
 
 use std::io::{BufRead as _, BufReader, Read as _};
 use std::net::SocketAddr;
