@@ -45,6 +45,7 @@ pub(crate) fn run(args: &Args) -> Result<()> {
         counts.push(tier::run(&Tier::LABORATORY)?);
         counts.push(tier::run(&Tier::KERNEL)?);
         counts.push(tier::run(&Tier::END_TO_END)?);
+        counts.push(tier::run(&Tier::CLIENTS)?);
     } else {
         say(
             "NOT RUN: the kernel tier and the tier of real clients, which need root: `sudo cargo xtask test`",

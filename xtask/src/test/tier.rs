@@ -39,9 +39,12 @@ impl Tier {
         name: "kernel",
         arguments: &["-p", "interceptor-tests", "--test", "capture", "--test", "netns"],
     };
-    /// The daemon, real clients and official SDKs.
+    /// The daemon in the laboratory, byte by byte.
     pub(crate) const END_TO_END: Self =
         Self { name: "end to end", arguments: &["-p", "interceptor-tests", "--test", "e2e"] };
+    /// Real clients: curl and the official SDKs.
+    pub(crate) const CLIENTS: Self =
+        Self { name: "clients", arguments: &["-p", "interceptor-tests", "--test", "clients"] };
 }
 
 /// How a tier went.
