@@ -95,3 +95,13 @@ fn log_to_stderr(json: bool) {
     // The only failure is that a logger is there already, which is as good.
     let _ = if json { builder.json().try_init() } else { builder.with_target(false).try_init() };
 }
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory as _;
+
+    #[test]
+    fn the_arguments_of_every_command_are_sound() {
+        super::Cli::command().debug_assert();
+    }
+}

@@ -38,3 +38,13 @@ fn main() -> anyhow::Result<()> {
         Verb::Ci(args) => ci::run(&args),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory as _;
+
+    #[test]
+    fn the_arguments_of_every_verb_are_sound() {
+        super::Verb::command().debug_assert();
+    }
+}

@@ -19,6 +19,13 @@ pub(crate) struct Args {
     pure: bool,
 }
 
+impl Args {
+    /// Nothing left out.
+    pub(crate) fn everything() -> Self {
+        Self { pure: false }
+    }
+}
+
 pub(crate) fn run(args: &Args) -> Result<()> {
     let root = tools::is_root();
     let everything = root && !args.pure;
