@@ -98,7 +98,7 @@ impl Lab {
         }
         let cgroup = Cgroup::new();
         let (app, node) = (Arc::new(cgroup.child("app")), Arc::new(cgroup.child("node")));
-        let folder = tempfile::Builder::new().prefix("interceptor-lab-").tempdir()?;
+        let folder = folder()?;
         std::fs::write(folder.path().join("origin-root.pem"), pki.root_pem())?;
         std::fs::write(folder.path().join("resolv.conf"), format!("nameserver {}\n", v4(DNS)))?;
         let dns = resolver(&topology, &zone)?;
@@ -221,6 +221,21 @@ impl Lab {
     pub fn bare_at(&self, address: IpAddr, port: u16) -> Result<Bare> {
         self.provider.bare(topology::listen(&self.topology.internet, (address, port).into())?)
     }
+}
+
+/// A folder that names its maker, so that what a killed run left is removed by the next.
+fn folder() -> Result<TempDir> {
+    const PREFIX: &str = "interceptor-lab-";
+    for entry in std::fs::read_dir(std::env::temp_dir())?.flatten() {
+        let name = entry.file_name().to_string_lossy().into_owned();
+        let maker = name.strip_prefix(PREFIX).and_then(|rest| rest.split('-').next());
+        if maker.is_some_and(|pid| !Path::new("/proc").join(pid).exists()) {
+            // Another laboratory may be sweeping the same one.
+            let _ = std::fs::remove_dir_all(entry.path());
+        }
+    }
+    let prefix = format!("{PREFIX}{}-", std::process::id());
+    tempfile::Builder::new().prefix(&prefix).tempdir().context("make the laboratory's folder")
 }
 
 fn site(number: u8) -> Site {

@@ -12,7 +12,7 @@ use interceptor_tests::samples::{self, CARD, EMAIL};
 use interceptor_tests::sdk::{App, Sdk};
 use serde_json::Value;
 
-use crate::baseline::{self, Baseline, STORY};
+use crate::baseline::{self, Baseline, CALLS, STORY};
 use crate::show::{Cell, Scene};
 
 /// What the scenes play in.
@@ -55,12 +55,17 @@ async fn secret(world: &World<'_>, app: App, call: &str, host: &str, secret: &st
     let before = world.calls();
     let prompt = format!("Why does deploying with {secret} fail?");
     let mut sdk = Sdk::start(world.lab, app)?;
-    let start = Instant::now();
-    let said = sdk.whole(call, &prompt).await?.swap_remove(0);
-    let took = start.elapsed();
-    ensure!(said["class"] == "PermissionDeniedError" && said["status"] == 403, "the SDK raised {said}");
-    ensure!(said["retries"] == 0, "the SDK tried again: {said}");
-    let message = said["message"].as_str().unwrap_or_default();
+    let (mut times, mut said) = (Vec::new(), Value::Null);
+    for _ in 0..CALLS {
+        let start = Instant::now();
+        said = sdk.whole(call, &prompt).await?.swap_remove(0);
+        times.push(start.elapsed());
+        ensure!(said["class"] == "PermissionDeniedError" && said["status"] == 403, "the SDK raised {said}");
+        ensure!(said["retries"] == 0, "the SDK tried again: {said}");
+    }
+    // Anthropic's SDK puts the whole body into its message; the exception has it as data, too.
+    let body = &said["body"];
+    let message = text(if app == App::Anthropic { &body["error"]["message"] } else { &body["message"] });
     ensure!(message.contains("no-secrets-out"), "the rule is not named: {message}");
     ensure!(!message.contains(secret), "the secret is in the message");
     ensure!(world.calls() == before, "the provider received a call");
@@ -78,10 +83,9 @@ async fn secret(world: &World<'_>, app: App, call: &str, host: &str, secret: &st
         received: Cell::good("nothing").and(&format!("({before} calls before, {before} after)")),
         got: Cell::bad(&format!("raises {} ({})", text(&said["class"]), said["status"]))
             .and(message)
-            .and(&format!("retries: {}", said["retries"])),
+            .and(&format!("after {} retries", said["retries"])),
         audit: audit(&event),
-        cost: Cell::text(&format!("answered after {}", ms(took)))
-            .and("on the node, no round trip to the provider"),
+        cost: Cell::text(&format!("refused in {}", ms(baseline::median(times)))).and("by the node itself"),
     })
 }
 
@@ -135,12 +139,14 @@ pub(crate) async fn streamed(world: &World<'_>) -> Result<Scene> {
     let words: Vec<_> = got.iter().map(|(word, _)| word.as_str()).collect();
     ensure!(words == STORY, "the application got {words:?}");
     let mut cell = Cell::good("each token as it was sent:");
-    for (word, delay) in &got {
-        cell = cell.and(&format!("{:<8} {:>8} later", word.trim(), ms(*delay)));
+    for (number, (word, delay)) in got.iter().enumerate() {
+        // Before the first one, Python starts and the connection is made.
+        let later = if number == 0 { String::new() } else { format!("{:>8} later", ms(*delay)) };
+        cell = cell.and(format!("{:<8} {later}", word.trim()).trim_end());
     }
     let event = world.audited("complete", "api.anthropic.com").await?;
     ensure!(event["inspection"]["streamed"] == true, "the audit trail says {event}");
-    let token = baseline::median(got.into_iter().map(|(_, delay)| delay).collect());
+    let token = baseline::median(got.into_iter().skip(1).map(|(_, delay)| delay).collect());
     Ok(Scene {
         title: "A streamed answer arrives token by token",
         client: "anthropic SDK (Python), client.messages.stream",

@@ -146,7 +146,7 @@ fn wrapped(cell: &Cell, width: usize) -> Vec<(Tone, String)> {
         for line in text.lines() {
             let mut rest: Vec<char> = line.chars().collect();
             while rest.len() > width {
-                let cut = rest[..=width].iter().rposition(|c| *c == ' ').filter(|at| *at > width / 2);
+                let cut = rest[..=width].iter().rposition(|c| *c == ' ').filter(|at| *at > width / 3);
                 let tail = rest.split_off(cut.unwrap_or(width));
                 out.push((*tone, rest.into_iter().collect()));
                 rest = tail.into_iter().skip(usize::from(cut.is_some())).collect();
