@@ -33,6 +33,7 @@ pub struct Stage {
 pub struct Setup {
     spec: Value,
     policy: Option<String>,
+    before: Option<Box<dyn FnOnce(&Lab)>>,
 }
 
 impl Setup {
@@ -50,12 +51,22 @@ impl Setup {
         self
     }
 
+    /// Changes the laboratory before the daemon starts in it.
+    #[must_use]
+    pub fn before(mut self, change: impl FnOnce(&Lab) + 'static) -> Self {
+        self.before = Some(Box::new(change));
+        self
+    }
+
     /// Builds the laboratory and starts the daemon. `None` where the machine cannot run it, which was said aloud.
     pub async fn up(self) -> Result<Option<Stage>> {
         if !gate::passes(gate::kernel()) {
             return Ok(None);
         }
         let lab = Lab::new()?;
+        if let Some(change) = self.before {
+            change(&lab);
+        }
         let mut config = lab.config();
         if let Some(text) = self.policy {
             config["spec"]["policy"]["files"] = serde_json::json!([lab.file("policy.yaml", text)?]);

@@ -5,10 +5,11 @@ use std::net::SocketAddr;
 
 use anyhow::{Context as _, Result};
 use interceptor_tests::client::{self, Wire};
-use interceptor_tests::lab::{OPENAI, STATIC, host, https, https6};
+use interceptor_tests::lab::{Lab, OPENAI, STATIC, host, https, https6};
 use interceptor_tests::provider::{Site, pattern};
-use interceptor_tests::stage::Stage;
+use interceptor_tests::stage::{Setup, Stage};
 use interceptor_tests::{topology, within};
+use serde_json::json;
 use tokio::io::AsyncWriteExt as _;
 use tokio_rustls::TlsAcceptor;
 
@@ -142,5 +143,24 @@ async fn the_caller_is_known_as_the_kernel_knows_it() -> Result<()> {
     assert_eq!((&caller["uid"], &caller["comm"]), (&0.into(), &"lab-dialer".into()));
     assert!(caller["executable"].as_str().is_some_and(|path| path.ends_with("/lab-dialer")), "{caller}");
     assert_eq!((&event["provider"], &event["host"]), (&"openai".into(), &OPENAI.into()));
+    Ok(())
+}
+
+#[tokio::test]
+async fn addresses_are_learned_from_the_name_servers_answers() -> Result<()> {
+    let setup = Setup::default().spec(json!({"endpoints": {"addresses": []}}));
+    // Known by an alias, at an address that no configuration names.
+    let named = |lab: &Lab| {
+        lab.zone.forget(OPENAI);
+        lab.zone.alias(OPENAI, "edge.example.net");
+        lab.zone.address("edge.example.net", topology::v4(host::SHARED));
+    };
+    let Some(stage) = setup.before(named).up().await? else { return Ok(()) };
+    stage.openai().await?.call(&post("/v1/chat/completions"), chat("hello")).await?;
+    assert_eq!(stage.exchange("complete").await?["host"], OPENAI);
+    // An address that was in no answer is left alone: the provider's own certificate.
+    let config = client::trusting(&stage.lab.pki.root_pem(), &["http/1.1"])?;
+    let stream = stage.dialer.connect(https(host::HTTP1))??;
+    client::handshake(stream, OPENAI, &config).await?.context("the provider's own certificate")?;
     Ok(())
 }

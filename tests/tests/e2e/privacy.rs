@@ -97,7 +97,7 @@ async fn strange(stage: &Stage, secrets: &[String]) -> Result<()> {
     for secret in secrets {
         let bodies = [
             json!({"model": secret, "messages": []}),
-            json!({"model": marker(11), "messages": [{"role": secret, "content": "x"}]}),
+            json!({"model": format!("a prompt, {}", marker(11)), "messages": [{"role": secret, "content": "x"}]}),
             json!({"model": "lab-1", "metadata": {secret.as_str(): "x"}}),
             json!({"model": "lab-1", "metadata": {"x": {marker(12): {"y": secret}}}}),
             json!({marker(13): secret, secret.as_str(): 1}),
