@@ -28,12 +28,15 @@ pub struct Stage {
     pub lab: Lab,
 }
 
+/// Something done to the laboratory.
+type Change = Box<dyn FnOnce(&Lab)>;
+
 /// What is different from the laboratory's ordinary configuration.
 #[derive(Default)]
 pub struct Setup {
     spec: Value,
     policy: Option<String>,
-    before: Option<Box<dyn FnOnce(&Lab)>>,
+    before: Option<Change>,
 }
 
 impl Setup {
