@@ -228,7 +228,7 @@ impl Exchange {
         Record {
             provider: self.provider,
             operation: self.operation.clone(),
-            model: request.facts.model.clone().or(answered_by),
+            model: request.facts.model.clone().or(answered_by).filter(|name| self.is_a_name(name)),
             streamed: request.facts.stream || matches!(self.answer, Answer::Stream(_)),
             verdict: self.case.verdict,
             findings: std::mem::take(&mut self.case.findings),
@@ -239,6 +239,15 @@ impl Exchange {
             usage: facts.map_or(Tokens::default(), |facts| facts.tokens),
             policy: self.case.scope.version().clone(),
         }
+    }
+
+    /// Whether a model's name may be told of. A body can say anything there, and what is no name, or holds what
+    /// a detector knows, is payload.
+    fn is_a_name(&self, model: &str) -> bool {
+        let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-_./:@+".contains(&byte);
+        let mut findings = Vec::new();
+        self.engine.detectors.scan(model.as_bytes(), &mut findings);
+        model.bytes().all(plain) && findings.is_empty()
     }
 
     /// After a refusal nothing more is taken or handed back.

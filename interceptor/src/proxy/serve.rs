@@ -15,7 +15,7 @@ use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use interceptor_engine::Engine;
 use interceptor_engine::policy::Subject;
-use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt};
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::time::{Instant, Sleep};
 
 use super::drain::Drain;
@@ -196,10 +196,32 @@ where
     if let (Outcome::Framing, Some(violation), 0) = (result.0, notes.violation(), served.active.get()) {
         refuse_framing(&mut stream, violation).await;
     }
-    // Best effort: whoever does not read our goodbye has gone.
-    let _ = tokio::time::timeout(served.shared.limits.head, stream.shutdown()).await;
+    linger(&mut stream, served.shared.limits.head).await;
     result
 }
+
+/// Says goodbye and takes in what the client is still sending. Closing a socket with unread bytes resets the
+/// connection, and the client would lose the answer that it has not read yet (RFC 9112, 9.6). Bounded in bytes and
+/// time; whoever goes on beyond that has been told.
+async fn linger<S: AsyncRead + AsyncWrite + Unpin>(stream: &mut S, limit: std::time::Duration) {
+    let drain = async {
+        stream.shutdown().await?;
+        let mut taken = 0;
+        let mut scrap = vec![0; 16 * 1024];
+        while taken < MOST_LINGERED {
+            match stream.read(&mut scrap).await? {
+                0 => break,
+                read => taken += read,
+            }
+        }
+        std::io::Result::Ok(())
+    };
+    // Best effort: whoever does not read our goodbye has gone.
+    let _ = tokio::time::timeout(limit, drain).await;
+}
+
+/// More than any body that is refused for its size would still have on its way.
+const MOST_LINGERED: usize = 64 << 20;
 
 fn conclude(ended: Option<hyper::Result<()>>, notes: &Notes) -> (Outcome, Option<String>) {
     match (ended, notes.violation()) {
