@@ -9,7 +9,7 @@ pub mod defect;
 pub mod inspect;
 mod key;
 mod leaf;
-#[cfg(test)]
+#[cfg(all(test, feature = "measure"))]
 mod measure;
 mod pem;
 pub mod server;

@@ -298,7 +298,6 @@ mod tests {
                 file.yaml:1:13: apiVersion: unknown apiVersion `interceptor.dev/v2`; expected `interceptor.dev/v1alpha1`
                 file.yaml:4:12: spec.workers: `0` is not allowed; expected a whole number from 1 to 256
                 file.yaml:5:3: spec: unknown field `nmaespaces`; expected one of `stateDirectory`, `cgroup`, `namespaces`, `workers`, `listen`, `endpoints`, `catalogue`, `ca`, `upstream`, `policy`, `audit`, `admin`, `limits`; did you mean `namespaces`?
-                file.yaml:6:15: spec.namespaces: no namespace is served; expected `self`, `discover` or a path
                 file.yaml:6:16: spec.namespaces[0]: unknown namespace `sefl`; expected one of `self`, `discover`, `/run/netns/NAME`; did you mean `self`?
                 file.yaml:7:18: spec.listen.port: port 31000 lies among Kubernetes' node ports; expected a port outside 30000-32767, or 0 for any free one
                 file.yaml:8:22: spec.endpoints.ports: no port is looked at; expected at least one, usually 443

@@ -106,7 +106,6 @@ fn resident() -> usize {
 }
 
 #[test]
-#[ignore = "a measurement, for a quiet machine"]
 fn costs() {
     let ca = authority();
     let side = ServerSide::new(Arc::clone(&ca.live)).unwrap();
@@ -196,7 +195,6 @@ fn resident_each(client: &Arc<ClientConfig>, server: &Arc<ServerConfig>, ours: b
 /// Bytes through one connection over loopback, and what an idle connection holds: our stream and the usual
 /// adapter, receiving and sending.
 #[test]
-#[ignore = "a measurement, for a quiet machine"]
 fn streams() {
     use tokio::io::{AsyncReadExt, AsyncWriteExt};
     let ca = Ca::new();
