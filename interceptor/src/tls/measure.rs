@@ -1,6 +1,6 @@
 //! What TLS costs: time of a mint and of handshakes on our side only, bytes of the first flight, and memory
 //! of an idle connection. Not a test of anything; run it by hand with
-//! `cargo test -p interceptor --lib tls::measure -- --ignored --nocapture --test-threads 1`.
+//! `cargo test --release -p interceptor --features measure tls::measure -- --nocapture --test-threads 1`.
 
 use std::hint::black_box;
 use std::sync::Arc;
