@@ -1,3 +1,5 @@
+//! Tests of the catalogue: what the built-in data says, and what is reported of wrong files.
+
 use super::*;
 
 fn operation(host: &str, method: &str, path: &str) -> String {

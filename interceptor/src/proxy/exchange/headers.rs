@@ -20,10 +20,8 @@ pub enum Misdirected {
     #[error("the request names something that is no host")]
     Invalid,
     /// A host of somebody else: fronting, or a connection reused for a name it was not opened for.
-    #[error("the request names {named}, but its connection was opened for {opened}")]
+    #[error("the request names another host than {opened}, for which its connection was opened")]
     Other {
-        /// In the request.
-        named: Host,
         /// In the ClientHello.
         opened: Host,
     },
@@ -48,7 +46,8 @@ pub fn check_authority<B>(served: &Served, request: &Request<B>) -> Result<(), M
     if named == served.target.host {
         return Ok(());
     }
-    Err(Misdirected::Other { named, opened: served.target.host.clone() })
+    // What the request names is not told: its sender chose it, and it could be anything.
+    Err(Misdirected::Other { opened: served.target.host.clone() })
 }
 
 /// Whether the request asks to leave HTTP on this connection (RFC 9110, 7.8).
