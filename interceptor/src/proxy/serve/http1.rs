@@ -1,0 +1,150 @@
+//! HTTP/1.1 with an application: one exchange after the other, and the ways such a connection ends.
+//! Knows hyper's server side and framing violations. Does not know what an exchange does.
+
+use std::future::poll_fn;
+use std::pin::{Pin, pin};
+use std::rc::Rc;
+use std::task::Poll;
+
+use http::Request;
+use hyper::body::Incoming;
+use hyper::server::conn::http1;
+use hyper::service::service_fn;
+use hyper_util::rt::TokioIo;
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
+
+use super::idle::Idle;
+use super::{Served, blame};
+use crate::proxy::exchange;
+use crate::proxy::exchange::ledger::Ledger;
+use crate::proxy::framing::{MAX_HEAD, MAX_HEADERS, Notes, Side, Violation, Watched};
+use crate::proxy::upstream::connection::Http1;
+use crate::telemetry::event::{Ending, Outcome};
+
+/// Serves the connection to its end.
+pub(super) async fn run<S>(served: Rc<Served>, stream: S) -> (Outcome, Option<String>)
+where
+    S: AsyncRead + AsyncWrite + Unpin + 'static,
+{
+    let (watched, notes) = Watched::new(stream, Side::Client, served.shared.limits.head);
+    let service = {
+        let served = served.clone();
+        service_fn(move |request: Request<Incoming>| {
+            served.exchange_begins();
+            Box::pin(exchange::run(served.clone(), request))
+        })
+    };
+    let mut connection = http1::Builder::new()
+        .preserve_header_case(true)
+        .auto_date_header(false)
+        .max_headers(MAX_HEADERS)
+        .max_buf_size(MAX_HEAD + 16 * 1024)
+        .serve_connection(TokioIo::new(watched), service);
+    let mut idle = Idle::new(&served);
+    let mut drain = pin!(served.drain.begun());
+    let mut draining = false;
+    let ended = poll_fn(|cx| {
+        if !draining && drain.as_mut().poll(cx).is_ready() {
+            draining = true;
+            // The answer under way is the last one; without one, this ends the connection.
+            Pin::new(&mut connection).graceful_shutdown();
+        }
+        if let Poll::Ready(result) = connection.poll_without_shutdown(cx) {
+            return Poll::Ready(Some(result));
+        }
+        idle.poll(&served, cx).map(|()| None)
+    })
+    .await;
+    let parts = connection.into_parts();
+    let mut stream = parts.io.into_inner().into_inner();
+    let upgrade = served.upgrade.borrow_mut().take();
+    if let (Some(Ok(())), Some((upstream, ledger))) = (&ended, upgrade) {
+        return copy_upgraded(stream, parts.read_buf, upstream, &ledger).await;
+    }
+    let result = conclude(ended, &notes);
+    if let (Outcome::Framing, Some(violation), 0) = (result.0, notes.violation(), served.active.get()) {
+        refuse_framing(&mut stream, violation).await;
+    }
+    linger(&mut stream, served.shared.limits.head).await;
+    result
+}
+
+/// Says goodbye and takes in what the client is still sending. Closing a socket with unread bytes resets the
+/// connection, and the client would lose the answer that it has not read yet (RFC 9112, 9.6). Bounded in bytes and
+/// time; whoever goes on beyond that has been told.
+async fn linger<S: AsyncRead + AsyncWrite + Unpin>(stream: &mut S, limit: std::time::Duration) {
+    let drain = async {
+        stream.shutdown().await?;
+        let mut taken = 0;
+        let mut scrap = vec![0; 16 * 1024];
+        while taken < MOST_LINGERED {
+            match stream.read(&mut scrap).await? {
+                0 => break,
+                read => taken += read,
+            }
+        }
+        std::io::Result::Ok(())
+    };
+    // Best effort: whoever does not read our goodbye has gone.
+    let _ = tokio::time::timeout(limit, drain).await;
+}
+
+/// More than any body that is refused for its size would still have on its way.
+const MOST_LINGERED: usize = 64 << 20;
+
+fn conclude(ended: Option<hyper::Result<()>>, notes: &Notes) -> (Outcome, Option<String>) {
+    match (ended, notes.violation()) {
+        (None, _) => (Outcome::Idle, None),
+        (_, Some(violation)) => (Outcome::Framing, Some(violation.to_string())),
+        (Some(Ok(())), None) => (Outcome::Closed, None),
+        (Some(Err(error)), None) => (blame(&error), Some(crate::telemetry::chain(&error))),
+    }
+}
+
+/// Says what is wrong to a client whose bytes hyper never saw.
+async fn refuse_framing<S: AsyncWrite + Unpin>(stream: &mut S, violation: Violation) {
+    let body = format!(
+        "{{\"error\":{{\"message\":\"Malformed HTTP/1.1 request: {violation}.\",\
+         \"type\":\"invalid_request_error\",\"param\":null,\"code\":\"malformed_request\"}}}}"
+    );
+    let status = match violation {
+        Violation::HeadTooLarge => "431 Request Header Fields Too Large",
+        Violation::HeadTimeout => "408 Request Timeout",
+        _ => "400 Bad Request",
+    };
+    let answer = format!(
+        "HTTP/1.1 {status}\r\ncontent-type: application/json\r\nx-should-retry: false\r\n\
+         connection: close\r\ncontent-length: {}\r\n\r\n{body}",
+        body.len()
+    );
+    let _ = stream.write_all(answer.as_bytes()).await;
+    let _ = stream.flush().await;
+}
+
+async fn copy_upgraded<S>(
+    mut application: S,
+    first: bytes::Bytes,
+    upstream: Http1,
+    ledger: &Ledger,
+) -> (Outcome, Option<String>)
+where
+    S: AsyncRead + AsyncWrite + Unpin,
+{
+    let Some(mut upgraded) = upstream.upgraded().await else {
+        ledger.finish(Ending::OriginFailed);
+        return (Outcome::Origin, Some("the provider ended the connection as it was upgraded".into()));
+    };
+    let copied = async {
+        upgraded.stream.write_all(&first).await?;
+        upgraded.stream.flush().await?;
+        application.write_all(&upgraded.first).await?;
+        application.flush().await?;
+        tokio::io::copy_bidirectional(&mut application, &mut upgraded.stream).await
+    }
+    .await;
+    ledger.finish(Ending::Upgraded);
+    match copied {
+        Ok(_) => (Outcome::Closed, None),
+        Err(error) => (Outcome::Application, Some(error.kind().to_string())),
+    }
+}
