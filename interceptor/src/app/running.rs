@@ -102,7 +102,8 @@ impl Daemon {
             Namespaces::new(crew.clone(), shared.telemetry.clone(), config.port.unwrap_or(0));
         namespaces.fix(&capture, &config.namespaces)?;
         let learner = learner(&config, &shared);
-        let (admin, admin_at) = open_admin(&config, &shared, kernel_counters(capture.counters()?)).await?;
+        let (admin, admin_at) =
+            open_admin(&config, &shared, current(capture.counters()?, shared.clone())).await?;
         capture.attach(&attached)?;
         let mut daemon = Self {
             config,
@@ -286,6 +287,12 @@ fn learner(config: &Config, shared: &Shared) -> Learner {
         );
     }
     Learner::new(names, servers, config.endpoints.keep)
+}
+
+/// What is asked at each scrape: the kernel's counters, and what is open right now.
+fn current(counters: bpf::Counters, shared: Arc<Shared>) -> impl Fn() -> String + Send + Sync {
+    let kernel = kernel_counters(counters);
+    move || kernel() + &shared.gauges()
 }
 
 /// The kernel's counters as lines for a scrape. They are the ground truth of coverage.

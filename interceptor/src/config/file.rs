@@ -196,6 +196,7 @@ fn limits(field: &Field<'_>, limits: &mut Limits, inspection: &mut Inspection) {
         "bodyPause",
         "answerPause",
         "idle",
+        "rest",
         "upstreamIdle",
         "upstreamSpare",
         "connections",
@@ -207,7 +208,7 @@ fn limits(field: &Field<'_>, limits: &mut Limits, inspection: &mut Inspection) {
     ];
     let Some(fields) = field.map(known) else { return };
     let least = Duration::from_millis(1);
-    let times: [(&'static str, &mut Duration); 10] = [
+    let times: [(&'static str, &mut Duration); 11] = [
         ("hello", &mut limits.hello),
         ("silence", &mut limits.silence),
         ("head", &mut limits.head),
@@ -216,6 +217,7 @@ fn limits(field: &Field<'_>, limits: &mut Limits, inspection: &mut Inspection) {
         ("bodyPause", &mut limits.body_pause),
         ("answerPause", &mut limits.answer_pause),
         ("idle", &mut limits.idle),
+        ("rest", &mut limits.rest),
         ("upstreamIdle", &mut limits.upstream_idle),
         ("drain", &mut limits.drain),
     ];

@@ -86,7 +86,8 @@ async fn handle(worker: &Rc<Worker>, stream: TcpStream, flow: &Flow) -> End {
         route::Route::Passthrough(why) => pass(worker, stream, flow, seen, why).await,
         route::Route::Refuse(why) => refuse(&stream, why),
         route::Route::Gone => End::new(Route::Passthrough(PassReason::NoName), Outcome::Application),
-        route::Route::Inspect(target) => inspect(worker, stream, flow, seen, target).await,
+        // Boxed, so that a connection that passes has no room for what it does not do.
+        route::Route::Inspect(target) => Box::pin(inspect(worker, stream, flow, seen, target)).await,
     };
     end.host = host;
     end

@@ -39,7 +39,7 @@ pub async fn run(served: Rc<Served>, request: Request<Incoming>) -> Answer {
         return reply::origin_defect(&served, &ledger, defect);
     }
     if headers::wants_upgrade(&request) {
-        return upgrade::run(served, ledger, request).await;
+        return Box::pin(upgrade::run(served, ledger, request)).await;
     }
     let request = match take_request(&served, &ledger, request).await {
         Ok(request) => request,

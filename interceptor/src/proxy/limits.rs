@@ -21,6 +21,9 @@ pub struct Limits {
     pub answer_pause: Duration,
     /// How long an intercepted connection may stay without an exchange.
     pub idle: Duration,
+    /// How long an HTTP/1.1 connection is kept ready for its next exchange before it gives its buffers back. Calls
+    /// of one conversation follow each other faster; what waits longer may as well wait without buffers.
+    pub rest: Duration,
     /// How long an unused upstream connection is kept.
     pub upstream_idle: Duration,
     /// Unused HTTP/1.1 upstream connections kept per namespace and host, on each worker.
@@ -46,6 +49,7 @@ impl Limits {
         body_pause: Duration::from_secs(60),
         answer_pause: Duration::from_secs(600),
         idle: Duration::from_secs(300),
+        rest: Duration::from_secs(1),
         upstream_idle: Duration::from_secs(90),
         upstream_spare: 128,
         connections: 65_536,

@@ -2,8 +2,9 @@
 //! Knows IO traits only.
 
 use std::io::{self, IoSlice};
+use std::mem::MaybeUninit;
 use std::pin::Pin;
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, ready};
 
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
@@ -19,6 +20,30 @@ impl<S> Replay<S> {
     /// Puts `first` in front of what the stream will yield.
     pub(super) fn new(first: Vec<u8>, stream: S) -> Self {
         Self { first, at: 0, stream }
+    }
+
+    /// Puts bytes that were read, and are wanted after all, in front of what is left.
+    pub(super) fn put_back(&mut self, bytes: &[u8]) {
+        self.first.drain(..self.at);
+        self.at = 0;
+        self.first.splice(..0, bytes.iter().copied());
+    }
+}
+
+/// What is read to find out that there is something to read: a request's head, usually with its body.
+const FIRST: usize = 4096;
+
+impl<S: AsyncRead + Unpin> Replay<S> {
+    /// Waits for something to read without holding a buffer meanwhile. False at the end of the stream.
+    pub(super) fn poll_first(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<bool>> {
+        if self.at < self.first.len() {
+            return Poll::Ready(Ok(true));
+        }
+        let mut space = [MaybeUninit::uninit(); FIRST];
+        let mut buffer = ReadBuf::uninit(&mut space);
+        ready!(Pin::new(&mut self.stream).poll_read(cx, &mut buffer))?;
+        self.put_back(buffer.filled());
+        Poll::Ready(Ok(!buffer.filled().is_empty()))
     }
 }
 

@@ -143,7 +143,8 @@ where
 {
     match served.protocol {
         Protocol::Http1 => http1::run(served, stream).await,
-        Protocol::H2 => h2::run(served, stream).await,
+        // Boxed, so that an HTTP/1.1 connection has no room for an HTTP/2 one's state.
+        Protocol::H2 => Box::pin(h2::run(served, stream)).await,
     }
 }
 

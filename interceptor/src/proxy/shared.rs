@@ -31,6 +31,8 @@ pub struct Shared {
     pub open: Gauge,
     /// See [`Shared::open`].
     pub inspected: Gauge,
+    /// Of the inspected ones, those that rest between two exchanges and hold no buffers.
+    pub resting: Gauge,
     ids: AtomicU64,
 }
 
@@ -53,8 +55,25 @@ impl Shared {
             trust: Trust::default(),
             open: Gauge::default(),
             inspected: Gauge::default(),
+            resting: Gauge::default(),
             ids: AtomicU64::new(seed),
         }
+    }
+
+    /// What is open right now, in Prometheus' format.
+    pub fn gauges(&self) -> String {
+        let gauges = [
+            ("connections_open", "Redirected connections that are open", &self.open),
+            ("connections_inspected", "Open connections that are inspected", &self.inspected),
+            ("connections_resting", "Inspected connections that rest between two exchanges", &self.resting),
+        ];
+        let line = |(name, help, gauge): (&str, &str, &Gauge)| {
+            let count = gauge.count();
+            format!(
+                "# HELP interceptor_{name} {help}.\n# TYPE interceptor_{name} gauge\ninterceptor_{name} {count}\n"
+            )
+        };
+        gauges.map(line).concat()
     }
 
     /// The next identifier. Odd steps through 2^64 (Weyl sequence), so that neighbours do not look alike.

@@ -12,6 +12,7 @@ mod pacing;
 mod passthrough;
 mod privacy;
 mod redacted;
+mod rest;
 mod stream;
 
 use interceptor_tests::client::Wire;

@@ -28,6 +28,8 @@ pub enum Side {
 pub struct Notes {
     expect: Cell<Expect>,
     released: Cell<bool>,
+    between: Cell<bool>,
+    flushed: Cell<bool>,
     violation: Cell<Option<Violation>>,
 }
 
@@ -40,6 +42,12 @@ impl Notes {
     /// Stops watching: the connection is no longer HTTP/1.1.
     pub fn release(&self) {
         self.released.set(true);
+    }
+
+    /// Whether nothing is under way: the last byte read ended a message, and all that was written has left. Nothing
+    /// was read or written at all before the first message, which counts as well.
+    pub fn is_quiet(&self) -> bool {
+        self.between.get() && self.flushed.get()
     }
 
     /// What ended the connection, if the watch did.
@@ -64,6 +72,8 @@ impl<S> Watched<S> {
     /// Wraps a stream at the start of its first message.
     pub fn new(stream: S, side: Side, head_time: Duration) -> (Self, Rc<Notes>) {
         let notes = Rc::new(Notes::default());
+        notes.between.set(true);
+        notes.flushed.set(true);
         let framing = Framing::new(side);
         (Self { stream, framing, notes: notes.clone(), head_time, head_timer: None }, notes)
     }
@@ -109,12 +119,14 @@ impl<S: AsyncRead + Unpin> AsyncRead for Watched<S> {
             buf.set_filled(before);
             return Poll::Ready(Err(watched.stop(violation)));
         }
+        watched.notes.between.set(watched.framing.between_messages());
         Poll::Ready(Ok(()))
     }
 }
 
 impl<S: AsyncWrite + Unpin> AsyncWrite for Watched<S> {
     fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
+        self.notes.flushed.set(false);
         Pin::new(&mut self.stream).poll_write(cx, bytes)
     }
 
@@ -123,6 +135,7 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for Watched<S> {
         cx: &mut Context<'_>,
         slices: &[io::IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
+        self.notes.flushed.set(false);
         Pin::new(&mut self.stream).poll_write_vectored(cx, slices)
     }
 
@@ -131,7 +144,10 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for Watched<S> {
     }
 
     fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.stream).poll_flush(cx)
+        // hyper asks for this once it holds nothing back itself.
+        ready!(Pin::new(&mut self.stream).poll_flush(cx))?;
+        self.notes.flushed.set(true);
+        Poll::Ready(Ok(()))
     }
 
     fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {

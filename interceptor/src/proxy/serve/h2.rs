@@ -46,7 +46,7 @@ where
         .max_pending_accept_reset_streams(20)
         .serve_connection(TokioIo::new(stream), service);
     tokio::pin!(connection);
-    let mut idle = Idle::new(&served);
+    let mut idle = Idle::new(served.shared.limits.idle);
     let mut drain = pin!(served.drain.begun());
     let mut leaving = None;
     let mut goodbye: Option<Pin<Box<Sleep>>> = None;
@@ -54,7 +54,7 @@ where
         if leaving.is_none() {
             if drain.as_mut().poll(cx).is_ready() {
                 leaving = Some(Outcome::Shutdown);
-            } else if idle.poll(&served, cx).is_ready() {
+            } else if idle.poll_over(&served, cx).is_ready() {
                 leaving = Some(Outcome::Idle);
             }
             if leaving.is_some() {

@@ -13,16 +13,49 @@ use hyper::service::service_fn;
 use hyper_util::rt::TokioIo;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 
-use super::idle::Idle;
+use super::idle::{Idle, Quiet};
 use super::{Served, blame};
 use crate::proxy::exchange;
 use crate::proxy::exchange::ledger::Ledger;
 use crate::proxy::framing::{MAX_HEAD, MAX_HEADERS, Notes, Side, Violation, Watched};
+use crate::proxy::replay::Replay;
 use crate::proxy::upstream::connection::Http1;
 use crate::telemetry::event::{Ending, Outcome};
 
+/// How far one turn of serving came.
+enum Turn<S> {
+    /// The connection is over.
+    Over(Outcome, Option<String>),
+    /// Nothing has happened for a while; here is the stream, from which nothing is left unread.
+    Quiet(Replay<S>),
+}
+
 /// Serves the connection to its end.
+///
+/// hyper keeps 16 KiB of buffers for a connection, however idle. So between exchanges that are further apart hyper
+/// goes, and what is left is the stream and a timer.
 pub(super) async fn run<S>(served: Rc<Served>, stream: S) -> (Outcome, Option<String>)
+where
+    S: AsyncRead + AsyncWrite + Unpin + 'static,
+{
+    let mut idle = Idle::new(served.shared.limits.rest);
+    let mut stream = Replay::new(Vec::new(), stream);
+    loop {
+        // Boxed, so that the memory of a turn ends with it.
+        stream = match Box::pin(converse(&served, stream, &mut idle)).await {
+            Turn::Over(outcome, detail) => return (outcome, detail),
+            Turn::Quiet(stream) => stream,
+        };
+        if let Some((outcome, detail)) = rest(&served, &mut stream, &mut idle).await {
+            linger(&mut stream, served.shared.limits.head).await;
+            return (outcome, detail);
+        }
+        idle.again(served.shared.limits.rest);
+    }
+}
+
+/// Has hyper serve the connection until it ends or goes quiet.
+async fn converse<S>(served: &Rc<Served>, stream: Replay<S>, idle: &mut Idle) -> Turn<S>
 where
     S: AsyncRead + AsyncWrite + Unpin + 'static,
 {
@@ -40,33 +73,81 @@ where
         .max_headers(MAX_HEADERS)
         .max_buf_size(MAX_HEAD + 16 * 1024)
         .serve_connection(TokioIo::new(watched), service);
-    let mut idle = Idle::new(&served);
     let mut drain = pin!(served.drain.begun());
     let mut draining = false;
-    let ended = poll_fn(|cx| {
+    let stopped = poll_fn(|cx| {
         if !draining && drain.as_mut().poll(cx).is_ready() {
             draining = true;
             // The answer under way is the last one; without one, this ends the connection.
             Pin::new(&mut connection).graceful_shutdown();
         }
         if let Poll::Ready(result) = connection.poll_without_shutdown(cx) {
-            return Poll::Ready(Some(result));
+            return Poll::Ready(Stopped::Ended(result));
         }
-        idle.poll(&served, cx).map(|()| None)
+        match idle.poll(served, cx) {
+            Poll::Ready(Quiet::Resting) if notes.is_quiet() && !draining => Poll::Ready(Stopped::Quiet),
+            // Some of the last answer has not left yet: it is not rest that this connection waits for.
+            Poll::Ready(Quiet::Resting) => idle.poll_over(served, cx).map(|()| Stopped::Idle),
+            Poll::Ready(Quiet::Over) => Poll::Ready(Stopped::Idle),
+            Poll::Pending => Poll::Pending,
+        }
     })
     .await;
     let parts = connection.into_parts();
     let mut stream = parts.io.into_inner().into_inner();
-    let upgrade = served.upgrade.borrow_mut().take();
-    if let (Some(Ok(())), Some((upstream, ledger))) = (&ended, upgrade) {
-        return copy_upgraded(stream, parts.read_buf, upstream, &ledger).await;
+    if let Stopped::Quiet = &stopped {
+        // hyper has parsed all it read: otherwise an exchange would be under way.
+        stream.put_back(&parts.read_buf);
+        return Turn::Quiet(stream);
     }
-    let result = conclude(ended, &notes);
-    if let (Outcome::Framing, Some(violation), 0) = (result.0, notes.violation(), served.active.get()) {
+    let upgrade = served.upgrade.borrow_mut().take();
+    if let (Stopped::Ended(Ok(())), Some((upstream, ledger))) = (&stopped, upgrade) {
+        let (outcome, detail) = copy_upgraded(stream, parts.read_buf, upstream, &ledger).await;
+        return Turn::Over(outcome, detail);
+    }
+    let (outcome, detail) = conclude(stopped, &notes);
+    if let (Outcome::Framing, Some(violation), 0) = (outcome, notes.violation(), served.active.get()) {
         refuse_framing(&mut stream, violation).await;
     }
     linger(&mut stream, served.shared.limits.head).await;
-    result
+    Turn::Over(outcome, detail)
+}
+
+/// Why hyper stopped.
+enum Stopped {
+    /// By itself.
+    Ended(hyper::Result<()>),
+    /// Nothing has happened for a while, and nothing is under way.
+    Quiet,
+    /// Nothing has happened for too long.
+    Idle,
+}
+
+/// Waits for the first bytes of the next exchange, which are put back for hyper to read. `Some` is the end.
+async fn rest<S>(
+    served: &Served,
+    stream: &mut Replay<S>,
+    idle: &mut Idle,
+) -> Option<(Outcome, Option<String>)>
+where
+    S: AsyncRead + AsyncWrite + Unpin,
+{
+    let _resting = served.shared.resting.enter(usize::MAX);
+    let mut drain = pin!(served.drain.begun());
+    poll_fn(|cx| {
+        if drain.as_mut().poll(cx).is_ready() {
+            return Poll::Ready(Some((Outcome::Closed, None)));
+        }
+        match stream.poll_first(cx) {
+            Poll::Ready(Ok(true)) => Poll::Ready(None),
+            Poll::Ready(Ok(false)) => Poll::Ready(Some((Outcome::Closed, None))),
+            Poll::Ready(Err(error)) => {
+                Poll::Ready(Some((Outcome::Application, Some(crate::telemetry::chain(&error)))))
+            }
+            Poll::Pending => idle.poll_over(served, cx).map(|()| Some((Outcome::Idle, None))),
+        }
+    })
+    .await
 }
 
 /// Says goodbye and takes in what the client is still sending. Closing a socket with unread bytes resets the
@@ -92,12 +173,12 @@ async fn linger<S: AsyncRead + AsyncWrite + Unpin>(stream: &mut S, limit: std::t
 /// More than any body that is refused for its size would still have on its way.
 const MOST_LINGERED: usize = 64 << 20;
 
-fn conclude(ended: Option<hyper::Result<()>>, notes: &Notes) -> (Outcome, Option<String>) {
-    match (ended, notes.violation()) {
-        (None, _) => (Outcome::Idle, None),
+fn conclude(stopped: Stopped, notes: &Notes) -> (Outcome, Option<String>) {
+    match (stopped, notes.violation()) {
+        (Stopped::Idle | Stopped::Quiet, _) => (Outcome::Idle, None),
         (_, Some(violation)) => (Outcome::Framing, Some(violation.to_string())),
-        (Some(Ok(())), None) => (Outcome::Closed, None),
-        (Some(Err(error)), None) => (blame(&error), Some(crate::telemetry::chain(&error))),
+        (Stopped::Ended(Ok(())), None) => (Outcome::Closed, None),
+        (Stopped::Ended(Err(error)), None) => (blame(&error), Some(crate::telemetry::chain(&error))),
     }
 }
 

@@ -78,7 +78,8 @@ impl Slot {
             self.dialled.notified().await;
         }
         let _mark = Dialling::begin(self);
-        let sender = dial(way).await?;
+        // Boxed, because it is large and rare: every exchange would carry the room for it.
+        let sender = Box::pin(dial(way)).await?;
         self.speaks.set(Some(sender.protocol()));
         if let Sender::H2(h2) = &sender {
             self.add_shared(h2);
