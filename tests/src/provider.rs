@@ -121,7 +121,12 @@ impl Provider {
 
     /// Serves `site` on a listener that is already bound, in whatever namespace it was made.
     pub fn serve(&self, pki: &Pki, site: &Site, listener: std::net::TcpListener) -> Result<()> {
-        let acceptor = TlsAcceptor::from(site.tls(pki)?);
+        self.serve_tls(site.tls(pki)?, listener)
+    }
+
+    /// The same with the TLS side made by the test itself.
+    pub fn serve_tls(&self, tls: Arc<ServerConfig>, listener: std::net::TcpListener) -> Result<()> {
+        let acceptor = TlsAcceptor::from(tls);
         let shared = self.shared.clone();
         listener.set_nonblocking(true)?;
         let listener = TcpListener::from_std(listener)?;

@@ -132,15 +132,18 @@ pub(super) fn shared(config: &Config) -> Result<(Arc<Shared>, Arc<LiveAuthority>
     let engine = engine(config)?;
     let authority = Arc::new(LiveAuthority::load(&config.authority)?);
     let server_tls = ServerSide::new(authority.clone())?;
-    let current = authority.current();
+    let own = authority.current().certificates();
     let mut roots = if config.system_roots { Roots::platform() } else { Roots::none() };
     for path in &config.upstream_roots {
-        roots.add_file(path, current.roots())?;
+        roots.add_file(path, &own)?;
     }
     // A base image that trusts our own root is what we ask for; for providers that root never counts.
-    let removed = roots.remove(current.roots());
+    let removed = roots.remove(&own);
     if removed > 0 {
-        tracing::info!(removed, "our own root is among the system's roots and is not trusted for providers");
+        tracing::info!(
+            removed,
+            "our own authority is among the system's roots and is not trusted for providers"
+        );
     }
     let upstream_tls = UpstreamTls::new(roots)?;
     let audit = Audit::start(&config.audit).map_err(|io| StartError::Audit {

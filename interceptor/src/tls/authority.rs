@@ -218,6 +218,13 @@ impl Authority {
         &self.roots
     }
 
+    /// Every certificate of the authority: roots, intermediates and what lies between them. None of them may
+    /// vouch for an upstream, wherever else it is trusted.
+    pub fn certificates(&self) -> Vec<CertificateDer<'static>> {
+        let intermediates = self.heads.iter().flat_map(|head| &head.chain);
+        self.roots.iter().chain(intermediates).chain(&self.above).cloned().collect()
+    }
+
     /// Whether a certificate signed for `host` may also name `other`.
     pub(super) fn permits_beside(&self, host: &Host, other: &Host) -> bool {
         self.head(host).constraints.permit(other)

@@ -11,7 +11,7 @@ use std::sync::Arc;
 
 use rustls::client::{ClientSessionMemoryCache, Resumption, UnbufferedClientConnection};
 use rustls::pki_types::pem::PemObject;
-use rustls::pki_types::{CertificateDer, ServerName};
+use rustls::pki_types::{CertificateDer, Der, ServerName};
 use rustls::{AlertDescription, ClientConfig, HandshakeKind, RootCertStore};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::time::{Instant, timeout_at};
@@ -117,33 +117,35 @@ impl Roots {
     }
 
     /// Adds every certificate of a PEM file, which the operator has named: an unusable one is an error.
-    /// `own` are the roots of this program's authority.
+    /// `own` are the certificates of this program's authority.
     pub fn add_file(&mut self, path: &Path, own: &[CertificateDer<'_>]) -> Result<(), RootsError> {
         let text = std::fs::read(path).map_err(|io| RootsError::Read { path: path.into(), io })?;
         let damaged = || RootsError::NoCertificate { path: path.into() };
-        let mut any = false;
+        let mut named = Self::none();
         for certificate in CertificateDer::pem_slice_iter(&text) {
             let certificate = certificate.map_err(|_| damaged())?;
-            if own.iter().any(|ours| ours.as_ref() == certificate.as_ref()) {
-                return Err(RootsError::OwnAuthority { path: path.into() });
-            }
-            self.store.add(certificate).map_err(|_| damaged())?;
-            any = true;
+            named.store.add(certificate).map_err(|_| damaged())?;
         }
-        if any { Ok(()) } else { Err(damaged()) }
+        if named.is_empty() {
+            return Err(damaged());
+        }
+        if named.remove(own) > 0 {
+            return Err(RootsError::OwnAuthority { path: path.into() });
+        }
+        self.store.roots.append(&mut named.store.roots);
+        Ok(())
     }
 
     /// Takes this program's own authority out, which an operator may have put into the system's store for
     /// the sake of applications. Returns how many were taken out.
+    ///
+    /// Keys are compared, not certificates: a root that was signed again, or under another name, is still ours.
     pub fn remove(&mut self, own: &[CertificateDer<'_>]) -> usize {
         let before = self.store.roots.len();
         let anchors: Vec<_> =
             own.iter().filter_map(|der| webpki::anchor_from_trusted_cert(der).ok()).collect();
-        self.store.roots.retain(|root| {
-            !anchors.iter().any(|own| {
-                own.subject == root.subject && own.subject_public_key_info == root.subject_public_key_info
-            })
-        });
+        let is_ours = |key: &Der<'_>| anchors.iter().any(|ours| &ours.subject_public_key_info == key);
+        self.store.roots.retain(|root| !is_ours(&root.subject_public_key_info));
         before - self.store.roots.len()
     }
 

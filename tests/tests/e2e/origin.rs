@@ -1,11 +1,20 @@
 //! Providers that are not as they should be: what the application sees is what it would have seen without us.
 
+use std::path::Path;
+use std::sync::Arc;
+
 use anyhow::{Context as _, Result};
 use interceptor_tests::client::{self, Wire};
-use interceptor_tests::daemon;
-use interceptor_tests::lab::{OPENAI, host, https};
+use interceptor_tests::daemon::{self, Daemon};
+use interceptor_tests::lab::{Lab, OPENAI, host, https};
+use interceptor_tests::pki::crypto;
 use interceptor_tests::stage::{Setup, Stage};
+use interceptor_tests::{gate, topology};
+use rcgen::{CertificateParams, ExtendedKeyUsagePurpose, Issuer, KeyPair};
+use rustls::ServerConfig;
+use rustls_pki_types::{CertificateDer, PrivateKeyDer};
 use serde_json::json;
+use tokio::net::TcpStream;
 
 #[tokio::test]
 async fn a_defective_certificate_is_mirrored() -> Result<()> {
@@ -88,18 +97,58 @@ async fn a_provider_that_does_not_answer_is_given_up() -> Result<()> {
 
 #[tokio::test]
 async fn our_own_authority_is_not_trusted_upstream() -> Result<()> {
-    let Some(stage) = Stage::up().await? else { return Ok(()) };
-    // A provider that shows a certificate of the interceptor's own making: somebody has the key.
-    let first = stage.handshake(https(host::SHARED), OPENAI, &["http/1.1"]).await?.context("handshake")?;
-    let chain = first.get_ref().1.peer_certificates().context("a chain")?.to_vec();
-    let store = interceptor_tests::client::trusting(
-        &std::fs::read_to_string(stage.lab.folder().join("origin-root.pem"))?,
-        &["http/1.1"],
-    )?;
-    // Without our root, our chain is nobody's: the same roots that the daemon's upstream side has.
-    let stream = stage.dialer.connect(https(host::SHARED))??;
-    let error = client::handshake(stream, OPENAI, &store).await?.expect_err("our chain");
+    if !gate::passes(gate::kernel()) {
+        return Ok(());
+    }
+    let lab = Lab::new()?;
+    lab.ca().await?;
+    // As an operator does for the sake of the applications on the node: root and intermediate are both in the
+    // system's trust store.
+    let (ca, store) = (lab.folder().join("ca"), lab.folder().join("system.pem"));
+    let ours = std::fs::read_to_string(ca.join("ca.crt"))? + &std::fs::read_to_string(ca.join("tls.crt"))?;
+    std::fs::write(&store, &ours)?;
+    let mut config = lab.config();
+    config["spec"]["upstream"]["systemRoots"] = json!(true);
+    let node = lab.node()?.bind(&store, Path::new("/etc/ssl/certs/ca-certificates.crt"))?;
+    let daemon = Daemon::start(&node, &config, lab.folder()).await?;
+    assert!(daemon.written().contains("is not trusted for providers"), "{}", daemon.written());
+    let stage = Stage { dialer: lab.dialer()?, daemon, lab };
+
+    // Somebody has the key, and plays the provider. The intermediate is the one that the daemon itself shows;
+    // another offer than below, so that this connection's upstream is not found warm there.
+    let shown = stage.handshake(https(host::SHARED), OPENAI, &["h2"]).await?.context("handshake")?;
+    let intermediate = shown.get_ref().1.peer_certificates().and_then(|chain| chain.get(1).cloned());
+    let key = KeyPair::from_pem(&std::fs::read_to_string(ca.join("tls.key"))?)?;
+    let forged = forged(&intermediate.context("an intermediate")?, key)?;
+    let listener = topology::listen(&stage.lab.topology.internet, https(host::BARE))?;
+    stage.lab.provider.serve_tls(forged, listener)?;
+
+    // Whoever trusts our root believes the impostor, when asked without us in between.
+    let config = client::trusting(&ours, &["http/1.1"])?;
+    let direct = stage.lab.topology.internet.run(|| std::net::TcpStream::connect(https(host::BARE)))?;
+    direct.set_nonblocking(true)?;
+    client::handshake(TcpStream::from_std(direct)?, OPENAI, &config).await??;
+
+    let error = stage.handshake(https(host::BARE), OPENAI, &["http/1.1"]).await?.expect_err("an impostor");
     assert!(format!("{error:?}").contains("UnknownIssuer"), "{error:?}");
-    assert!(chain.len() >= 2, "a leaf and its intermediate");
+    let event = stage.connection("origin_certificate").await?;
+    assert_eq!(event["destination"], https(host::BARE).to_string());
+    assert_eq!(stage.lab.provider.record().seen().calls.len(), 0);
     Ok(())
+}
+
+/// A server for the AI name whose certificate is signed with `key` in the name of `intermediate`.
+fn forged(intermediate: &CertificateDer<'static>, key: KeyPair) -> Result<Arc<ServerConfig>> {
+    let issuer = Issuer::from_ca_cert_der(intermediate, key)?;
+    let leaf_key = KeyPair::generate()?;
+    let mut params = CertificateParams::new(vec![OPENAI.to_owned()])?;
+    params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ServerAuth];
+    let leaf = params.signed_by(&leaf_key, &issuer)?;
+    let chain = vec![leaf.der().clone(), intermediate.clone()];
+    let key = PrivateKeyDer::try_from(leaf_key.serialize_der()).map_err(anyhow::Error::msg)?;
+    let config = ServerConfig::builder_with_provider(crypto())
+        .with_safe_default_protocol_versions()?
+        .with_no_client_auth()
+        .with_single_cert(chain, key)?;
+    Ok(Arc::new(config))
 }

@@ -122,15 +122,31 @@ async fn an_upstream_that_closes_or_talks_http_is_told_apart() {
 #[test]
 fn our_own_authority_never_vouches_for_an_upstream() {
     let ca = Ca::new();
-    let own = ca.live.current();
-    let path = ca.path("ca.crt");
+    let own = ca.live.current().certificates();
+    // The intermediate too: whatever a trust store holds is an end of the chain.
+    for file in ["ca.crt", "tls.crt"] {
+        let path = ca.path(file);
+        let mut roots = Roots::none();
+        let error = roots.add_file(Path::new(&path), &own).unwrap_err();
+        assert!(matches!(error, RootsError::OwnAuthority { .. }));
+        // As when an administrator puts it into the system's store for the applications.
+        roots.add_file(Path::new(&path), &[]).unwrap();
+        assert_eq!((roots.remove(&own), roots.len()), (1, 0), "{file}");
+        assert!(matches!(UpstreamTls::new(roots), Err(RootsError::Empty)));
+    }
+}
+
+#[test]
+fn our_own_key_never_vouches_under_another_name_either() {
+    let ca = Ca::new();
+    let root = ca.files.path().join("root");
+    let key = rcgen::KeyPair::from_pem(&std::fs::read_to_string(root.join("root.key")).unwrap()).unwrap();
+    let mut params = rcgen::CertificateParams::default();
+    params.is_ca = rcgen::IsCa::Ca(rcgen::BasicConstraints::Unconstrained);
+    params.distinguished_name.push(rcgen::DnType::CommonName, "Somebody Else");
     let mut roots = Roots::none();
-    let error = roots.add_file(Path::new(&path), own.roots()).unwrap_err();
-    assert!(matches!(error, RootsError::OwnAuthority { .. }));
-    // As when an administrator puts it into the system's store for the applications.
-    roots.add_file(Path::new(&path), &[]).unwrap();
-    assert_eq!((roots.remove(own.roots()), roots.len()), (1, 0));
-    assert!(matches!(UpstreamTls::new(roots), Err(RootsError::Empty)));
+    roots.store.add(params.self_signed(&key).unwrap().into()).unwrap();
+    assert_eq!((roots.remove(&ca.live.current().certificates()), roots.len()), (1, 0));
 }
 
 #[test]
