@@ -81,13 +81,14 @@ async fn handle(worker: &Rc<Worker>, stream: TcpStream, flow: &Flow) -> End {
         peek::Peeked::Hello(hello) => hello.sni.host().cloned(),
         _ => None,
     };
-    let engine = shared.engine.load();
+    // One snapshot from here on: what the route says about providers holds for no other catalogue.
+    let engine = shared.engine.load_full();
     let mut end = match route::choose(engine.catalogue(), &peeked) {
         route::Route::Passthrough(why) => pass(worker, stream, flow, seen, why).await,
         route::Route::Refuse(why) => refuse(&stream, why),
         route::Route::Gone => End::new(Route::Passthrough(PassReason::NoName), Outcome::Application),
         // Boxed, so that a connection that passes has no room for what it does not do.
-        route::Route::Inspect(target) => Box::pin(inspect(worker, stream, flow, seen, target)).await,
+        route::Route::Inspect(target) => Box::pin(inspect(worker, stream, flow, seen, engine, target)).await,
     };
     end.host = host;
     end
@@ -120,12 +121,19 @@ async fn pass(worker: &Worker, stream: TcpStream, flow: &Flow, seen: Vec<u8>, wh
 }
 
 /// Terminates, serves and ends an AI connection.
-async fn inspect(worker: &Rc<Worker>, stream: TcpStream, flow: &Flow, seen: Vec<u8>, target: Target) -> End {
+async fn inspect(
+    worker: &Rc<Worker>,
+    stream: TcpStream,
+    flow: &Flow,
+    seen: Vec<u8>,
+    engine: Arc<Engine>,
+    target: Target,
+) -> End {
     let shared = &worker.shared;
     let Some(_inspected) = shared.inspected.enter(shared.limits.inspected) else {
         return refuse(&stream, RefuseReason::Overload);
     };
-    let served = match prepare(worker, flow, target).await {
+    let served = match prepare(worker, flow, engine, target).await {
         Ok(served) => served,
         Err(Unprepared::Pass) => {
             return pass(worker, stream, flow, seen, PassReason::UntrustedAuthority).await;
@@ -168,9 +176,13 @@ enum Unprepared {
 }
 
 /// Opens or finds the upstream connection that decides what the application is shown.
-async fn prepare(worker: &Rc<Worker>, flow: &Flow, target: Target) -> Result<Rc<Served>, Unprepared> {
+async fn prepare(
+    worker: &Rc<Worker>,
+    flow: &Flow,
+    engine: Arc<Engine>,
+    target: Target,
+) -> Result<Rc<Served>, Unprepared> {
     let shared = &worker.shared;
-    let engine = shared.engine.load_full();
     let subject = subject(flow);
     let provider: Arc<str> = Arc::from(&*engine.catalogue().provider(target.provider).id);
     if shared.trust.is_refused(flow.caller.cgroup, &target.host)
