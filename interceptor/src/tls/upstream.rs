@@ -169,6 +169,7 @@ impl Roots {
 pub struct UpstreamTls {
     /// By [`AlpnOffer`]. They share verifier and session store, without which rustls would not resume.
     configs: [Arc<ClientConfig>; 4],
+    verifier: Arc<Verifier>,
 }
 
 /// The encrypted connection with an upstream.
@@ -214,12 +215,12 @@ impl UpstreamTls {
         if roots.is_empty() {
             return Err(RootsError::Empty);
         }
-        let verifier = Verifier::new(roots.store).map_err(|_| RootsError::Empty)?;
+        let verifier = Arc::new(Verifier::new(roots.store).map_err(|_| RootsError::Empty)?);
         let mut base = ClientConfig::builder_with_provider(provider())
             .with_safe_default_protocol_versions()
             .expect("the provider has suites for both protocol versions")
             .dangerous()
-            .with_custom_certificate_verifier(Arc::new(verifier))
+            .with_custom_certificate_verifier(verifier.clone())
             .with_no_client_auth();
         base.resumption = Resumption::store(Arc::new(ClientSessionMemoryCache::new(SESSION_NAMES)));
         let with = |offer: AlpnOffer| {
@@ -227,7 +228,22 @@ impl UpstreamTls {
             config.alpn_protocols = offer.protocols();
             Arc::new(config)
         };
-        Ok(Self { configs: [AlpnOffer::None, AlpnOffer::Http1, AlpnOffer::H2, AlpnOffer::Both].map(with) })
+        let configs = [AlpnOffer::None, AlpnOffer::Http1, AlpnOffer::H2, AlpnOffer::Both].map(with);
+        Ok(Self { configs, verifier })
+    }
+
+    /// Trusts `own` no longer: this program's authority has become another one, whose root the platform may have
+    /// been given ahead of time for the sake of applications. Returns how many roots that were.
+    ///
+    /// # Errors
+    /// Nobody else is trusted. All stays as it was.
+    pub fn distrust(&self, own: &[CertificateDer<'_>]) -> Result<usize, RootsError> {
+        let mut roots = Roots { store: RootCertStore::clone(&self.verifier.roots()), skipped: 0 };
+        let removed = roots.remove(own);
+        if removed > 0 {
+            self.verifier.trust(roots.store).map_err(|_| RootsError::Empty)?;
+        }
+        Ok(removed)
     }
 
     /// Does the handshake on `io` and verifies that it is with `name`.

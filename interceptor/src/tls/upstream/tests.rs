@@ -149,6 +149,24 @@ fn our_own_key_never_vouches_under_another_name_either() {
     assert_eq!((roots.remove(&ca.live.current().certificates()), roots.len()), (1, 0));
 }
 
+#[tokio::test]
+async fn a_root_that_becomes_our_own_is_trusted_no_longer() {
+    let (origin, other) = (Origin::new(), Origin::called("another root"));
+    let mut roots = Roots::none();
+    roots.store.add(origin.root.clone()).unwrap();
+    roots.store.add(other.root.clone()).unwrap();
+    let tls = UpstreamTls::new(roots).unwrap();
+    let server = Arc::new(origin.server(NAME, Wrong::Nothing, &[]));
+    connect(&tls, Arc::clone(&server), AlpnOffer::None).await.unwrap();
+    assert_eq!(tls.distrust(std::slice::from_ref(&origin.root)).unwrap(), 1);
+    let fresh = Arc::new(origin.server(NAME, Wrong::Nothing, &[]));
+    let error = connect(&tls, fresh, AlpnOffer::None).await.unwrap_err();
+    assert!(matches!(error, UpstreamError::Certificate(Defect::UnknownIssuer)), "{error:?}");
+    // The last one cannot be given up: an authority for whose sake nobody would be trusted is not taken up.
+    assert!(matches!(tls.distrust(std::slice::from_ref(&other.root)), Err(RootsError::Empty)));
+    assert_eq!(tls.distrust(&[]).unwrap(), 0);
+}
+
 #[test]
 fn a_root_file_that_is_none_is_an_error() {
     let ca = Ca::new();

@@ -4,6 +4,7 @@
 use std::fmt;
 use std::sync::Arc;
 
+use arc_swap::ArcSwap;
 use rustls::client::WebPkiServerVerifier;
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
 use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
@@ -22,10 +23,25 @@ const MAX_SAME_SUBJECT: usize = 2;
 /// stays below it.
 const MAX_CHAIN: usize = 48 * 1024;
 
-/// The one verifier of the process: rustls resumes a session only under the verifier that saw it begin.
+/// The one verifier of the process: rustls resumes a session only under the verifier that saw it begin. So whom it
+/// trusts is exchanged within it.
 #[derive(Debug)]
 pub(super) struct Verifier {
+    trusted: ArcSwap<Trusted>,
+}
+
+#[derive(Debug)]
+struct Trusted {
+    roots: Arc<RootCertStore>,
     webpki: Arc<WebPkiServerVerifier>,
+}
+
+impl Trusted {
+    fn new(roots: RootCertStore) -> Result<Self, VerifierBuilderError> {
+        let roots = Arc::new(roots);
+        let webpki = WebPkiServerVerifier::builder_with_provider(Arc::clone(&roots), provider()).build()?;
+        Ok(Self { roots, webpki })
+    }
 }
 
 /// The verifier's verdict, carried through rustls' error and back out of it.
@@ -63,8 +79,18 @@ impl Rejected {
 
 impl Verifier {
     pub(super) fn new(roots: RootCertStore) -> Result<Self, VerifierBuilderError> {
-        let webpki = WebPkiServerVerifier::builder_with_provider(Arc::new(roots), provider()).build()?;
-        Ok(Self { webpki })
+        Ok(Self { trusted: ArcSwap::from_pointee(Trusted::new(roots)?) })
+    }
+
+    /// Who is trusted.
+    pub(super) fn roots(&self) -> Arc<RootCertStore> {
+        Arc::clone(&self.trusted.load().roots)
+    }
+
+    /// Trusts these from now on, and nobody else.
+    pub(super) fn trust(&self, roots: RootCertStore) -> Result<(), VerifierBuilderError> {
+        self.trusted.store(Arc::new(Trusted::new(roots)?));
+        Ok(())
     }
 }
 
@@ -84,7 +110,8 @@ impl ServerCertVerifier for Verifier {
         if intermediates.len() > MAX_SAME_SUBJECT && is_maze(intermediates) {
             return Err(Rejected::error(Defect::Other("chain_too_complex")));
         }
-        match self.webpki.verify_server_cert(end_entity, intermediates, server_name, ocsp_response, now) {
+        let webpki = &self.trusted.load().webpki;
+        match webpki.verify_server_cert(end_entity, intermediates, server_name, ocsp_response, now) {
             Ok(verified) => Ok(verified),
             Err(rustls::Error::InvalidCertificate(why)) => Err(Rejected::error(Defect::of(&why, end_entity))),
             Err(_) => Err(Rejected::error(Defect::Other("other"))),
@@ -97,7 +124,7 @@ impl ServerCertVerifier for Verifier {
         certificate: &CertificateDer<'_>,
         signature: &DigitallySignedStruct,
     ) -> Result<HandshakeSignatureValid, rustls::Error> {
-        self.webpki.verify_tls12_signature(message, certificate, signature)
+        self.trusted.load().webpki.verify_tls12_signature(message, certificate, signature)
     }
 
     fn verify_tls13_signature(
@@ -106,11 +133,11 @@ impl ServerCertVerifier for Verifier {
         certificate: &CertificateDer<'_>,
         signature: &DigitallySignedStruct,
     ) -> Result<HandshakeSignatureValid, rustls::Error> {
-        self.webpki.verify_tls13_signature(message, certificate, signature)
+        self.trusted.load().webpki.verify_tls13_signature(message, certificate, signature)
     }
 
     fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
-        self.webpki.supported_verify_schemes()
+        self.trusted.load().webpki.supported_verify_schemes()
     }
 }
 
