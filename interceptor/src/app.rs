@@ -4,6 +4,7 @@
 pub mod exempt;
 pub mod namespaces;
 mod ready;
+mod reload;
 pub mod resolve;
 mod running;
 mod start;

@@ -9,7 +9,7 @@ use std::fmt::Write as _;
 use std::sync::Arc;
 
 use self::audit::Audit;
-use self::event::{Capture, Event, Label, Outcome};
+use self::event::{Capture, Event, Label, Outcome, Reloaded};
 use self::metrics::Metrics;
 
 /// The one place where events go. Cheap to clone.
@@ -81,6 +81,15 @@ fn log(event: &Event) {
         Event::Capture(Capture::NamespaceReleased { name, cookie }) => {
             tracing::info!(%name, cookie, "a network namespace is gone");
         }
+        Event::Reloaded(reload) => match reload.result {
+            Reloaded::InForce => tracing::info!(
+                part = reload.part.label(), in_force = %reload.in_force, "read again; new connections go by it"
+            ),
+            Reloaded::Kept => tracing::error!(
+                part = reload.part.label(), in_force = %reload.in_force, detail = reload.detail.as_deref(),
+                "what was in force stays in force"
+            ),
+        },
     }
 }
 

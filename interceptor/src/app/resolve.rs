@@ -47,6 +47,11 @@ impl Learner {
         Self { names, servers, keep, seen: HashMap::new() }
     }
 
+    /// Asks for these names from the next round on. Addresses of names that are gone are kept for their time.
+    pub fn ask_for(&mut self, names: Vec<String>) {
+        self.names = names;
+    }
+
     /// Addresses that count as endpoints.
     pub fn known(&self) -> usize {
         self.seen.len()

@@ -16,6 +16,7 @@ use tokio::time::{Instant, MissedTickBehavior, interval, interval_at};
 use super::exempt::Exempt;
 use super::namespaces::{LOOK, Namespaces, attach_point};
 use super::ready::Ready;
+use super::reload::{self, Asked, AuthorityFiles};
 use super::resolve::{Change, Learner, resolv_conf};
 use super::start::{self, StartError};
 use crate::admin::Admin;
@@ -26,14 +27,13 @@ use crate::proxy::accept::{Flows, Recorded};
 use crate::proxy::shared::Shared;
 use crate::proxy::worker::Crew;
 use crate::telemetry::chain;
-use crate::tls::authority::{LiveAuthority, Reloaded};
 
 /// Redirected connections that may wait to be accepted, on the whole node.
 const FLOWS: NonZeroU32 = NonZeroU32::new(262_144).expect("not zero");
 /// How long the first round of questions may delay readiness.
 const FIRST_ROUND: Duration = Duration::from_secs(10);
-/// How often the authority's files are looked at.
-const AUTHORITY_LOOK: Duration = Duration::from_secs(10);
+/// How often the authority's files are looked at: three small ones, 50 µs.
+const AUTHORITY_LOOK: Duration = Duration::from_secs(2);
 /// How often flows are looked at that nobody accepted, and how old they must be.
 const FLOW_SWEEP: Duration = Duration::from_secs(60);
 
@@ -41,7 +41,7 @@ const FLOW_SWEEP: Duration = Duration::from_secs(60);
 pub struct Daemon {
     config: Config,
     shared: Arc<Shared>,
-    authority: Arc<LiveAuthority>,
+    authority: AuthorityFiles,
     crew: Crew,
     threads: Vec<JoinHandle<()>>,
     namespaces: Namespaces,
@@ -108,7 +108,7 @@ impl Daemon {
         let mut daemon = Self {
             config,
             shared,
-            authority,
+            authority: AuthorityFiles::new(authority),
             crew,
             threads,
             namespaces,
@@ -161,8 +161,8 @@ impl Daemon {
                 guard = readable(events.as_mut()) => self.kernel_events(guard?),
                 _ = look.tick() => self.look(),
                 _ = learn.tick() => self.learn().await,
-                _ = authority.tick() => self.reload_authority(),
-                _ = reload.recv() => self.reload_policy(),
+                _ = authority.tick() => self.authority.look(&self.shared, Asked::ByClock),
+                _ = reload.recv() => self.reload().await,
                 _ = sweep.tick() => self.sweep(),
             }
         }
@@ -232,23 +232,14 @@ impl Daemon {
         }
     }
 
-    fn reload_authority(&self) {
-        match self.authority.reload() {
-            Ok(Reloaded::Unchanged) => {}
-            Ok(Reloaded::Replaced) => tracing::info!("the authority's files have changed and are in use"),
-            Err(error) => tracing::error!(error = chain(&error), "the authority in use stays in use"),
-        }
-    }
-
-    /// A bad policy never replaces a good one. Open connections keep the rules they began with.
-    fn reload_policy(&self) {
-        match start::engine(&self.config) {
-            Ok(engine) => {
-                tracing::info!(policy = engine.policy().version(), "policy and catalogue are reloaded");
-                self.shared.engine.store(engine);
-            }
-            Err(error) => tracing::error!(error = chain(&error), "the policy in force stays in force"),
-        }
+    /// Everything that may change while the daemon runs.
+    async fn reload(&mut self) {
+        self.authority.look(&self.shared, Asked::BySignal);
+        let result = reload::engine(&self.config, &self.shared);
+        self.learner.ask_for(names(&self.shared));
+        self.learn().await;
+        // Told last: from then on the catalogue's new names are redirected, too.
+        reload::tell_engine(&self.shared, result);
     }
 
     fn sweep(&self) {
@@ -274,8 +265,12 @@ async fn readable(
     }
 }
 
+/// The names whose addresses can be asked for.
+fn names(shared: &Shared) -> Vec<String> {
+    shared.engine.load().catalogue().exact_names().map(str::to_owned).collect()
+}
+
 fn learner(config: &Config, shared: &Shared) -> Learner {
-    let names = shared.engine.load().catalogue().exact_names().map(str::to_owned).collect();
     let servers = config
         .endpoints
         .resolvers
@@ -286,7 +281,7 @@ fn learner(config: &Config, shared: &Shared) -> Learner {
             "no name server is known (endpoints.resolvers); only configured addresses are redirected"
         );
     }
-    Learner::new(names, servers, config.endpoints.keep)
+    Learner::new(names(shared), servers, config.endpoints.keep)
 }
 
 /// What is asked at each scrape: the kernel's counters, and what is open right now.

@@ -18,6 +18,8 @@ pub enum Event {
     ExchangeEnded(Box<Exchange>),
     /// Something about capture itself.
     Capture(Capture),
+    /// Files that the daemon runs by were read again.
+    Reloaded(Reload),
 }
 
 /// Identifies a connection or an exchange in every event about it: 16 hexadecimal digits.
@@ -225,6 +227,39 @@ pub enum Capture {
     AcceptFailed(std::io::ErrorKind),
 }
 
+/// What is read again while the daemon runs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Part {
+    /// Policy and catalogue.
+    Policy,
+    /// The authority that signs leafs.
+    Authority,
+}
+
+/// What became of it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Reloaded {
+    /// What was read is in force for new connections.
+    InForce,
+    /// It is wrong. What was in force stays in force.
+    Kept,
+}
+
+/// The record of an attempt to replace a part.
+#[derive(Debug)]
+pub struct Reload {
+    /// When.
+    pub at: SystemTime,
+    /// What.
+    pub part: Part,
+    /// How it ended.
+    pub result: Reloaded,
+    /// What is in force now: the policy's version, or how long the authority lasts.
+    pub in_force: String,
+    /// What is wrong, with places.
+    pub detail: Option<String>,
+}
+
 /// Names for the audit trail and for metric labels. Every label value comes from here.
 pub trait Label {
     /// A stable snake_case name.
@@ -273,6 +308,14 @@ labels! {
         Outcome::Idle => "idle",
         Outcome::Refused => "refused",
         Outcome::Shutdown => "shutdown",
+    }
+    Part {
+        Part::Policy => "policy",
+        Part::Authority => "authority",
+    }
+    Reloaded {
+        Reloaded::InForce => "in_force",
+        Reloaded::Kept => "kept",
     }
     Ending {
         Ending::Complete => "complete",

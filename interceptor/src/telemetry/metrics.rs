@@ -31,6 +31,12 @@ struct FindingLabels {
     direction: &'static str,
 }
 
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct ReloadLabels {
+    part: &'static str,
+    result: &'static str,
+}
+
 /// All metrics of the daemon.
 pub struct Metrics {
     registry: Registry,
@@ -41,6 +47,7 @@ pub struct Metrics {
     flow_missed: Counter,
     accept_failed: Counter,
     audit_lost: Counter,
+    reloads: Family<ReloadLabels, Counter>,
     inspection: Histogram,
     held: Histogram,
     waited: Histogram,
@@ -61,6 +68,7 @@ impl Metrics {
             flow_missed: Counter::default(),
             accept_failed: Counter::default(),
             audit_lost: Counter::default(),
+            reloads: Family::default(),
             inspection: fine(),
             held: fine(),
             waited: coarse(),
@@ -91,6 +99,11 @@ impl Metrics {
             self.accept_failed.clone(),
         );
         registry.register("audit_lost", "Events that did not reach the audit trail", self.audit_lost.clone());
+        registry.register(
+            "reloads",
+            "Attempts to replace policy or authority; `kept` means that the new one is wrong",
+            self.reloads.clone(),
+        );
         registry.register_with_unit(
             "inspection",
             "Time the engine took per exchange",
@@ -119,6 +132,10 @@ impl Metrics {
             Event::Capture(Capture::FlowMissed) => drop(self.flow_missed.inc()),
             Event::Capture(Capture::AcceptFailed(_)) => drop(self.accept_failed.inc()),
             Event::Capture(Capture::NamespaceEnrolled { .. } | Capture::NamespaceReleased { .. }) => {}
+            Event::Reloaded(reload) => {
+                let labels = ReloadLabels { part: reload.part.label(), result: reload.result.label() };
+                self.reloads.get_or_create(&labels).inc();
+            }
         }
     }
 

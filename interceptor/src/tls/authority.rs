@@ -266,15 +266,6 @@ pub struct LiveAuthority {
     current: ArcSwap<Authority>,
 }
 
-/// What a reload found.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Reloaded {
-    /// The files hold what is in use.
-    Unchanged,
-    /// A new intermediate is in use.
-    Replaced,
-}
-
 impl LiveAuthority {
     /// Loads the authority for the first time.
     pub fn load(directory: impl Into<PathBuf>) -> Result<Self, AuthorityError> {
@@ -293,13 +284,20 @@ impl LiveAuthority {
         self.current.load_full()
     }
 
-    /// Reads the files again. On an error the authority in use stays in use.
-    pub fn reload(&self) -> Result<Reloaded, AuthorityError> {
+    /// The authority that the files hold now, if it is another than the one in use.
+    ///
+    /// # Errors
+    /// The files cannot be used. The authority in use stays in use.
+    pub fn changed(&self) -> Result<Option<Authority>, AuthorityError> {
         let files = Files::read(&self.directory)?;
         if self.current.load().digest.as_ref() == files.digest().as_ref() {
-            return Ok(Reloaded::Unchanged);
+            return Ok(None);
         }
-        self.current.store(Arc::new(files.load(OffsetDateTime::now_utc())?));
-        Ok(Reloaded::Replaced)
+        files.load(OffsetDateTime::now_utc()).map(Some)
+    }
+
+    /// Uses another authority from now on.
+    pub fn replace(&self, next: Authority) {
+        self.current.store(Arc::new(next));
     }
 }

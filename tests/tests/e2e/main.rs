@@ -12,6 +12,7 @@ mod pacing;
 mod passthrough;
 mod privacy;
 mod redacted;
+mod reload;
 mod rest;
 mod stream;
 

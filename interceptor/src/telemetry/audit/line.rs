@@ -11,7 +11,7 @@ use serde::ser::{SerializeSeq, Serializer};
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 
-use crate::telemetry::event::{Caller, Connection, Event, Exchange, Label};
+use crate::telemetry::event::{Caller, Connection, Event, Exchange, Label, Reload};
 
 /// Writes an event as a line, if it has one: capture's own events are metrics and log lines, because they belong
 /// to no caller.
@@ -19,6 +19,7 @@ pub(super) fn write(out: &mut impl Write, event: &Event) -> io::Result<()> {
     match event {
         Event::ConnectionEnded(ended) => serde_json::to_writer(&mut *out, &ConnectionLine::new(ended))?,
         Event::ExchangeEnded(ended) => serde_json::to_writer(&mut *out, &ExchangeLine::new(ended))?,
+        Event::Reloaded(reload) => serde_json::to_writer(&mut *out, &ReloadLine::new(reload))?,
         Event::Capture(_) => return Ok(()),
     }
     out.write_all(b"\n")
@@ -133,6 +134,29 @@ impl<'a> ExchangeLine<'a> {
             held_us: micros(ended.held),
             inspected_us: micros(ended.inspected),
             waited_us: ended.waited.map(micros),
+        }
+    }
+}
+
+#[derive(Serialize)]
+struct ReloadLine<'a> {
+    event: &'static str,
+    time: String,
+    part: &'static str,
+    result: &'static str,
+    in_force: &'a str,
+    detail: Option<&'a str>,
+}
+
+impl<'a> ReloadLine<'a> {
+    fn new(reload: &'a Reload) -> Self {
+        Self {
+            event: "reload",
+            time: timestamp(reload.at),
+            part: reload.part.label(),
+            result: reload.result.label(),
+            in_force: &reload.in_force,
+            detail: reload.detail.as_deref(),
         }
     }
 }

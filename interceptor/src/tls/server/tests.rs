@@ -118,8 +118,8 @@ async fn a_new_authority_takes_over_without_a_restart() {
     let root = crate::tls::authority::issue::Root::load(&ca.files.path().join("root")).unwrap();
     let domains = crate::tls::constraints::Domains::fold(["api.openai.com"]).unwrap().domains;
     root.issue(&ca.files.path().join("ca"), "second", &domains, 1, OffsetDateTime::now_utc()).unwrap();
-    assert_eq!(ca.live.reload().unwrap(), crate::tls::authority::Reloaded::Replaced);
-    assert_eq!(ca.live.reload().unwrap(), crate::tls::authority::Reloaded::Unchanged);
+    ca.live.replace(ca.live.changed().unwrap().expect("another intermediate"));
+    assert!(ca.live.changed().unwrap().is_none());
     let after = side.config(&host(NAME), None).unwrap();
     assert!(!Arc::ptr_eq(&before, &after));
     meet(Arc::new(ca.client(&[])), after, NAME).await.unwrap();
@@ -127,7 +127,7 @@ async fn a_new_authority_takes_over_without_a_restart() {
     assert!(matches!(side.config(&host("x.openai.azure.com"), None), Err(MintError::NotPermitted { .. })));
     // Broken files do not replace a good authority.
     std::fs::write(ca.path("tls.crt"), "nothing").unwrap();
-    assert!(ca.live.reload().is_err());
+    assert!(ca.live.changed().is_err());
     side.config(&host(NAME), None).unwrap();
 }
 
