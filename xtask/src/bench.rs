@@ -12,15 +12,15 @@ mod scenario;
 mod stats;
 
 use std::path::PathBuf;
-use std::process::Command;
 use std::time::Duration;
 
-use anyhow::{Context as _, ensure};
+use anyhow::ensure;
 
 use contender::Contender;
 use lab::Lab;
 use scenario::Scenario;
 
+use crate::tools::cargo::{cargo, target_directory};
 use crate::{ebpf, tools};
 
 /// Arguments of `cargo xtask bench`.
@@ -126,23 +126,9 @@ fn build(with_daemon: bool) -> anyhow::Result<PathBuf> {
         packages.push(("interceptor", "interceptor"));
     }
     for (package, binary) in packages {
-        let mut cargo = Command::new(env!("CARGO"));
-        cargo.current_dir(tools::workspace()).args(["build", "--release", "--locked"]);
-        tools::run(cargo.args(["--package", package, "--bin", binary]))?;
+        let mut cargo = cargo();
+        cargo.args(["build", "--release", "--locked", "--package", package, "--bin", binary]);
+        tools::run(&mut cargo)?;
     }
-    Ok(target_folder()?.join("release"))
-}
-
-fn target_folder() -> anyhow::Result<PathBuf> {
-    let metadata = metadata()?;
-    let folder = metadata["target_directory"].as_str().context("cargo metadata names no target folder")?;
-    Ok(PathBuf::from(folder))
-}
-
-/// What cargo knows of the workspace.
-fn metadata() -> anyhow::Result<serde_json::Value> {
-    let mut cargo = Command::new(env!("CARGO"));
-    cargo.current_dir(tools::workspace()).args(["metadata", "--format-version=1", "--no-deps"]);
-    let output = cargo.output().context("run cargo metadata")?;
-    serde_json::from_slice(&output.stdout).context("read cargo metadata")
+    Ok(target_directory()?.join("release"))
 }

@@ -3,11 +3,10 @@
 
 mod tier;
 
-use std::process::Command;
-
 use anyhow::{Result, bail};
 
 use self::tier::{Count, Tier};
+use crate::tools::cargo::{build_programs, cargo};
 use crate::tools::{self, say, workspace};
 use crate::{ebpf, setup};
 
@@ -40,15 +39,7 @@ pub(crate) fn run(args: &Args) -> Result<()> {
     let mut counts = vec![tier::run(&Tier::PURE)?];
     if everything {
         // Programs that tests start are found beside the test's own.
-        tools::run(cargo().args([
-            "build",
-            "--locked",
-            "-p",
-            "interceptor",
-            "-p",
-            "interceptor-tests",
-            "--bins",
-        ]))?;
+        build_programs()?;
         counts.push(tier::run(&Tier::LABORATORY)?);
         counts.push(tier::run(&Tier::KERNEL)?);
         counts.push(tier::run(&Tier::END_TO_END)?);
@@ -81,13 +72,6 @@ fn style() -> Result<()> {
         "-D",
         "warnings",
     ]))
-}
-
-/// The cargo that runs us, in the workspace.
-fn cargo() -> Command {
-    let mut cargo = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
-    cargo.current_dir(workspace());
-    cargo
 }
 
 /// The closing lines: a count for each tier, then the sum in the form that CI reads.

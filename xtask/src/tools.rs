@@ -2,6 +2,7 @@
 //! Does not know what any program is for.
 
 pub(crate) mod bpf;
+pub(crate) mod cargo;
 pub(crate) mod debian;
 
 use anyhow::{Context as _, Result, bail};

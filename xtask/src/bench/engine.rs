@@ -2,13 +2,12 @@
 
 use std::fs;
 use std::path::Path;
-use std::process::Command;
 use std::time::SystemTime;
 
 use anyhow::{Context as _, ensure};
 use serde::{Deserialize, Serialize};
 
-use crate::tools;
+use crate::tools::cargo::{cargo, metadata, target_directory};
 
 pub(super) const ID: &str = "engine";
 pub(super) const TITLE: &str = "throughput of the engine alone (criterion)";
@@ -38,8 +37,8 @@ impl Throughput {
 pub(super) fn run(quick: bool) -> anyhow::Result<Vec<Throughput>> {
     println!("{ID}: {TITLE}");
     let began = SystemTime::now();
-    let mut command = Command::new(env!("CARGO"));
-    command.current_dir(tools::workspace()).args(["bench", "--quiet", "--locked", "--package", PACKAGE]);
+    let mut command = cargo();
+    command.args(["bench", "--quiet", "--locked", "--package", PACKAGE]);
     // By name: `--benches` would also run the library's own harness, which knows none of criterion's options.
     for name in names()? {
         command.args(["--bench", &name]);
@@ -55,7 +54,7 @@ pub(super) fn run(quick: bool) -> anyhow::Result<Vec<Throughput>> {
         String::from_utf8_lossy(&output.stderr).trim()
     );
     let mut found = Vec::new();
-    collect(&super::target_folder()?.join("criterion"), began, &mut found)?;
+    collect(&target_directory()?.join("criterion"), began, &mut found)?;
     ensure!(!found.is_empty(), "{PACKAGE} has no criterion benchmark; nothing was measured");
     found.sort_by(|one, other| one.name.cmp(&other.name));
     Ok(found)
@@ -63,7 +62,7 @@ pub(super) fn run(quick: bool) -> anyhow::Result<Vec<Throughput>> {
 
 /// The names of the package's benchmarks.
 fn names() -> anyhow::Result<Vec<String>> {
-    let metadata = super::metadata()?;
+    let metadata = metadata()?;
     let packages = metadata["packages"].as_array().context("cargo metadata lists no packages")?;
     let package = packages.iter().find(|package| package["name"] == PACKAGE);
     let targets =

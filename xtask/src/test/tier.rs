@@ -7,6 +7,7 @@ use std::process::Stdio;
 
 use anyhow::{Context as _, Result};
 
+use crate::tools::cargo::cargo;
 use crate::tools::say;
 
 /// A set of tests with the same needs.
@@ -101,7 +102,7 @@ impl fmt::Display for Count {
 /// Runs a tier to its end, whatever fails in it.
 pub(crate) fn run(tier: &Tier) -> Result<Count> {
     say(&format!("tier: {}", tier.name));
-    let mut cargo = super::cargo();
+    let mut cargo = cargo();
     cargo.args(["test", "--locked", "--no-fail-fast"]).args(tier.arguments).stdout(Stdio::piped());
     if tier.prepared {
         // Where this is set, a test that skips itself fails instead.
