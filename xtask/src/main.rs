@@ -4,6 +4,7 @@ mod bench;
 mod ci;
 mod demo;
 mod ebpf;
+mod fuzz;
 mod setup;
 mod test;
 mod tools;
@@ -22,6 +23,8 @@ enum Verb {
     Demo(demo::Args),
     /// Set everything up and run every test there is.
     Test(test::Args),
+    /// Fuzz the parsers, on the stable toolchain.
+    Fuzz(fuzz::Args),
     /// Measure: direct against intercepted and against peers.
     Bench(bench::Args),
     /// What .ci/run calls: `test` with CI's rules.
@@ -34,6 +37,7 @@ fn main() -> anyhow::Result<()> {
         Verb::Ebpf(args) => ebpf::run(&args),
         Verb::Demo(args) => demo::run(&args),
         Verb::Test(args) => test::run(&args),
+        Verb::Fuzz(args) => fuzz::run(&args),
         Verb::Bench(args) => bench::run(&args),
         Verb::Ci(args) => ci::run(&args),
     }

@@ -8,7 +8,7 @@ use anyhow::{Result, bail};
 use self::tier::{Count, Tier};
 use crate::tools::cargo::{build_programs, cargo};
 use crate::tools::{self, say, workspace};
-use crate::{ebpf, setup};
+use crate::{ebpf, fuzz, setup};
 
 /// Arguments of `cargo xtask test`.
 #[derive(clap::Args)]
@@ -35,6 +35,7 @@ pub(crate) fn run(args: &Args) -> Result<()> {
         setup::ensure_clients()?;
         ebpf::build()?;
     }
+    fuzz::ensure_compiler()?;
     style()?;
     let mut counts = vec![tier::run(&Tier::PURE)?];
     if everything {
@@ -44,9 +45,10 @@ pub(crate) fn run(args: &Args) -> Result<()> {
         counts.push(tier::run(&Tier::KERNEL)?);
         counts.push(tier::run(&Tier::END_TO_END)?);
         counts.push(tier::run(&Tier::CLIENTS)?);
+        counts.push(tier::fuzz()?);
     } else {
         say(
-            "NOT RUN: the kernel tier and the tier of real clients, which need root: `sudo cargo xtask test`",
+            "NOT RUN: the kernel tier, the tier of real clients and the fuzzers, which come with root: `sudo cargo xtask test`",
         );
     }
     conclude(&counts)

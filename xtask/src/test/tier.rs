@@ -7,6 +7,7 @@ use std::process::Stdio;
 
 use anyhow::{Context as _, Result};
 
+use crate::fuzz;
 use crate::tools::cargo::cargo;
 use crate::tools::say;
 
@@ -118,6 +119,13 @@ pub(crate) fn run(tier: &Tier) -> Result<Count> {
     }
     count.succeeded = child.wait()?.success();
     Ok(count)
+}
+
+/// Every fuzz target for a moment.
+pub(crate) fn fuzz() -> Result<Count> {
+    say("tier: fuzz targets");
+    let fuzz::Smoke { passed, failed } = fuzz::smoke()?;
+    Ok(Count { tier: "fuzz targets", passed, failed, skipped: 0, succeeded: failed == 0 })
 }
 
 #[cfg(test)]

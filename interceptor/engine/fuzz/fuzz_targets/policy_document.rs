@@ -9,8 +9,12 @@ fuzz_target!(|text: &str| match Policy::load(&[("fuzz.yaml", text)]) {
     Err(mistakes) => assert!(!mistakes.to_string().is_empty()),
     Ok(policy) => {
         let subject = Subject::default();
-        let scope =
-            policy.scope(&Context { provider: "openai", operation: "unknown", model: None, subject: &subject });
+        let scope = policy.scope(&Context {
+            provider: "openai",
+            operation: "unknown",
+            model: None,
+            subject: &subject,
+        });
         for direction in Direction::ALL {
             for detector in DetectorId::all() {
                 let _ = scope.decide(direction, detector, Confidence::High);
