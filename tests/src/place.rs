@@ -24,6 +24,13 @@ use crate::netns::Namespace;
 pub struct Place {
     namespace: Namespace,
     cgroup: Option<Arc<Cgroup>>,
+    settling: Settling,
+}
+
+/// What a process does for itself before it becomes the program.
+#[derive(Clone, Default)]
+struct Settling {
+    private_cgroup: bool,
     binds: Arc<Vec<(CString, CString)>>,
     user: Option<u32>,
 }
@@ -32,7 +39,7 @@ impl Place {
     /// In `namespace`, in the cgroup of this process.
     #[must_use]
     pub fn new(namespace: &Namespace) -> Self {
-        Self { namespace: namespace.clone(), cgroup: None, binds: Arc::default(), user: None }
+        Self { namespace: namespace.clone(), cgroup: None, settling: Settling::default() }
     }
 
     /// The same place, but in `cgroup`.
@@ -42,19 +49,26 @@ impl Place {
         self
     }
 
+    /// The same place, but the processes see their cgroup as the root of the tree, as in a container.
+    #[must_use]
+    pub fn private_cgroup(mut self) -> Self {
+        self.settling.private_cgroup = true;
+        self
+    }
+
     /// The same place, but the processes see `content` where others see `file`.
     pub fn bind(mut self, content: &Path, file: &Path) -> Result<Self> {
         let name = |path: &Path| CString::new(path.as_os_str().as_bytes());
-        let mut binds = self.binds.to_vec();
+        let mut binds = self.settling.binds.to_vec();
         binds.push((name(content)?, name(file)?));
-        self.binds = binds.into();
+        self.settling.binds = binds.into();
         Ok(self)
     }
 
     /// The same place, but as another user with no group and no capability.
     #[must_use]
     pub fn user(mut self, uid: u32) -> Self {
-        self.user = Some(uid);
+        self.settling.user = Some(uid);
         self
     }
 
@@ -67,35 +81,40 @@ impl Place {
         if let Some(cgroup) = &self.cgroup {
             cgroup.adopt(&mut command);
         }
-        let (binds, user) = (self.binds.clone(), self.user);
+        let settling = self.settling.clone();
         #[expect(unsafe_code, reason = "mounts and users can only be changed between fork and exec")]
         // SAFETY: between fork and exec the closure makes system calls on strings prepared before the fork, and
         // allocates nothing.
         unsafe {
-            command.pre_exec(move || settle(&binds, user));
+            command.pre_exec(move || settling.run());
         }
         command
     }
 }
 
-/// Runs in the child, before exec.
-fn settle(binds: &[(CString, CString)], user: Option<u32>) -> io::Result<()> {
-    set_pdeathsig(Signal::SIGKILL)?;
-    if !binds.is_empty() {
-        unshare(CloneFlags::CLONE_NEWNS)?;
-        let none = None::<&str>;
-        mount(none, "/", none, MsFlags::MS_REC | MsFlags::MS_PRIVATE, none)?;
-        for (content, file) in binds {
-            mount(Some(content.as_c_str()), file.as_c_str(), none, MsFlags::MS_BIND, none)?;
-        }
-    }
-    if let Some(uid) = user {
-        let (uid, gid) = (Uid::from_raw(uid), Gid::from_raw(uid));
-        setgroups(&[])?;
-        setresgid(gid, gid, gid)?;
-        setresuid(uid, uid, uid)?;
-        // Changing the user clears the death signal.
+impl Settling {
+    /// Runs in the child, before exec.
+    fn run(&self) -> io::Result<()> {
         set_pdeathsig(Signal::SIGKILL)?;
+        if self.private_cgroup {
+            unshare(CloneFlags::CLONE_NEWCGROUP)?;
+        }
+        if !self.binds.is_empty() {
+            unshare(CloneFlags::CLONE_NEWNS)?;
+            let none = None::<&str>;
+            mount(none, "/", none, MsFlags::MS_REC | MsFlags::MS_PRIVATE, none)?;
+            for (content, file) in self.binds.iter() {
+                mount(Some(content.as_c_str()), file.as_c_str(), none, MsFlags::MS_BIND, none)?;
+            }
+        }
+        if let Some(uid) = self.user {
+            let (uid, gid) = (Uid::from_raw(uid), Gid::from_raw(uid));
+            setgroups(&[])?;
+            setresgid(gid, gid, gid)?;
+            setresuid(uid, uid, uid)?;
+            // Changing the user clears the death signal.
+            set_pdeathsig(Signal::SIGKILL)?;
+        }
+        Ok(())
     }
-    Ok(())
 }

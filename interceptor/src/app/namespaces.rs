@@ -179,12 +179,18 @@ impl Namespaces {
 /// The cgroup to attach to: the configured one, or the root of the v2 hierarchy.
 ///
 /// # Errors
-/// There is no cgroup v2 hierarchy.
+/// There is no cgroup v2 hierarchy, or only a part of it is seen.
 pub fn attach_point(
     configured: Option<&std::path::Path>,
 ) -> Result<std::path::PathBuf, crate::bpf::CaptureError> {
     match configured {
         Some(path) => Ok(path.to_owned()),
-        None => cgroup::root(),
+        None => {
+            let root = cgroup::root()?;
+            if cgroup::is_partial(&root) {
+                return Err(crate::bpf::CaptureError::PartialTree { root });
+            }
+            Ok(root)
+        }
     }
 }

@@ -13,12 +13,49 @@ pub fn root() -> Result<PathBuf, CaptureError> {
 }
 
 /// The directory of the cgroup that this process is in.
+///
+/// `/proc/self/cgroup` names it from where the process's cgroup namespace begins, which in a container is that very
+/// cgroup: it says `/`, wherever the container is in the tree that is mounted. So what it says is believed only if
+/// the processes of that directory include us, and otherwise we are looked for.
 pub fn own() -> Result<PathBuf, CaptureError> {
     let file = Path::new("/proc/self/cgroup");
     let memberships =
         fs::read_to_string(file).map_err(|error| CaptureError::Cgroup { path: file.to_owned(), error })?;
     let path = membership(&memberships).ok_or(CaptureError::NoCgroup2)?;
-    Ok(root()?.join(path.trim_start_matches('/')))
+    let root = root()?;
+    let claimed = root.join(path.trim_start_matches('/'));
+    if holds(&claimed, std::process::id()) {
+        return Ok(claimed);
+    }
+    search(&root, std::process::id()).ok_or(CaptureError::NotInTree { root })
+}
+
+/// Whether the tree at `path` ends at a container's own cgroup instead of the machine's: only the machine's root has
+/// no type.
+pub fn is_partial(path: &Path) -> bool {
+    path.join("cgroup.type").exists()
+}
+
+/// The cgroup at `root` or below it that holds a process. It takes about 10 µs a cgroup.
+fn search(root: &Path, pid: u32) -> Option<PathBuf> {
+    let mut waiting = vec![root.to_owned()];
+    while let Some(path) = waiting.pop() {
+        if holds(&path, pid) {
+            return Some(path);
+        }
+        // Cgroups come and go; one that cannot be read is gone, or none of ours.
+        let below = fs::read_dir(&path).into_iter().flatten().flatten();
+        waiting.extend(
+            below.filter(|entry| entry.file_type().is_ok_and(|kind| kind.is_dir())).map(|e| e.path()),
+        );
+    }
+    None
+}
+
+/// The kernel lists processes by their numbers in the reader's own namespace, so that ours is never another's.
+fn holds(cgroup: &Path, pid: u32) -> bool {
+    let pid = pid.to_string();
+    fs::read_to_string(cgroup.join("cgroup.procs")).is_ok_and(|procs| procs.lines().any(|line| line == pid))
 }
 
 /// The id of the cgroup at `path`: the number that `bpf_get_current_cgroup_id` returns for its tasks.
@@ -73,6 +110,18 @@ mod tests {
     fn the_unified_membership_is_found() {
         assert_eq!(membership("4:memory:/a\n1:name=systemd:/b\n0::/user.slice/x\n"), Some("/user.slice/x"));
         assert_eq!(membership("4:memory:/a\n"), None);
+    }
+
+    #[test]
+    fn a_process_is_found_wherever_it_is_in_the_tree() {
+        let tree = tempfile::tempdir().unwrap();
+        let deep = tree.path().join("kubepods/pod1/container");
+        fs::create_dir_all(&deep).unwrap();
+        fs::create_dir_all(tree.path().join("system/unit")).unwrap();
+        fs::write(tree.path().join("system/unit/cgroup.procs"), "1\n70\n17\n").unwrap();
+        fs::write(deep.join("cgroup.procs"), "0\n7\n").unwrap();
+        assert_eq!(search(tree.path(), 7), Some(deep));
+        assert_eq!(search(tree.path(), 71), None);
     }
 
     #[test]

@@ -28,6 +28,25 @@ pub enum CaptureError {
     /// There is no unified hierarchy.
     #[error("no cgroup v2 tree is mounted; mount one with `mount -t cgroup2 none DIRECTORY`")]
     NoCgroup2,
+    /// The mounted tree does not reach up to our cgroup.
+    #[error(
+        "this process is in no cgroup of the tree at {}, and would intercept itself; in a container, mount the \
+         node's tree there (hostPath /sys/fs/cgroup)", .root.display()
+    )]
+    NotInTree {
+        /// Where the tree is mounted.
+        root: PathBuf,
+    },
+    /// The mounted tree is not the machine's.
+    #[error(
+        "the cgroup v2 tree at {} begins at a container's own cgroup, where only the container itself could be \
+         intercepted; mount the node's tree there (hostPath /sys/fs/cgroup), or name a cgroup in the configuration \
+         (cgroup)", .root.display()
+    )]
+    PartialTree {
+        /// Where the tree is mounted.
+        root: PathBuf,
+    },
     /// The programs attach to version 2 only.
     #[error("{} is no cgroup v2 directory; `grep cgroup2 /proc/mounts` shows where they are", .path.display())]
     NotCgroup2 {

@@ -1,8 +1,7 @@
 //! The commands as an operator meets them: exit codes, and messages that say what is wrong, where, and what to do.
 
 use anyhow::{Context as _, Result};
-use interceptor_tests::daemon::{self, Output};
-use interceptor_tests::gate;
+use interceptor_tests::daemon;
 use interceptor_tests::lab::{Lab, OPENAI, STATIC};
 use interceptor_tests::place::Place;
 use interceptor_tests::samples;
@@ -10,29 +9,7 @@ use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 use serde_json::{Value, json};
 
-/// Wrong configuration, policy or catalogue.
-const MISTAKES: Option<i32> = Some(3);
-/// The machine lacks something.
-const MACHINE: Option<i32> = Some(4);
-
-/// A laboratory with an authority, and the configuration of an ordinary daemon.
-async fn ready() -> Result<Option<(Lab, Value)>> {
-    if !gate::passes(gate::kernel()) {
-        return Ok(None);
-    }
-    let lab = Lab::new()?;
-    lab.ca().await?;
-    let config = lab.config();
-    Ok(Some((lab, config)))
-}
-
-/// `interceptor run` with a configuration that does not let it start.
-async fn refused(lab: &Lab, place: &Place, config: &Value) -> Result<Output> {
-    let file = lab.file("refused.yaml", serde_json::to_string_pretty(config)?)?;
-    let mut command = place.command(daemon::binary()?);
-    command.arg("run").arg("--config").arg(file);
-    daemon::run(command).await
-}
+use super::{MACHINE, MISTAKES, ready, refused};
 
 #[tokio::test]
 async fn all_mistakes_of_a_configuration_are_told_at_once() -> Result<()> {

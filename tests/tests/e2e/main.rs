@@ -4,6 +4,7 @@
 mod blocked;
 mod body;
 mod command;
+mod container;
 mod framing;
 mod hello;
 mod http;
@@ -16,7 +17,12 @@ mod reload;
 mod rest;
 mod stream;
 
+use anyhow::Result;
 use interceptor_tests::client::Wire;
+use interceptor_tests::daemon::{self, Output};
+use interceptor_tests::gate;
+use interceptor_tests::lab::Lab;
+use interceptor_tests::place::Place;
 use serde_json::{Value, json};
 use tokio::net::TcpStream;
 
@@ -45,4 +51,28 @@ fn chat_stream(prompt: &str) -> String {
 fn detectors(event: &Value) -> Vec<&str> {
     let findings = event["inspection"]["findings"].as_array();
     findings.into_iter().flatten().filter_map(|f| f["detector"].as_str()).collect()
+}
+
+/// Exit code: wrong configuration, policy or catalogue.
+const MISTAKES: Option<i32> = Some(3);
+/// Exit code: the machine lacks something.
+const MACHINE: Option<i32> = Some(4);
+
+/// A laboratory with an authority, and the configuration of an ordinary daemon.
+async fn ready() -> Result<Option<(Lab, Value)>> {
+    if !gate::passes(gate::kernel()) {
+        return Ok(None);
+    }
+    let lab = Lab::new()?;
+    lab.ca().await?;
+    let config = lab.config();
+    Ok(Some((lab, config)))
+}
+
+/// `interceptor run` with a configuration that does not let it start.
+async fn refused(lab: &Lab, place: &Place, config: &Value) -> Result<Output> {
+    let file = lab.file("refused.yaml", serde_json::to_string_pretty(config)?)?;
+    let mut command = place.command(daemon::binary()?);
+    command.arg("run").arg("--config").arg(file);
+    daemon::run(command).await
 }

@@ -128,7 +128,14 @@ fn cgroup(machine: &Machine, config: &Config) -> Check {
             return bad("cgroup v2", error.clone(), "mount it: mount -t cgroup2 none /sys/fs/cgroup");
         }
     };
-    match attach_point(config.cgroup.as_deref()).and_then(|path| bpf::cgroup::id(&path).map(|_| path)) {
+    let attached = attach_point(config.cgroup.as_deref());
+    let usable = attached.and_then(|path| {
+        bpf::cgroup::id(&path)?;
+        // The daemon will have to find itself, too.
+        bpf::cgroup::own()?;
+        Ok(path)
+    });
+    match usable {
         Ok(path) => {
             good("cgroup v2", format!("mounted at {}, attaching to {}", root.display(), path.display()))
         }
