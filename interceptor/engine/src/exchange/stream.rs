@@ -1,34 +1,30 @@
 //! A streamed answer: events go on at once, unless they hold a part of something that is not decided yet.
 //! Events leave in the order in which they came, each byte for byte as it came, except for replaced spans.
+//! The events and their order are here; the texts that their fragments make up are in `texts`.
+
+mod outlet;
+mod texts;
 
 use std::collections::VecDeque;
-use std::ops::Range;
 use std::sync::Arc;
 
 use bytes::Bytes;
-use smallvec::SmallVec;
 
-use crate::catalogue::{Bodies, DeltaKind, StreamRules};
+use crate::catalogue::{Bodies, StreamRules};
 use crate::decode::{Coded, DecodeError, Decoder};
-use crate::detect::{Detectors, StreamFinding};
-use crate::edit::{self, Edit};
-use crate::json::{Role, Walker};
+use crate::detect::Detectors;
+use crate::json::Walker;
 use crate::policy::{Direction, Uncertainty};
 use crate::record::Ledger;
 use crate::refusal::Refusal;
 use crate::sse::{self, Framed, Framer};
 
 use super::Limits;
-use super::case::{Case, Ruling};
+use super::case::Case;
 use super::channel::{Channel, Piece};
-use super::event::{EventReader, Fragment, Keys, class_of};
-use super::inspect::{Facts, Hit, Quoting, UNKNOWN};
-
-/// Most texts that may be open at once. Further ones are scanned fragment by fragment.
-const MOST_OPEN: usize = 256;
-
-/// Most texts that are remembered.
-const MOST_CHANNELS: usize = 8_192;
+use super::event::EventReader;
+use super::inspect::{Facts, UNKNOWN};
+use outlet::{Held, Outlet};
 
 /// A streamed answer on its way.
 #[derive(Debug)]
@@ -48,16 +44,6 @@ pub(super) struct StreamAnswer {
     limits: Limits,
     /// Inspection was given up, by policy's leave: everything goes on as it comes.
     given_up: bool,
-}
-
-/// An event that has not left.
-#[derive(Debug)]
-struct Held {
-    raw: Bytes,
-    /// Where it lies in the chunk that is being read.
-    within: Option<Range<usize>>,
-    pieces: SmallVec<[Piece; 1]>,
-    edits: Vec<Edit>,
 }
 
 impl StreamAnswer {
@@ -266,155 +252,6 @@ impl StreamAnswer {
         self.rule_on_event(event, case)
     }
 
-    /// Gives a fragment to the text it belongs to.
-    fn fragment(&mut self, event: &Bytes, fragment: &Fragment, case: &mut Case) -> Result<(), Box<Refusal>> {
-        let Some((number, kind)) = self.delta_rule(fragment) else {
-            return self.lone_fragment(event, fragment, "data");
-        };
-        match class_of(kind) {
-            crate::json::Class::Binary => self.ledger.binary += fragment.raw.len() as u64,
-            crate::json::Class::Sealed => self.ledger.sealed += fragment.raw.len() as u64,
-            _ => self.ledger.scanned += fragment.raw.len() as u64,
-        }
-        if kind == DeltaKind::Binary || self.reader.inspector.scanner.detectors().is_none() {
-            return Ok(());
-        }
-        let Some(at) = self.channel(number, kind, &fragment.keys) else {
-            return self.lone_fragment(event, fragment, "data");
-        };
-        let mut found = Vec::new();
-        let raw = fragment.raw.clone();
-        let piece = self.channels[at].push(at, event, raw, fragment.escaped, &mut found);
-        if self.acts
-            && let Some(held) = self.queue.back_mut()
-        {
-            held.pieces.push(piece);
-        }
-        found.iter().try_for_each(|finding| self.found(at, finding, case))
-    }
-
-    /// A fragment that belongs to no known text is looked at by itself.
-    fn lone_fragment(&mut self, event: &Bytes, fragment: &Fragment, place: &str) -> Result<(), Box<Refusal>> {
-        let inspector = &mut self.reader.inspector;
-        inspector.ledger.unknown += fragment.raw.len() as u64;
-        inspector.plain_text(place, &event[fragment.raw.clone()], fragment.raw.start);
-        Ok(())
-    }
-
-    /// The rule for a fragment in an event of this type.
-    fn delta_rule(&self, fragment: &Fragment) -> Option<(u16, DeltaKind)> {
-        let rules = stream_rules(&self.bodies)?;
-        let roles = &rules.event.state(fragment.state).stream;
-        roles.iter().find_map(|role| {
-            let Role::Delta(number) = role else { return None };
-            let rule = &rules.deltas[usize::from(*number)];
-            let fits = rule.event.as_ref().is_none_or(|kind| kind.as_bytes() == self.reader.kind);
-            fits.then_some((*number, rule.kind))
-        })
-    }
-
-    /// The text that a rule and keys name; it begins with its first fragment.
-    fn channel(&mut self, number: u16, kind: DeltaKind, keys: &Keys) -> Option<usize> {
-        let rule = &stream_rules(&self.bodies)?.deltas[usize::from(number)];
-        let mut own = Keys::default();
-        for key in &rule.keys {
-            own[usize::from(*key)] = keys[usize::from(*key)];
-        }
-        let same = |channel: &Channel| channel.rule == number && channel.keys == own && channel.is_open();
-        if let Some(at) = self.channels.iter().rposition(same) {
-            return Some(at);
-        }
-        if self.open == MOST_OPEN || self.channels.len() == MOST_CHANNELS {
-            return None;
-        }
-        let detectors = self.reader.inspector.scanner.detectors()?.clone();
-        let place = rule.place_of(&own).into();
-        self.channels.push(Channel::new(number, own, kind, place, detectors));
-        self.open += 1;
-        Some(self.channels.len() - 1)
-    }
-
-    /// Rules on a finding in a text, and marks what is to be replaced in the events that are still here.
-    fn found(&mut self, at: usize, finding: &StreamFinding, case: &mut Case) -> Result<(), Box<Refusal>> {
-        let channel = &self.channels[at];
-        let text = finding.start..finding.end;
-        let touches =
-            |piece: &&Piece| piece.channel == at && piece.text.start < text.end && text.start < piece.reach();
-        let first = self.queue.iter().find_map(|held| Some((held, held.pieces.iter().find(touches)?)));
-        let quoting = match first {
-            Some((held, piece)) if !piece.is_in_string(&held.raw, text.start) => Quoting::InnerNumber,
-            _ => Quoting::Inside,
-        };
-        let hit = Hit {
-            detector: finding.detector,
-            confidence: finding.confidence,
-            place: channel.place.clone(),
-            start: finding.start,
-            length: finding.end - finding.start,
-            raw: 0..0,
-            text: 0..0,
-            quoting,
-            // Nothing may be replaced where nothing is left to replace.
-            sealed: channel.kind == DeltaKind::Sealed || (self.acts && first.is_none()),
-        };
-        let begins = first.map(|(_, piece)| piece.text.start.max(text.start));
-        let Ruling::Replace(with) = case.rule(Direction::Response, &hit)? else { return Ok(()) };
-        if let Some(begins) = begins.filter(|begins| *begins > text.start) {
-            self.channels[at].clipped.push((finding.detector, begins..text.end));
-        }
-        let mut with = Some(match begins {
-            // The first digits of a number are out, and only a number may follow them.
-            Some(begins) if quoting == Quoting::InnerNumber && begins > text.start => zeros(begins..text.end),
-            _ => with,
-        });
-        for held in &mut self.queue {
-            for piece in held.pieces.iter().filter(touches) {
-                let range = piece.written(&held.raw, &text);
-                held.edits.push(Edit { range, with: with.take().unwrap_or_default() });
-            }
-        }
-        Ok(())
-    }
-
-    /// Closes the texts that this event ends.
-    fn close(&mut self, case: &mut Case) -> Result<(), Box<Refusal>> {
-        let Some(bodies) = self.bodies.clone() else { return Ok(()) };
-        let Some(rules) = &bodies.stream else { return Ok(()) };
-        for closing in std::mem::take(&mut self.reader.closings) {
-            let rule = &rules.closes[usize::from(closing.rule)];
-            self.close_matching(&rule.keys, &closing.keys, case)?;
-        }
-        let keys = self.reader.keys;
-        for rule in &rules.closes {
-            if rule.event.as_ref().is_some_and(|kind| kind.as_bytes() == self.reader.kind) {
-                self.close_matching(&rule.keys, &keys, case)?;
-            }
-        }
-        Ok(())
-    }
-
-    fn close_all(&mut self, case: &mut Case) -> Result<(), Box<Refusal>> {
-        self.close_matching(&[], &Keys::default(), case)
-    }
-
-    fn close_matching(&mut self, places: &[u8], keys: &Keys, case: &mut Case) -> Result<(), Box<Refusal>> {
-        if self.open == 0 {
-            return Ok(());
-        }
-        for at in 0..self.channels.len() {
-            let channel = &mut self.channels[at];
-            let shared = |place: &u8| channel.keys[usize::from(*place)] == keys[usize::from(*place)];
-            if !channel.is_open() || !places.iter().all(shared) {
-                continue;
-            }
-            let mut found = Vec::new();
-            channel.finish(&mut found);
-            self.open -= 1;
-            found.iter().try_for_each(|finding| self.found(at, finding, case))?;
-        }
-        Ok(())
-    }
-
     /// Rules on what was found in the event itself, outside of its fragments.
     fn rule_on_event(&mut self, event: &[u8], case: &mut Case) -> Result<(), Box<Refusal>> {
         if self.reader.inspector.hits.is_empty() {
@@ -429,21 +266,6 @@ impl StreamAnswer {
             held.edits.extend(edits);
         }
         Ok(())
-    }
-
-    /// The text of a stream is often repeated at its end. What had left before it was certain stays in the
-    /// repetition too, so that a client that compares the two finds them alike.
-    fn agree_with_stream(&self, event: &[u8], hit: &mut Hit) {
-        if hit.quoting != Quoting::Inside {
-            return;
-        }
-        let written = &event[hit.text.clone()];
-        let end = hit.raw.end - hit.text.start;
-        let clipped = self.channels.iter().filter(|channel| !channel.clipped.is_empty());
-        if let Some(start) = clipped.filter_map(|channel| channel.repeated(written, hit.detector, end)).next()
-        {
-            hit.raw.start = hit.raw.start.max(hit.text.start + start);
-        }
     }
 
     /// Lets go of events from the front as long as nothing in them is undecided.
@@ -463,50 +285,6 @@ impl StreamAnswer {
     }
 }
 
-/// As many zeros as the range is long.
-fn zeros(range: Range<u64>) -> Bytes {
-    Bytes::from(vec![b'0'; usize::try_from(range.end - range.start).unwrap_or(0)])
-}
-
 fn stream_rules(bodies: &Option<Arc<Bodies>>) -> Option<&StreamRules> {
     bodies.as_ref()?.stream.as_ref()
-}
-
-/// Hands events on. Neighbours in one chunk that leave together leave as one slice of it, so that what came in
-/// one chunk goes on in one.
-struct Outlet<'a> {
-    chunk: Bytes,
-    run: Range<usize>,
-    out: &'a mut Vec<Bytes>,
-}
-
-impl<'a> Outlet<'a> {
-    fn new(chunk: Bytes, out: &'a mut Vec<Bytes>) -> Self {
-        Outlet { chunk, run: 0..0, out }
-    }
-
-    fn send(&mut self, held: Held) {
-        match held.within {
-            Some(range) if held.edits.is_empty() => {
-                if range.start != self.run.end || self.run.is_empty() {
-                    self.flush();
-                    self.run = range.start..range.start;
-                }
-                self.run.end = range.end;
-            }
-            _ => {
-                self.flush();
-                let mut edits = held.edits;
-                edits.sort_by_key(|edit| edit.range.start);
-                edit::apply(&[held.raw], &edits, self.out);
-            }
-        }
-    }
-
-    fn flush(&mut self) {
-        if !self.run.is_empty() {
-            self.out.push(self.chunk.slice(self.run.clone()));
-            self.run = 0..0;
-        }
-    }
 }

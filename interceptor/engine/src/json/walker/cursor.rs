@@ -1,0 +1,134 @@
+//! What the reader's calls carry: strings as they are written, literals, and where they stand.
+//! Knows the table's names. Does not read.
+
+use crate::json::table::{Class, Edge, State, StateId, Table};
+
+/// What is called for every value. Strings and numbers come whole.
+pub trait Sink {
+    /// A string, or a key that the table does not name.
+    fn text(&mut self, cursor: &Cursor<'_>, text: Text<'_>);
+    /// A number as it is written.
+    fn number(&mut self, cursor: &Cursor<'_>, raw: &[u8], start: usize);
+    /// `true`, `false` or `null`.
+    fn word(&mut self, _cursor: &Cursor<'_>, _word: Word) {}
+    /// An object or array begins.
+    fn open(&mut self, _cursor: &Cursor<'_>) {}
+    /// It ends; the cursor stands where it stood when it began.
+    fn close(&mut self, _cursor: &Cursor<'_>) {}
+}
+
+/// A literal.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Word {
+    /// `true`
+    True,
+    /// `false`
+    False,
+    /// `null`
+    Null,
+}
+
+impl Word {
+    pub(super) fn spelling(self) -> &'static [u8] {
+        match self {
+            Word::True => b"true",
+            Word::False => b"false",
+            Word::Null => b"null",
+        }
+    }
+}
+
+/// A string between its quotes.
+#[derive(Clone, Copy)]
+pub struct Text<'a> {
+    /// The bytes as they are written, escapes and all.
+    pub raw: &'a [u8],
+    /// Offset of the first of them in the document.
+    pub start: usize,
+    /// True if there is a backslash among them.
+    pub escaped: bool,
+    /// True if it is the key of a member.
+    pub key: bool,
+}
+
+impl Text<'_> {
+    /// Where it lies in the document.
+    pub fn range(&self) -> std::ops::Range<usize> {
+        self.start..self.start + self.raw.len()
+    }
+}
+
+/// Where the reader stands.
+pub struct Cursor<'a> {
+    pub(super) table: &'a Table,
+    pub(super) frames: &'a [Frame],
+    /// The value's own state and edge; none for the containers' calls, where the last frame is meant.
+    pub(super) value: Option<(StateId, Edge)>,
+}
+
+impl<'a> Cursor<'a> {
+    /// What the value here is.
+    pub fn class(&self) -> Class {
+        self.state().class
+    }
+
+    /// Containers that are open around the value; the container itself counts in its own calls.
+    pub fn depth(&self) -> usize {
+        self.frames.len()
+    }
+
+    /// The number of the state of the value here.
+    pub(crate) fn state_id(&self) -> StateId {
+        match self.value {
+            Some((state, _)) => state,
+            None => self.frames.last().map_or(self.table.root(), |frame| frame.state),
+        }
+    }
+
+    /// What is known of the value here.
+    pub(crate) fn state(&self) -> &'a State {
+        self.table.state(self.state_id())
+    }
+
+    /// What is known of the container around the value here.
+    pub(crate) fn container(&self) -> Option<&'a State> {
+        self.frames.last().map(|frame| self.table.state(frame.state))
+    }
+
+    /// The place in words: `messages[3].content`. Keys that the catalogue does not name are shown as `*`,
+    /// since a peer may put anything there.
+    pub fn place(&self) -> String {
+        let mut place = String::new();
+        // Every frame but the outermost was reached by a step from the one before it.
+        for pair in self.frames.windows(2) {
+            self.step(&mut place, &pair[0], pair[1].edge);
+        }
+        if let (Some((_, edge)), Some(last)) = (self.value, self.frames.last()) {
+            self.step(&mut place, last, edge);
+        }
+        place
+    }
+
+    fn step(&self, place: &mut String, container: &Frame, edge: Edge) {
+        if container.array {
+            place.push_str(&format!("[{}]", container.index));
+            return;
+        }
+        if !place.is_empty() {
+            place.push('.');
+        }
+        place.push_str(self.table.name(container.state, edge).unwrap_or("*"));
+    }
+}
+
+/// An open object or array.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Frame {
+    pub(super) array: bool,
+    /// What is known of the container.
+    pub(super) state: StateId,
+    /// How it was reached from the container around it.
+    pub(super) edge: Edge,
+    /// In an array: the number of the current element.
+    pub(super) index: u32,
+}
