@@ -2,8 +2,9 @@
 
 mod clients;
 
+use crate::fuzz;
 use crate::tools::bpf::BpfToolchain;
-use crate::tools::say;
+use crate::tools::{deny, say};
 use anyhow::Result;
 
 /// Arguments of `cargo xtask setup`.
@@ -12,6 +13,8 @@ pub(crate) struct Args {}
 
 pub(crate) fn run(_args: &Args) -> Result<()> {
     ensure_bpf_toolchain()?;
+    fuzz::ensure_compiler()?;
+    deny::ensure()?;
     ensure_clients()
 }
 

@@ -7,7 +7,7 @@ use anyhow::{Result, bail};
 
 use self::tier::{Count, Tier};
 use crate::tools::cargo::{build_programs, cargo};
-use crate::tools::{self, say, workspace};
+use crate::tools::{self, deny, say, workspace};
 use crate::{ebpf, fuzz, setup};
 
 /// Arguments of `cargo xtask test`.
@@ -37,6 +37,10 @@ pub(crate) fn run(args: &Args) -> Result<()> {
     }
     fuzz::ensure_compiler()?;
     style()?;
+    if everything {
+        say("licences, bans and sources of the dependencies");
+        deny::check()?;
+    }
     let mut counts = vec![tier::run(&Tier::PURE)?];
     if everything {
         // Programs that tests start are found beside the test's own.
@@ -48,7 +52,7 @@ pub(crate) fn run(args: &Args) -> Result<()> {
         counts.push(tier::fuzz()?);
     } else {
         say(
-            "NOT RUN: the kernel tier, the tier of real clients and the fuzzers, which come with root: `sudo cargo xtask test`",
+            "NOT RUN: the kernel tier, the tier of real clients, the fuzzers and the check of dependencies, which come with root: `sudo cargo xtask test`",
         );
     }
     conclude(&counts)

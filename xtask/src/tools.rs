@@ -4,6 +4,7 @@
 pub(crate) mod bpf;
 pub(crate) mod cargo;
 pub(crate) mod debian;
+pub(crate) mod deny;
 
 use anyhow::{Context as _, Result, bail};
 use std::env;

@@ -5,6 +5,7 @@
 //! the linker is built once against Debian's LLVM. Elsewhere it is rustup's nightly with `rust-src`, and a released
 //! bpf-linker on `PATH`.
 
+use super::cargo::install;
 use super::{cache, debian, on_path, output, run, say};
 use anyhow::{Context as _, Result, bail};
 use std::fmt;
@@ -164,16 +165,10 @@ fn build_linker(llvm: u32) -> Result<()> {
     let root = linker_root(llvm)?;
     fs::create_dir_all(&root).with_context(|| format!("make {}", root.display()))?;
     say(&format!("building bpf-linker {LINKER_VERSION} for LLVM {llvm}; about two minutes, once"));
-    let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
-    let mut install = Command::new(cargo);
-    install.args(["install", "bpf-linker", "--version", LINKER_VERSION, "--locked", "--no-default-features"]);
-    install.args(["--features", &format!("llvm-{llvm}"), "--root"]).arg(&root);
+    let mut install = install("bpf-linker", LINKER_VERSION, &root);
+    install.args(["--no-default-features", "--features", &format!("llvm-{llvm}")]);
     // Without the prefix the build finds whichever LLVM comes first, and fails when it links.
     install.env("LLVM_PREFIX", format!("/usr/lib/llvm-{llvm}"));
-    // The tool is built for itself, wherever and however the workspace is.
-    for name in ["CARGO_TARGET_DIR", "CARGO_BUILD_TARGET", "RUSTFLAGS", "CARGO_ENCODED_RUSTFLAGS"] {
-        install.env_remove(name);
-    }
     run(&mut install)
 }
 

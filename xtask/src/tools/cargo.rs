@@ -1,7 +1,7 @@
 //! The cargo that runs us, in this checkout: commands for it, and where it puts what it builds.
 
 use std::env;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use anyhow::{Context as _, Result};
@@ -13,6 +13,17 @@ pub(crate) fn cargo() -> Command {
     let mut cargo = Command::new(env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
     cargo.current_dir(workspace());
     cargo
+}
+
+/// A command that builds a tool of crates.io into `root`. The caller may add features.
+pub(crate) fn install(name: &str, version: &str, root: &Path) -> Command {
+    let mut install = cargo();
+    install.args(["install", name, "--version", version, "--locked", "--root"]).arg(root);
+    // The tool is built for itself, wherever and however the workspace is.
+    for name in ["CARGO_TARGET_DIR", "CARGO_BUILD_TARGET", "RUSTFLAGS", "CARGO_ENCODED_RUSTFLAGS"] {
+        install.env_remove(name);
+    }
+    install
 }
 
 /// Builds the daemon, and the laboratory's programs that tests and demonstrations start.
