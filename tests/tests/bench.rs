@@ -102,7 +102,7 @@ fn another_root_than_the_expected_one_is_an_error() {
 #[test]
 fn the_command_measures_and_writes_its_result() {
     require_root!();
-    let result = command(&["direct"]);
+    let result = command("keepalive-h1", &["direct"]);
     assert_eq!(result["summary"][0]["contender"], "direct");
     assert!(result["summary"][0]["figures"]["rate"]["median"].as_f64().unwrap() > 0.0);
 }
@@ -110,20 +110,27 @@ fn the_command_measures_and_writes_its_result() {
 #[test]
 fn the_command_measures_the_daemon_beside_the_direct_way() {
     require_kernel!();
-    let result = command(&["direct", "interceptor"]);
+    let result = command("keepalive-h1", &["direct", "interceptor"]);
     let figures = &result["summary"][1]["figures"];
     assert!(figures["cpu"]["median"].as_f64().unwrap() > 0.0, "{result}");
     assert!(result["summary"][1]["added_to_direct"]["p50"]["median"].is_number(), "{result}");
 }
 
+#[test]
+fn the_command_finds_out_what_an_idle_passed_through_connection_keeps() {
+    require_kernel!();
+    let result = command("idle-passed", &["interceptor"]);
+    assert!(result["summary"][0]["figures"]["memory"]["median"].is_number(), "{result}");
+}
+
 /// `cargo xtask bench` with the programs that were built together with this test.
-fn command(contenders: &[&str]) -> Value {
+fn command(scenario: &str, contenders: &[&str]) -> Value {
     let folder = tempfile::tempdir().unwrap();
     let json = folder.path().join("bench.json");
     let binaries = Path::new(env!("CARGO_BIN_EXE_bench-load")).parent().unwrap();
     let mut command = Command::new(env!("CARGO"));
     command.args(["run", "--quiet", "--package", "xtask", "--", "bench", "--quick", "--seconds", "0.2"]);
-    command.args(["--only", "keepalive-h1", "--json"]).arg(&json).arg("--binaries").arg(binaries);
+    command.args(["--only", scenario, "--json"]).arg(&json).arg("--binaries").arg(binaries);
     command.args(contenders.iter().flat_map(|contender| ["--contender", contender]));
     let output = command.output().unwrap();
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
