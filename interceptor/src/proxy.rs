@@ -4,6 +4,7 @@
 pub mod accept;
 pub mod body;
 pub mod connection;
+mod cork;
 pub mod dial;
 pub mod drain;
 pub mod exchange;

@@ -16,6 +16,7 @@ use tokio::time::Sleep;
 
 use super::idle::Idle;
 use super::{Served, blame};
+use crate::proxy::cork::Corked;
 use crate::proxy::exchange;
 use crate::proxy::framing::MAX_HEAD;
 use crate::proxy::local::LocalExec;
@@ -44,7 +45,7 @@ where
         .max_header_list_size(u32::try_from(MAX_HEAD).expect("64 KiB fits"))
         // Rapid reset (CVE-2023-44487): few resets may wait to be seen before the peer is shown the door.
         .max_pending_accept_reset_streams(20)
-        .serve_connection(TokioIo::new(stream), service);
+        .serve_connection(TokioIo::new(Corked::new(stream)), service);
     tokio::pin!(connection);
     let mut idle = Idle::new(served.shared.limits.idle);
     let mut drain = pin!(served.drain.begun());

@@ -13,6 +13,7 @@ use tokio::net::TcpStream;
 use tokio::sync::oneshot;
 
 use crate::proxy::body::RequestBody;
+use crate::proxy::cork::Corked;
 use crate::proxy::framing::{Expect, MAX_HEAD, MAX_HEADERS, Notes, Side, Watched};
 use crate::proxy::local::LocalExec;
 use crate::tls::upstream::ClientStream;
@@ -164,7 +165,7 @@ pub(super) async fn h2(stream: Stream) -> Result<H2, hyper::Error> {
         // A connection that died without a word must not swallow requests.
         .keep_alive_interval(Duration::from_secs(20))
         .keep_alive_timeout(Duration::from_secs(10))
-        .handshake(TokioIo::new(stream))
+        .handshake(TokioIo::new(Corked::new(stream)))
         .await?;
     tokio::task::spawn_local(connection);
     Ok(H2 { send, load: Rc::default() })
