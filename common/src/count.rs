@@ -1,7 +1,7 @@
 //! The counters of the kernel side: one slot each in the per-CPU map `STATS`.
 
-/// What a connection attempt, or one of the other hooks, ended as. Each attempt raises exactly one counter of the
-/// first group, so that they add up to the attempts seen.
+/// What a connection attempt, or one of the other hooks, ended as. Each attempt raises exactly one of the counters
+/// that [`Counter::is_of_attempts`] tells, so that they add up to the attempts seen.
 #[repr(u32)]
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Counter {
@@ -21,7 +21,7 @@ pub enum Counter {
     UnknownNamespace = 6,
     /// Left: an endpoint, but the namespace has no listener for this family, and the workload fails open.
     NoListenerLeft = 7,
-    /// Left: an endpoint, but the socket could not take the record, and the workload fails open.
+    /// Left: an endpoint, but the socket or `FLOWS` could not take the record, and the workload fails open.
     NotRecordedLeft = 8,
     /// Redirected to the listener.
     Redirected = 9,
@@ -29,17 +29,24 @@ pub enum Counter {
     DirectConnect = 10,
     /// Refused: no listener for this family, and the workload fails closed.
     NoListenerRefused = 11,
-    /// Refused: the socket could not take the record, and the workload fails closed.
+    /// Refused: the socket or `FLOWS` could not take the record, and the workload fails closed.
     NotRecordedRefused = 12,
 
     /// A redirected connection was entered in the map `FLOWS`.
     FlowEntered = 13,
-    /// A redirected connection found no room in `FLOWS`: the daemon will reset it when it arrives.
+    /// A redirected connection found no room in `FLOWS`, where there was some a moment before: the daemon will reset
+    /// it when it arrives.
     FlowFull = 14,
     /// An event found no room in the ring buffer.
     EventLost = 15,
     /// `getpeername` was answered with the original destination.
     PeerShown = 16,
+
+    /// Left: an endpoint, but the worker that accepts in this namespace gave no sign of life, and the workload
+    /// fails open.
+    SilentLeft = 17,
+    /// Refused: as above, and the workload fails closed.
+    SilentRefused = 18,
 }
 
 impl Counter {
@@ -47,7 +54,7 @@ impl Counter {
     pub const COUNT: usize = Self::ALL.len();
 
     /// All, in the order of their numbers.
-    pub const ALL: [Self; 17] = [
+    pub const ALL: [Self; 19] = [
         Self::Inactive,
         Self::Exempt,
         Self::OtherProtocol,
@@ -65,6 +72,8 @@ impl Counter {
         Self::FlowFull,
         Self::EventLost,
         Self::PeerShown,
+        Self::SilentLeft,
+        Self::SilentRefused,
     ];
 
     /// The slot in `STATS`.
@@ -72,6 +81,12 @@ impl Counter {
     #[must_use]
     pub const fn slot(self) -> u32 {
         self as u32
+    }
+
+    /// Whether it says how an attempt to connect ended; the others say what happened besides.
+    #[must_use]
+    pub const fn is_of_attempts(self) -> bool {
+        !matches!(self, Self::FlowEntered | Self::FlowFull | Self::EventLost | Self::PeerShown)
     }
 
     /// The name under which metrics and reports show it.
@@ -95,6 +110,8 @@ impl Counter {
             Self::FlowFull => "flow_full",
             Self::EventLost => "event_lost",
             Self::PeerShown => "peer_shown",
+            Self::SilentLeft => "left_daemon_silent",
+            Self::SilentRefused => "refused_daemon_silent",
         }
     }
 }

@@ -30,6 +30,10 @@ pub trait World {
     fn has_endpoint(&self, address: Address) -> bool;
     /// The enrolment of the socket's network namespace.
     fn namespace(&self) -> Option<Namespace>;
+    /// Whether this worker of the daemon has given a sign of life lately.
+    fn is_alive(&self, worker: u32) -> bool;
+    /// Whether somebody listens on this port of the loopback address of the destination's family.
+    fn has_listener(&self, destination: Address, port: u16) -> bool;
 }
 
 /// What is to be done with an attempt.
@@ -71,7 +75,9 @@ pub enum Left {
     UnknownNamespace,
     /// The namespace has no listener for this family.
     NoListener,
-    /// The socket could not take the record.
+    /// The worker that accepts in the namespace gives no sign of life.
+    DaemonSilent,
+    /// The socket or `FLOWS` could not take the record.
     NotRecorded,
 }
 
@@ -82,7 +88,9 @@ pub enum Refused {
     DirectConnect,
     /// The namespace has no listener for this family, and the workload fails closed.
     NoListener,
-    /// The socket could not take the record, and the workload fails closed.
+    /// The worker that accepts in the namespace gives no sign of life, and the workload fails closed.
+    DaemonSilent,
+    /// The socket or `FLOWS` could not take the record, and the workload fails closed.
     NotRecorded,
 }
 
@@ -110,10 +118,12 @@ impl Decision {
             Self::Leave(Left::OtherAddress) => Counter::OtherAddress,
             Self::Leave(Left::UnknownNamespace) => Counter::UnknownNamespace,
             Self::Leave(Left::NoListener) => Counter::NoListenerLeft,
+            Self::Leave(Left::DaemonSilent) => Counter::SilentLeft,
             Self::Leave(Left::NotRecorded) => Counter::NotRecordedLeft,
             Self::Redirect(_) => Counter::Redirected,
             Self::Refuse(Refused::DirectConnect) => Counter::DirectConnect,
             Self::Refuse(Refused::NoListener) => Counter::NoListenerRefused,
+            Self::Refuse(Refused::DaemonSilent) => Counter::SilentRefused,
             Self::Refuse(Refused::NotRecorded) => Counter::NotRecordedRefused,
         }
     }
@@ -168,11 +178,28 @@ fn candidate(attempt: &Attempt, world: &impl World) -> Decision {
     }
     let port = if attempt.destination.is_v4() { namespace.port4 } else { namespace.port6 };
     let closed = namespace.is_closed();
-    match port {
-        0 if closed => Decision::Refuse(Refused::NoListener),
-        0 => Decision::Leave(Left::NoListener),
-        port => Decision::Redirect(Target { port, closed }),
+    if port == 0 {
+        return without_listener(closed);
     }
+    // A worker that hangs still has its listener, whose backlog would take the connection and never answer; a daemon
+    // that is gone was alive a moment ago. Each question finds what the other one cannot.
+    if !world.is_alive(namespace.worker) {
+        return if closed {
+            Decision::Refuse(Refused::DaemonSilent)
+        } else {
+            Decision::Leave(Left::DaemonSilent)
+        };
+    }
+    if !world.has_listener(attempt.destination, port) {
+        return without_listener(closed);
+    }
+    Decision::Redirect(Target { port, closed })
+}
+
+/// The fail policy where nobody listens.
+#[inline(always)]
+const fn without_listener(closed: bool) -> Decision {
+    if closed { Decision::Refuse(Refused::NoListener) } else { Decision::Leave(Left::NoListener) }
 }
 
 #[cfg(test)]

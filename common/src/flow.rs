@@ -30,6 +30,14 @@ impl FlowKey {
     pub const fn new(netns: u64, address: Address, port: u16) -> Self {
         Self { netns, address, port, pad: [0; 6] }
     }
+
+    /// A key that no connection has, to try whether the map has room: no client has port 0. `socket` is a cookie, by
+    /// which two sockets that try at once differ.
+    #[inline(always)]
+    #[must_use]
+    pub const fn trial(netns: u64, socket: u64) -> Self {
+        Self::new(netns, zerocopy::transmute!([socket, 0]), 0)
+    }
 }
 
 /// One redirected connection: where it wanted to go and who asked. Fixed at connect time.
@@ -96,6 +104,11 @@ pub enum EventKind {
     DirectConnect = 2,
     /// A connection to an endpoint could not be recorded in its socket, and met the workload's fail policy.
     NotRecorded = 3,
+    /// A connection to an endpoint met the workload's fail policy, because the worker that accepts in its namespace
+    /// gave no sign of life.
+    DaemonSilent = 4,
+    /// The same, because nobody listens on the port that the namespace was enrolled with.
+    NoListener = 5,
 }
 
 impl EventKind {
@@ -109,6 +122,8 @@ impl EventKind {
             1 => Some(Self::UnknownNamespace),
             2 => Some(Self::DirectConnect),
             3 => Some(Self::NotRecorded),
+            4 => Some(Self::DaemonSilent),
+            5 => Some(Self::NoListener),
             _ => None,
         }
     }

@@ -17,4 +17,4 @@ pub use address::Address;
 pub use count::Counter;
 pub use decide::{Attempt, Decision, Left, Refused, Target, World, decide};
 pub use flow::{COMM_LEN, Event, EventKind, Flow, FlowKey};
-pub use map::{Config, Endpoint, Namespace, PORT_WORDS, Ports, Prefix};
+pub use map::{Config, Endpoint, Namespace, PORT_WORDS, Ports, Prefix, WORKERS};

@@ -11,17 +11,33 @@ pub struct Config {
     /// are not exempt, because the daemon starts no processes, and a command that is started below it
     /// (`interceptor exec`) is meant to be captured.
     pub daemon_cgroup: u64,
+    /// Id of the cgroup of a daemon that has handed over and still serves its open connections; otherwise zero,
+    /// which is no cgroup's id.
+    pub former_cgroup: u64,
+    /// How old a worker's last sign of life may be, in nanoseconds.
+    pub heartbeat_limit: u64,
     /// [`Config::ACTIVE`] or zero.
     pub flags: u32,
     /// Always zero.
     pub pad: u32,
 }
-const _: () = assert!(size_of::<Config>() == 16);
+const _: () = assert!(size_of::<Config>() == 32);
 
 impl Config {
     /// The tables are filled and connections may be redirected. Cleared first when the daemon stops.
     pub const ACTIVE: u32 = 1;
+
+    /// Whether connections of tasks in this cgroup are left alone.
+    #[inline(always)]
+    #[must_use]
+    pub const fn exempts(&self, cgroup: u64) -> bool {
+        cgroup == self.daemon_cgroup || cgroup == self.former_cgroup
+    }
 }
+
+/// Elements of the map `HEARTBEATS`, one for each worker: nanoseconds of `CLOCK_MONOTONIC` at its last sign of life,
+/// or zero while it cannot accept.
+pub const WORKERS: usize = 256;
 
 /// Words in [`Ports`].
 pub const PORT_WORDS: usize = 65_536 / 64;
@@ -63,8 +79,10 @@ pub struct Namespace {
     pub port6: u16,
     /// [`Namespace::STRICT`] and [`Namespace::CLOSED`].
     pub flags: u32,
+    /// The worker that accepts here: its place in `HEARTBEATS`.
+    pub worker: u32,
 }
-const _: () = assert!(size_of::<Namespace>() == 8);
+const _: () = assert!(size_of::<Namespace>() == 12);
 
 impl Namespace {
     /// Redirect every connection to a configured port, whatever its address ("strict"); otherwise only those to

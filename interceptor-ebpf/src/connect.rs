@@ -1,7 +1,7 @@
 //! `connect4` and `connect6`: decide an attempt, record it in its socket, rewrite its destination.
 
 use crate::maps::{self, ADDRESSES, CONFIG, NAMESPACES, ORIGINS, PORTS, PREFIXES};
-use crate::{context, event};
+use crate::{context, event, flow, liveness};
 use aya_ebpf::EbpfContext as _;
 use aya_ebpf::btf_maps::lpm_trie;
 use aya_ebpf::helpers::generated;
@@ -51,7 +51,7 @@ impl<Rewrite> World for Hook<'_, Rewrite> {
 
     #[inline(always)]
     fn is_exempt(&self) -> bool {
-        CONFIG.get(0).is_some_and(|config| config.daemon_cgroup == context::cgroup())
+        CONFIG.get(0).is_some_and(|config| config.exempts(context::cgroup()))
     }
 
     #[inline(always)]
@@ -69,6 +69,20 @@ impl<Rewrite> World for Hook<'_, Rewrite> {
         // SAFETY: the daemon replaces an entry as a whole, and the kernel frees the old one after a grace period
         // that this program is part of.
         unsafe { NAMESPACES.get(netns(self.ctx)) }.copied()
+    }
+
+    #[inline(always)]
+    fn is_alive(&self, worker: u32) -> bool {
+        liveness::is_fresh(worker)
+    }
+
+    #[inline(always)]
+    fn has_listener(&self, destination: Address, port: u16) -> bool {
+        if destination.is_v4() {
+            liveness::listens4(self.ctx, LOOPBACK4, port)
+        } else {
+            liveness::listens6(self.ctx, LOOPBACK6, port)
+        }
     }
 }
 
@@ -95,10 +109,13 @@ impl<Rewrite: Fn(Address)> Hook<'_, Rewrite> {
     #[inline(always)]
     fn redirect(&self, attempt: &Attempt, target: Target) -> Decision {
         // SAFETY: the context holds the socket that is connecting, which the kernel keeps locked meanwhile.
-        let Some(flow) = (unsafe { ORIGINS.get_or_insert_ptr_mut(self.ctx, None).as_mut() }) else {
+        let Some(origin) = (unsafe { ORIGINS.get_or_insert_ptr_mut(self.ctx, None).as_mut() }) else {
             return target.when_not_recorded();
         };
-        self.record(attempt, flow);
+        self.record(attempt, origin);
+        if !flow::has_room(origin) {
+            return target.when_not_recorded();
+        }
         context::set_port(self.ctx.sock_addr, target.port);
         (self.rewrite)(if attempt.destination.is_v4() { LOOPBACK4 } else { LOOPBACK6 });
         Decision::Redirect(target)
@@ -136,6 +153,12 @@ impl<Rewrite: Fn(Address)> Hook<'_, Rewrite> {
             Decision::Leave(Left::UnknownNamespace) => EventKind::UnknownNamespace,
             Decision::Leave(Left::NotRecorded) | Decision::Refuse(Refused::NotRecorded) => {
                 EventKind::NotRecorded
+            }
+            Decision::Leave(Left::DaemonSilent) | Decision::Refuse(Refused::DaemonSilent) => {
+                EventKind::DaemonSilent
+            }
+            Decision::Leave(Left::NoListener) | Decision::Refuse(Refused::NoListener) => {
+                EventKind::NoListener
             }
             Decision::Refuse(Refused::DirectConnect) => EventKind::DirectConnect,
             _ => return,

@@ -26,6 +26,18 @@ pub fn enter(ctx: &SockOpsContext) -> u32 {
     DONE
 }
 
+/// Whether a flow could be entered now. Asked before a connection is redirected, which cannot be taken back at
+/// `TCP_CONNECT_CB`: there, only connections that raced for the last room are lost, and counted.
+#[inline(always)]
+pub fn has_room(flow: &Flow) -> bool {
+    let key = FlowKey::trial(flow.netns, flow.socket);
+    let has_room = FLOWS.insert(&key, flow, u64::from(BPF_ANY)).is_ok();
+    if has_room {
+        let _ = FLOWS.remove(&key);
+    }
+    has_room
+}
+
 /// The record that a connect hook left in the socket.
 #[inline(always)]
 fn origin<'a>(ops: *mut bpf_sock_ops) -> Option<&'a Flow> {

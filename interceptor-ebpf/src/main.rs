@@ -6,9 +6,10 @@
 //! | `flow` | `sockops`, `TCP_CONNECT_CB` | enter a redirected connection in `FLOWS` once its source port is known |
 //! | `peer4`, `peer6` | `cgroup/getpeername4`, `cgroup/getpeername6` | show the application the address it asked for |
 //!
-//! A connection is redirected only after its record is in the socket (`sk_storage`). Should `FLOWS` then have no
-//! room, the attempt cannot be taken back any more: it is counted, and the daemon resets a connection it finds no
-//! flow for. It never goes to a destination that somebody guessed.
+//! A connection is redirected only if the daemon is alive and listens, after its record is in the socket
+//! (`sk_storage`), and while `FLOWS` has room. Should another take the last room meanwhile, the attempt cannot be
+//! taken back any more: it is counted, and the daemon resets a connection it finds no flow for. It never goes to a
+//! destination that somebody guessed.
 #![no_std]
 #![no_main]
 #![feature(asm_experimental_arch)]
@@ -17,6 +18,7 @@ mod connect;
 mod context;
 mod event;
 mod flow;
+mod liveness;
 mod maps;
 mod peer;
 

@@ -4,7 +4,9 @@ use aya_ebpf::bindings::BPF_F_NO_PREALLOC;
 use aya_ebpf::btf_maps::{Array, HashMap, LpmTrie, LruHashMap, PerCpuArray, RingBuf, SkStorage};
 use aya_ebpf::macros::btf_map;
 use core::arch::asm;
-use interceptor_common::{Address, Config, Counter, Endpoint, Event, Flow, FlowKey, Namespace, Ports};
+use interceptor_common::{
+    Address, Config, Counter, Endpoint, Event, Flow, FlowKey, Namespace, Ports, WORKERS,
+};
 
 /// Elements are allocated as they come: the maps below are sized for the worst day, not for every day.
 const NO_PREALLOC: usize = BPF_F_NO_PREALLOC as usize;
@@ -16,6 +18,10 @@ pub static CONFIG: Array<Config, 1> = Array::new();
 /// One element, written by the daemon.
 #[btf_map]
 pub static PORTS: Array<Ports, 1> = Array::new();
+
+/// When each worker last said that it accepts, written by the worker itself.
+#[btf_map]
+pub static HEARTBEATS: Array<u64, WORKERS> = Array::new();
 
 /// Enrolled network namespaces by cookie.
 #[btf_map]

@@ -7,6 +7,7 @@ pub mod cgroup;
 mod error;
 mod event;
 mod flow;
+mod heartbeat;
 mod object;
 mod program;
 mod stats;
@@ -15,15 +16,18 @@ mod table;
 pub use error::CaptureError;
 pub use event::Events;
 pub use flow::{Flows, Swept};
+pub use heartbeat::{HEARTBEAT_LIMIT, Heartbeats};
 pub use object::{EMBEDDED, object};
 pub use stats::{Counters, Stats};
 
 use crate::netns::NetnsCookie;
 use aya::{Ebpf, EbpfLoader};
 use interceptor_common::{Address, Config, Endpoint, Namespace, Ports, Prefix};
+use nix::time::{ClockId, clock_gettime};
 use std::net::{IpAddr, Ipv6Addr};
 use std::num::NonZeroU32;
 use std::path::Path;
+use std::time::Duration;
 use table::Table;
 
 /// What the programs are told at start.
@@ -36,18 +40,27 @@ pub struct CaptureConfig {
     pub exempt: u64,
     /// Most redirected connections that may wait to be accepted, in all namespaces together.
     pub flows: NonZeroU32,
+    /// Bytes of the ring buffer for events: a power of two, and no less than a page.
+    pub events: NonZeroU32,
+}
+
+impl CaptureConfig {
+    /// Room for more redirected connections than a node opens before a busy daemon accepts the first of them.
+    pub const FLOWS: NonZeroU32 = NonZeroU32::new(262_144).expect("not zero");
+    /// Room for some 3,600 events.
+    pub const EVENTS: NonZeroU32 = NonZeroU32::new(256 * 1024).expect("not zero");
 }
 
 /// The loaded programs and their maps. Dropping it detaches the programs.
 pub struct Capture {
     programs: Ebpf,
-    exempt: u64,
     config: Table<u32, Config>,
     ports: Table<u32, Ports>,
     namespaces: Table<u64, Namespace>,
     prefixes: Table<Prefix, Endpoint>,
     addresses: Table<Address, Endpoint>,
     flows: Flows,
+    heartbeats: Heartbeats,
     events: Option<Events>,
 }
 
@@ -56,22 +69,31 @@ impl Capture {
     pub fn load(object: &[u8], config: &CaptureConfig) -> Result<Self, CaptureError> {
         let mut programs = EbpfLoader::new()
             .map_max_entries("FLOWS", config.flows.get())
+            .map_max_entries("EVENTS", config.events.get())
             .load(object)
             .map_err(CaptureError::of_load)?;
         object::check_abi(&programs)?;
         program::load_all(&mut programs)?;
         let capture = Self {
-            exempt: config.exempt,
             config: Table::open(&programs, "CONFIG")?,
             ports: Table::open(&programs, "PORTS")?,
             namespaces: Table::open(&programs, "NAMESPACES")?,
             prefixes: Table::open(&programs, "PREFIXES")?,
             addresses: Table::open(&programs, "ADDRESSES")?,
             flows: Flows::open(&programs, config.flows)?,
+            heartbeats: Heartbeats::open(&programs)?,
             events: Some(Events::open(&mut programs)?),
             programs,
         };
         capture.set_ports(&config.ports)?;
+        let first = Config {
+            daemon_cgroup: config.exempt,
+            former_cgroup: 0,
+            heartbeat_limit: heartbeat::nanoseconds(HEARTBEAT_LIMIT),
+            flags: 0,
+            pad: 0,
+        };
+        capture.config.insert(&0, &first)?;
         Ok(capture)
     }
 
@@ -80,17 +102,25 @@ impl Capture {
     pub fn attach(&mut self, cgroup: &Path) -> Result<(), CaptureError> {
         let cgroup = cgroup::open(cgroup)?;
         program::attach_all(&mut self.programs, &cgroup)?;
-        self.write_config(Config::ACTIVE)
+        self.change_config(|config| config.flags |= Config::ACTIVE)
     }
 
     /// Stops redirecting while the programs stay attached: new connections go where they want to. The first step
     /// of stopping, before listeners are closed.
     pub fn deactivate(&self) -> Result<(), CaptureError> {
-        self.write_config(0)
+        self.change_config(|config| config.flags &= !Config::ACTIVE)
     }
 
-    fn write_config(&self, flags: u32) -> Result<(), CaptureError> {
-        self.config.insert(&0, &Config { daemon_cgroup: self.exempt, flags, pad: 0 })
+    /// How old a worker's last sign of life may be before connections meet the fail policy of their namespace.
+    pub fn set_heartbeat_limit(&self, limit: Duration) -> Result<(), CaptureError> {
+        self.change_config(|config| config.heartbeat_limit = heartbeat::nanoseconds(limit))
+    }
+
+    /// Only the daemon writes the configuration, and only on one thread.
+    fn change_config(&self, change: impl FnOnce(&mut Config)) -> Result<(), CaptureError> {
+        let mut config = self.config.look_up(&0)?.ok_or(CaptureError::MissingMap { name: "CONFIG" })?;
+        change(&mut config);
+        self.config.insert(&0, &config)
     }
 
     /// Replaces the set of destination ports that may be redirected.
@@ -139,6 +169,12 @@ impl Capture {
         self.flows.clone()
     }
 
+    /// Where workers give their signs of life; a handle to be cloned for each.
+    #[must_use]
+    pub fn heartbeats(&self) -> Heartbeats {
+        self.heartbeats.clone()
+    }
+
     /// The reader of events. There is one: the second call returns `None`.
     pub fn take_events(&mut self) -> Option<Events> {
         self.events.take()
@@ -153,6 +189,13 @@ impl Capture {
     pub fn stats(&self) -> Result<Stats, CaptureError> {
         Stats::read(&self.programs)
     }
+}
+
+/// The clock that the programs read with `bpf_ktime_get_ns`.
+fn monotonic() -> Result<Duration, CaptureError> {
+    clock_gettime(ClockId::CLOCK_MONOTONIC)
+        .map(Duration::from)
+        .map_err(|error| CaptureError::Clock(error.into()))
 }
 
 /// The canonical form of a prefix.

@@ -14,6 +14,7 @@ pub mod limits;
 mod local;
 pub mod passthrough;
 pub mod peek;
+mod pulse;
 mod replay;
 pub mod route;
 pub mod serve;

@@ -4,6 +4,8 @@
 
 #[path = "capture/bed.rs"]
 mod bed;
+#[path = "capture/failure.rs"]
+mod failure;
 
 use bed::{App, Bed, ENDPOINTS, OTHERS, Probe, at, ip};
 use interceptor::bpf::{self, Capture, CaptureConfig};
@@ -284,7 +286,7 @@ fn a_family_without_a_listener_meets_the_fail_policy() {
     require_kernel!();
     let bed = Bed::bare(16);
     let (text, _) = at(ENDPOINTS[1], 443);
-    let no_v6 = |flags| Namespace { port4: bed.app.listeners.port(), port6: 0, flags };
+    let no_v6 = |flags| Namespace { port6: 0, ..bed.app.listeners.enrolment(flags) };
     bed.capture.enrol(bed.app.cookie, no_v6(0)).unwrap();
     assert_eq!(bed.probe(&[&text]).error, None);
     bed.accept_at_origin();
@@ -308,18 +310,6 @@ fn a_connection_that_cannot_be_recorded_is_not_redirected() {
     assert_eq!(bed.probe(&[&text]).error, Some(libc::EPERM));
     bed.nothing_was_redirected();
     assert_eq!((bed.count(Counter::NotRecordedLeft), bed.count(Counter::NotRecordedRefused)), (1, 1));
-}
-
-#[test]
-fn a_full_flow_map_loses_no_older_flow_and_invents_none() {
-    require_kernel!();
-    let bed = Bed::bare(1);
-    bed.enrol(&bed.app, 0);
-    let (text, _) = at(ENDPOINTS[0], 443);
-    let (_first, _second) = (bed.probe(&[&text]), bed.probe(&[&text]));
-    assert!(bed.accept().flow.is_some());
-    assert!(bed.accept().flow.is_none(), "the daemon resets this one");
-    assert_eq!((bed.count(Counter::FlowEntered), bed.count(Counter::FlowFull)), (1, 1));
 }
 
 #[test]
@@ -354,14 +344,18 @@ fn counters_of_attempts_add_up() {
         bed.probe(&[text]);
     }
     let stats = bed.stats();
-    let first_group = stats.iter().filter(|(counter, _)| counter.slot() < Counter::FlowEntered.slot());
-    assert_eq!(first_group.map(|(_, value)| value).sum::<u64>(), attempts.len() as u64);
+    let of_attempts = stats.iter().filter(|(counter, _)| counter.is_of_attempts());
+    assert_eq!(of_attempts.map(|(_, value)| value).sum::<u64>(), attempts.len() as u64);
+}
+
+fn some_config() -> CaptureConfig {
+    CaptureConfig { ports: vec![443], exempt: 0, flows: NonZeroU32::MIN, events: CaptureConfig::EVENTS }
 }
 
 #[test]
 fn without_permission_the_error_says_so() {
     require_kernel!();
-    let config = CaptureConfig { ports: vec![443], exempt: 0, flows: NonZeroU32::MIN };
+    let config = some_config();
     let load = move || {
         gate::become_nobody();
         Capture::load(bpf::object().unwrap(), &config).err().expect("nobody may load programs").to_string()
@@ -371,13 +365,13 @@ fn without_permission_the_error_says_so() {
 }
 
 #[test]
-fn an_object_of_another_version_is_refused() {
+fn case_45_an_object_of_another_version_is_refused_at_start() {
     require_kernel!();
     let mut object = bpf::object().unwrap().to_vec();
     let current = [Abi::MAGIC.to_ne_bytes(), Abi::CURRENT.version.to_ne_bytes()].concat();
     let place = object.windows(8).position(|bytes| bytes == current).expect("the object carries its version");
     object[place + 4] = 99;
-    let config = CaptureConfig { ports: vec![443], exempt: 0, flows: NonZeroU32::MIN };
+    let config = some_config();
     let said = Capture::load(&object, &config).err().expect("the version differs").to_string();
     assert!(said.contains("ABI version 99"), "{said}");
 }
@@ -385,7 +379,7 @@ fn an_object_of_another_version_is_refused() {
 #[test]
 fn only_a_cgroup_v2_directory_is_attached_to() {
     require_kernel!();
-    let config = CaptureConfig { ports: vec![443], exempt: 0, flows: NonZeroU32::MIN };
+    let config = some_config();
     let mut capture = Capture::load(bpf::object().unwrap(), &config).unwrap();
     let said = capture.attach("/tmp".as_ref()).unwrap_err().to_string();
     assert!(said.starts_with("/tmp is no cgroup v2 directory"), "{said}");

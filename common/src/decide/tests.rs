@@ -9,9 +9,13 @@ struct Node {
     active: bool,
     exempt: bool,
     namespace: Option<Namespace>,
+    /// The worker that is alive.
+    alive: u32,
+    /// Whether the listeners of the enrolment are there.
+    listens: bool,
 }
 
-const ENROLLED: Namespace = Namespace { port4: 15443, port6: 15444, flags: 0 };
+const ENROLLED: Namespace = Namespace { port4: 15443, port6: 15444, flags: 0, worker: 1 };
 
 impl World for Node {
     fn is_active(&self) -> bool {
@@ -29,6 +33,12 @@ impl World for Node {
     fn namespace(&self) -> Option<Namespace> {
         self.namespace
     }
+    fn is_alive(&self, worker: u32) -> bool {
+        worker == self.alive
+    }
+    fn has_listener(&self, destination: Address, port: u16) -> bool {
+        self.listens && port == if destination.is_v4() { ENROLLED.port4 } else { ENROLLED.port6 }
+    }
 }
 
 fn ip(text: &str) -> Address {
@@ -36,7 +46,7 @@ fn ip(text: &str) -> Address {
 }
 
 fn node() -> Node {
-    Node { active: true, exempt: false, namespace: Some(ENROLLED) }
+    Node { active: true, exempt: false, namespace: Some(ENROLLED), alive: 1, listens: true }
 }
 
 fn connect(node: &Node, to: &str, port: u16) -> Decision {
@@ -115,6 +125,27 @@ fn a_closed_workload_is_refused_where_an_open_one_is_left() {
     assert_eq!(target.when_not_recorded(), Decision::Refuse(Refused::NotRecorded));
     let open = Target { closed: false, ..target };
     assert_eq!(open.when_not_recorded(), Decision::Leave(Left::NotRecorded));
+}
+
+#[test]
+fn a_silent_worker_or_a_missing_listener_meets_the_fail_policy_of_what_would_be_redirected() {
+    let closed = Some(Namespace { flags: Namespace::CLOSED, ..ENROLLED });
+    // Another worker's life is no help.
+    let silent = Node { alive: 0, ..node() };
+    let deaf = Node { listens: false, ..node() };
+    for to in ["203.0.113.10", "2001:db8::10"] {
+        assert_eq!(connect(&silent, to, 443), Decision::Leave(Left::DaemonSilent));
+        assert_eq!(connect(&deaf, to, 443), Decision::Leave(Left::NoListener));
+        let silent = Node { namespace: closed, alive: 0, ..node() };
+        let deaf = Node { namespace: closed, listens: false, ..node() };
+        assert_eq!(connect(&silent, to, 443), Decision::Refuse(Refused::DaemonSilent));
+        assert_eq!(connect(&deaf, to, 443), Decision::Refuse(Refused::NoListener));
+    }
+    // What is none of ours never meets it, and our listener stays ours.
+    let silent = Node { namespace: closed, alive: 0, ..node() };
+    assert_eq!(connect(&silent, "203.0.113.11", 443), Decision::Leave(Left::OtherAddress));
+    assert_eq!(connect(&silent, "127.0.0.1", 8080), Decision::Leave(Left::Loopback));
+    assert_eq!(connect(&silent, "127.0.0.1", 15443), DIRECT);
 }
 
 #[test]

@@ -137,13 +137,14 @@ impl Namespaces {
         let listeners = handle
             .listen(self.port, BACKLOG)
             .map_err(|error| EnrolError::Listen { name: name.clone(), error })?;
-        let enrolment = listeners.enrolment(0);
         let namespace = Arc::new(Namespace { name: name.as_str().into(), cookie: cookie.0, handle });
         // The listeners queue connections from here on; accepting may begin a moment later.
-        let worker = &self.crew.0[self.next % self.crew.0.len()];
+        let index = self.next % self.crew.0.len();
         self.next += 1;
+        let worker = u32::try_from(index).expect("the configuration allows 256 workers at most");
+        let enrolment = interceptor_common::Namespace { worker, ..listeners.enrolment(0) };
         let listeners = [Some(listeners.v4), listeners.v6].into_iter().flatten().collect();
-        worker.order(Order::Listen { namespace: namespace.clone(), listeners });
+        self.crew.0[index].order(Order::Listen { namespace: namespace.clone(), listeners });
         capture.enrol(cookie, enrolment).map_err(|error| EnrolError::Kernel { name, error })?;
         self.telemetry.record(Event::Capture(CaptureEvent::NamespaceEnrolled {
             name: namespace.name.clone(),

@@ -3,7 +3,6 @@
 
 use std::io;
 use std::net::{IpAddr, SocketAddr};
-use std::num::NonZeroU32;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::thread::JoinHandle;
@@ -28,8 +27,6 @@ use crate::proxy::shared::Shared;
 use crate::proxy::worker::Crew;
 use crate::telemetry::chain;
 
-/// Redirected connections that may wait to be accepted, on the whole node.
-const FLOWS: NonZeroU32 = NonZeroU32::new(262_144).expect("not zero");
 /// How long the first round of questions may delay readiness.
 const FIRST_ROUND: Duration = Duration::from_secs(10);
 /// How often the authority's files are looked at: three small ones, 50 µs.
@@ -88,12 +85,17 @@ impl Daemon {
         let attached = attach_point(config.cgroup.as_deref())?;
         let mut capture = Capture::load(
             bpf::object()?,
-            &CaptureConfig { ports: config.endpoints.ports.clone(), exempt: exempt.id, flows: FLOWS },
+            &CaptureConfig {
+                ports: config.endpoints.ports.clone(),
+                exempt: exempt.id,
+                flows: CaptureConfig::FLOWS,
+                events: CaptureConfig::EVENTS,
+            },
         )?;
         let flows: Arc<dyn Flows> = Arc::new(KernelFlows(capture.flows()));
-        let workers =
-            config.workers.unwrap_or_else(|| std::thread::available_parallelism().map_or(1, usize::from));
-        let (crew, threads) = Crew::start(workers, &shared, &flows)
+        let cores = std::thread::available_parallelism().map_or(1, usize::from);
+        let workers = config.workers.unwrap_or(cores).min(interceptor_common::WORKERS);
+        let (crew, threads) = Crew::start(workers, &shared, &flows, &capture.heartbeats())
             .map_err(|io| StartError::System { what: "worker threads", io })?;
         for prefix in &config.endpoints.addresses {
             capture.add_prefix(prefix.address, prefix.bits, Endpoint { provider: 0 })?;

@@ -134,6 +134,9 @@ pub enum CaptureError {
         #[source]
         error: io::Error,
     },
+    /// The clock that programs and daemon share.
+    #[error("CLOCK_MONOTONIC cannot be read")]
+    Clock(#[source] io::Error),
     /// Not a network.
     #[error(
         "{address}/{length} is no prefix: the length of an {} is at most {}",

@@ -1,10 +1,9 @@
 //! Redirected connections between `connect` and `accept`: taking one out, and sweeping those nobody came for.
 
-use super::CaptureError;
 use super::table::Table;
+use super::{CaptureError, monotonic};
 use aya::Ebpf;
 use interceptor_common::{Address, Flow, FlowKey};
-use nix::time::{ClockId, clock_gettime};
 use std::net::SocketAddr;
 use std::num::NonZeroU32;
 use std::time::Duration;
@@ -72,11 +71,4 @@ impl Flows {
         }
         Ok(keys)
     }
-}
-
-/// The clock that the programs stamp flows with.
-fn monotonic() -> Result<Duration, CaptureError> {
-    clock_gettime(ClockId::CLOCK_MONOTONIC)
-        .map(Duration::from)
-        .map_err(|error| CaptureError::Map { name: "FLOWS", error: error.into() })
 }

@@ -53,7 +53,12 @@ mod tests {
 
     #[test]
     fn what_is_no_object_is_not_loaded() {
-        let config = CaptureConfig { ports: vec![443], exempt: 0, flows: NonZeroU32::MIN };
+        let config = CaptureConfig {
+            ports: vec![443],
+            exempt: 0,
+            flows: NonZeroU32::MIN,
+            events: CaptureConfig::EVENTS,
+        };
         let said = Capture::load(b"no object", &config).err().unwrap().to_string();
         assert_eq!(said, "the BPF object cannot be read; build it with `cargo xtask ebpf`");
     }

@@ -75,10 +75,10 @@ impl Listeners {
         self.port
     }
 
-    /// What the kernel side is told of them; `flags` as in [`Namespace::flags`].
+    /// What the kernel side is told of them, if the first worker accepts; `flags` as in [`Namespace::flags`].
     #[must_use]
     pub fn enrolment(&self, flags: u32) -> Namespace {
-        Namespace { port4: self.port, port6: self.v6.as_ref().map_or(0, |_| self.port), flags }
+        Namespace { port4: self.port, port6: self.v6.as_ref().map_or(0, |_| self.port), flags, worker: 0 }
     }
 }
 

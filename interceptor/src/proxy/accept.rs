@@ -7,11 +7,13 @@ use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
 
+use futures_util::FutureExt as _;
+use socket2::SockRef;
 use tokio::net::TcpStream;
 
 use super::flow::{Flow, Namespace, OrigDst};
-use super::passthrough;
 use super::worker::{self, Crew, Order, Worker};
+use super::{passthrough, pulse};
 use crate::identity;
 use crate::telemetry::event::{Capture, Event};
 
@@ -61,25 +63,52 @@ pub struct Acceptor {
     pub worker: Rc<Worker>,
 }
 
-/// How long to leave the listener alone when accepting fails, for want of file descriptors above all. The
-/// connections wait in its backlog meanwhile.
+/// How long to leave the listener alone when accepting fails, for want of file descriptors above all.
 const BREATH: Duration = Duration::from_millis(20);
 
 impl Acceptor {
-    /// Accepts until the task is ended.
+    /// Accepts until the task or the worker is ended.
     pub async fn run(self, listener: TcpListener) {
         let listener = match tokio::net::TcpListener::from_std(listener) {
             Ok(listener) => listener,
             Err(error) => return failed(&self.worker, &error),
         };
+        let drain = self.worker.drain.clone();
         loop {
-            match listener.accept().await {
+            let accepted = tokio::select! {
+                accepted = listener.accept() => accepted,
+                () = drain.begun() => break,
+            };
+            match accepted {
                 Ok((stream, peer)) => self.arrived(stream, peer),
-                Err(error) => {
-                    failed(&self.worker, &error);
-                    tokio::time::sleep(BREATH).await;
-                }
+                Err(error) => self.not_accepted(&error, &listener).await,
             }
+        }
+        // What was redirected before the end began is waiting already. It is ours to serve.
+        while let Some(Ok((stream, peer))) = listener.accept().now_or_never() {
+            self.arrived(stream, peer);
+        }
+    }
+
+    async fn not_accepted(&self, error: &io::Error, listener: &tokio::net::TcpListener) {
+        failed(&self.worker, error);
+        if pulse::is_exhausted(error) {
+            self.worker.pulse.stop();
+            self.worker.pulse.without_spare(|| self.shed(listener));
+        }
+        tokio::time::sleep(BREATH).await;
+    }
+
+    /// Resets what waits in the backlog: an application is told at once, instead of waiting for a descriptor that
+    /// may not come. What connects from now on meets its fail policy.
+    fn shed(&self, listener: &tokio::net::TcpListener) {
+        let listener = SockRef::from(listener);
+        while let Ok((stream, peer)) = listener.accept() {
+            // The record would wait for the next connection with this source port.
+            if let Some(peer) = peer.as_socket() {
+                let _ = self.flows.take(self.namespace.cookie, peer);
+            }
+            let _ = stream.set_linger(Some(Duration::ZERO));
         }
     }
 

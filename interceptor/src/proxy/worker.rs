@@ -5,18 +5,22 @@ use std::net::TcpListener;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::mpsc::Sender;
 use std::thread::JoinHandle;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 use tokio::task::LocalSet;
+use tokio::time::MissedTickBehavior;
 
 use super::accept::{self, Arrival, Flows};
 use super::connection;
 use super::drain::Drain;
 use super::flow::Namespace;
+use super::pulse::{BEAT, LastBeat, Pulse};
 use super::shared::Shared;
 use super::upstream::Pool;
+use crate::bpf::Heartbeats;
 
 /// What the tasks of one worker share.
 pub struct Worker {
@@ -26,6 +30,8 @@ pub struct Worker {
     pub pool: Pool,
     /// Tells its connections to finish.
     pub drain: Rc<Drain>,
+    /// Tells the kernel side that it accepts.
+    pub(super) pulse: Pulse,
 }
 
 /// What a worker is asked to do.
@@ -54,6 +60,7 @@ pub struct Handle {
     orders: UnboundedSender<Order>,
     /// Connections it holds.
     load: Arc<AtomicUsize>,
+    last_beat: LastBeat,
 }
 
 impl Handle {
@@ -78,7 +85,7 @@ impl Handle {
 pub struct Crew(pub Arc<Vec<Handle>>);
 
 impl Crew {
-    /// Starts `count` workers.
+    /// Starts `count` workers, and waits until each has given its first sign of life.
     ///
     /// # Errors
     /// A thread or runtime could not be made.
@@ -86,19 +93,27 @@ impl Crew {
         count: usize,
         shared: &Arc<Shared>,
         flows: &Arc<dyn Flows>,
+        beats: &Heartbeats,
     ) -> std::io::Result<(Self, Vec<JoinHandle<()>>)> {
+        let epoch = Instant::now();
         let (handles, inboxes): (Vec<_>, Vec<_>) = (0..count)
             .map(|_| {
                 let (orders, inbox) = unbounded_channel();
-                (Handle { orders, load: Arc::default() }, inbox)
+                (Handle { orders, load: Arc::default(), last_beat: LastBeat::new(epoch) }, inbox)
             })
             .unzip();
         let crew = Self(Arc::new(handles));
-        let threads = inboxes
-            .into_iter()
-            .enumerate()
-            .map(|(index, inbox)| start(index, inbox, crew.clone(), shared.clone(), flows.clone()))
-            .collect::<std::io::Result<_>>()?;
+        let (alive, started) = std::sync::mpsc::channel();
+        let threads = (0..).zip(crew.0.iter()).zip(inboxes).map(|((number, handle), inbox)| {
+            let pulse = Pulse::new(number, beats.clone(), handle.last_beat.clone());
+            let start =
+                Start { index: number as usize, inbox, pulse, crew: crew.clone(), flows: flows.clone() };
+            start.spawn(shared.clone(), alive.clone())
+        });
+        let threads = threads.collect::<std::io::Result<_>>()?;
+        drop(alive);
+        // Ends when each has sent, or has ended.
+        while started.recv().is_ok() {}
         Ok((crew, threads))
     }
 
@@ -109,6 +124,8 @@ impl Crew {
             .0
             .iter()
             .enumerate()
+            // One that hangs would look idle for ever.
+            .filter(|(_, handle)| handle.last_beat.is_recent())
             .map(|(i, handle)| (i, handle.load()))
             .min_by_key(|(_, load)| *load)
             .unwrap_or((own, load));
@@ -122,71 +139,108 @@ impl Crew {
     }
 }
 
-fn start(
+/// What a worker is started with.
+struct Start {
     index: usize,
     inbox: UnboundedReceiver<Order>,
+    pulse: Pulse,
     crew: Crew,
-    shared: Arc<Shared>,
     flows: Arc<dyn Flows>,
-) -> std::io::Result<JoinHandle<()>> {
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-    std::thread::Builder::new().name(format!("worker-{index}")).spawn(move || {
-        let local = LocalSet::new();
-        let worker = Rc::new(Worker { shared, pool: Pool::default(), drain: Rc::default() });
-        local.block_on(&runtime, run(index, worker, inbox, crew, flows));
-    })
+}
+
+impl Start {
+    fn spawn(self, shared: Arc<Shared>, alive: Sender<()>) -> std::io::Result<JoinHandle<()>> {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+        std::thread::Builder::new().name(format!("worker-{}", self.index)).spawn(move || {
+            self.pulse.beat();
+            // Whoever starts us may have given up meanwhile.
+            let _ = alive.send(());
+            drop(alive);
+            let worker = Worker { shared, pool: Pool::default(), drain: Rc::default(), pulse: self.pulse };
+            let run = Run { index: self.index, worker: Rc::new(worker), crew: self.crew, flows: self.flows };
+            LocalSet::new().block_on(&runtime, run.orders(self.inbox));
+        })
+    }
 }
 
 /// How often unused upstream connections are looked at.
 const SWEEP: Duration = Duration::from_secs(5);
 
-async fn run(
+/// A worker at work.
+struct Run {
     index: usize,
     worker: Rc<Worker>,
-    mut inbox: UnboundedReceiver<Order>,
     crew: Crew,
     flows: Arc<dyn Flows>,
-) {
-    let mut listening: Vec<(u64, tokio::task::JoinHandle<()>)> = Vec::new();
-    let mut sweep = tokio::time::interval(SWEEP);
-    let load = crew.0[index].load.clone();
-    loop {
-        let order = tokio::select! {
-            order = inbox.recv() => order,
-            _ = sweep.tick() => {
-                worker.pool.sweep(worker.shared.limits.upstream_idle);
-                continue;
+}
+
+/// The accept loops of a worker, by the cookie of their namespace.
+type Listening = Vec<(u64, tokio::task::JoinHandle<()>)>;
+
+impl Run {
+    async fn orders(self, mut inbox: UnboundedReceiver<Order>) {
+        let mut listening = Listening::new();
+        let mut sweep = tokio::time::interval(SWEEP);
+        let mut beat = tokio::time::interval(BEAT);
+        beat.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        loop {
+            let order = tokio::select! {
+                order = inbox.recv() => order,
+                _ = beat.tick() => {
+                    self.worker.pulse.beat();
+                    continue;
+                }
+                _ = sweep.tick() => {
+                    self.worker.pool.sweep(self.worker.shared.limits.upstream_idle);
+                    continue;
+                }
+            };
+            match order {
+                Some(Order::Drain) | None => break,
+                Some(order) => self.obey(order, &mut listening),
             }
-        };
+        }
+        self.end(listening).await;
+    }
+
+    fn obey(&self, order: Order, listening: &mut Listening) {
         match order {
-            Some(Order::Listen { namespace, listeners }) => {
+            Order::Listen { namespace, listeners } => {
                 for listener in listeners {
                     let acceptor = accept::Acceptor {
-                        index,
-                        crew: crew.clone(),
+                        index: self.index,
+                        crew: self.crew.clone(),
                         namespace: namespace.clone(),
-                        flows: flows.clone(),
-                        worker: worker.clone(),
+                        flows: self.flows.clone(),
+                        worker: self.worker.clone(),
                     };
                     listening.push((namespace.cookie, tokio::task::spawn_local(acceptor.run(listener))));
                 }
             }
-            Some(Order::Leave { cookie }) => {
+            Order::Leave { cookie } => {
                 listening.retain(|(owner, task)| {
                     if *owner == cookie {
                         task.abort();
                     }
                     *owner != cookie
                 });
-                worker.pool.forget(cookie);
+                self.worker.pool.forget(cookie);
             }
-            Some(Order::Take(arrival)) => take(&worker, arrival, &load),
-            Some(Order::Drain) | None => break,
+            Order::Take(arrival) => take(&self.worker, arrival, &self.crew.0[self.index].load),
+            Order::Drain => {}
         }
     }
-    listening.iter().for_each(|(_, task)| task.abort());
-    worker.drain.begin();
-    drain(&load, worker.shared.limits.drain).await;
+
+    /// Nothing new is redirected, what waits is taken, and what is open may finish.
+    async fn end(&self, listening: Listening) {
+        self.worker.pulse.stop();
+        self.worker.drain.begin();
+        for (_, task) in listening {
+            // An accept loop that panicked has told so already.
+            let _ = task.await;
+        }
+        drain(&self.crew.0[self.index].load, self.worker.shared.limits.drain).await;
+    }
 }
 
 /// Starts serving a connection on this worker.

@@ -12,6 +12,7 @@ use std::net::{IpAddr, SocketAddr, TcpListener, TcpStream};
 use std::num::NonZeroU32;
 use std::os::fd::AsFd as _;
 use std::process::{Child, Stdio};
+use std::time::Duration;
 
 /// Endpoints, as far as the kernel side is told.
 pub(crate) const ENDPOINTS: [&str; 2] = ["203.0.113.10", "2001:db8::10"];
@@ -30,6 +31,7 @@ pub(crate) struct Bed {
 /// One application's namespace as the daemon sees it.
 pub(crate) struct App {
     pub(crate) namespace: Namespace,
+    pub(crate) netns: NetNs,
     pub(crate) cookie: NetnsCookie,
     pub(crate) listeners: Listeners,
 }
@@ -60,14 +62,23 @@ impl Bed {
 
     /// The same, without the enrolment and with room for so many flows.
     pub(crate) fn bare(flows: u32) -> Self {
+        Self::sized(flows, CaptureConfig::EVENTS)
+    }
+
+    /// The same, with so many bytes for events.
+    pub(crate) fn sized(flows: u32, events: NonZeroU32) -> Self {
         let cgroup = Cgroup::new();
         let apps = cgroup.child("apps");
         let config = CaptureConfig {
             ports: vec![443],
             exempt: cgroup.id(),
             flows: NonZeroU32::new(flows).expect("tests ask for some room"),
+            events,
         };
         let mut capture = Capture::load(bpf::object().unwrap(), &config).unwrap();
+        // The bed gives one sign of life, which is to last for the whole test.
+        capture.set_heartbeat_limit(Duration::from_secs(3600)).unwrap();
+        capture.heartbeats().beat(0).unwrap();
         capture.attach(cgroup.path()).unwrap();
         for endpoint in ENDPOINTS {
             capture.add_address(ip(endpoint), Endpoint { provider: 1 }).unwrap();
@@ -126,7 +137,7 @@ impl App {
         let namespace = Namespace::new();
         let netns = NetNs::open(&namespace.path()).unwrap();
         let listeners = netns.listen(0, 128).unwrap();
-        Self { cookie: netns.cookie().unwrap(), namespace, listeners }
+        Self { cookie: netns.cookie().unwrap(), namespace, netns, listeners }
     }
 }
 
