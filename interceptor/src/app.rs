@@ -8,6 +8,7 @@ mod reload;
 pub mod resolve;
 mod running;
 mod start;
+pub mod treatment;
 
 pub use ready::Ready;
 pub use running::{Daemon, Stop};

@@ -1,12 +1,14 @@
 //! What the daemon is told to do: the checked form of the configuration file.
 //! Knows types, not YAML: reading is in `config/file.rs`, and all mistakes of a file are reported at once.
 
+pub mod capture;
 mod file;
 
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+pub use capture::{CaptureSpec, Mode, OnFailure, Treatment, Which, Workload};
 use interceptor_engine::document::Mistakes;
 pub use interceptor_engine::document::NetworkPrefix;
 
@@ -19,6 +21,8 @@ pub const EXAMPLE: &str = include_str!("config/example.yaml");
 /// A checked configuration.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Config {
+    /// The file that it was read from, and will be read from again on SIGHUP.
+    pub file: Option<PathBuf>,
     /// Where the daemon keeps what outlives it.
     pub state: PathBuf,
     /// The cgroup v2 directory whose processes are intercepted; `None` is the root of the hierarchy.
@@ -29,6 +33,8 @@ pub struct Config {
     pub workers: Option<usize>,
     /// Port of the loopback listeners; `None` takes a free one in each namespace.
     pub port: Option<u16>,
+    /// How connections are captured.
+    pub capture: CaptureSpec,
     /// What is redirected.
     pub endpoints: Endpoints,
     /// Files that add to or correct the built-in catalogue.
@@ -97,17 +103,31 @@ impl Config {
     pub fn load(path: &Path) -> Result<Self, ConfigError> {
         let text =
             std::fs::read_to_string(path).map_err(|io| ConfigError::Read { path: path.to_owned(), io })?;
-        Ok(file::read(&path.display().to_string(), &text, path.parent().unwrap_or(Path::new("")))?)
+        let read = file::read(&path.display().to_string(), &text, path.parent().unwrap_or(Path::new("")))?;
+        Ok(Self { file: Some(path.to_owned()), ..read })
+    }
+
+    /// What this one becomes when its file is read again: what may change while the daemon runs is the file's, the
+    /// rest stays as it is.
+    ///
+    /// # Errors
+    /// As for [`Config::load`].
+    pub fn reread(&self) -> Result<Self, ConfigError> {
+        let Some(path) = &self.file else { return Ok(self.clone()) };
+        let new = Self::load(path)?;
+        Ok(Self { capture: new.capture, policies: new.policies, catalogue: new.catalogue, ..self.clone() })
     }
 
     /// The configuration that an empty file gives.
     pub fn standard() -> Self {
         Self {
+            file: None,
             state: PathBuf::from("/var/lib/interceptor"),
             cgroup: None,
             namespaces: vec![NamespaceSpec::Own, NamespaceSpec::Discover],
             workers: None,
             port: None,
+            capture: CaptureSpec::STANDARD,
             endpoints: Endpoints {
                 ports: vec![443],
                 addresses: Vec::new(),

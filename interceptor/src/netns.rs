@@ -8,7 +8,7 @@ mod discover;
 mod guard;
 mod socket;
 
-pub use discover::{below_cgroup, of_processes};
+pub use discover::{Inhabited, below_cgroup};
 pub use socket::{ListenError, Listeners};
 
 use nix::sys::stat::fstat;

@@ -159,6 +159,19 @@ impl Daemon {
         }
     }
 
+    /// Waits until what it wrote satisfies `wanted`.
+    pub async fn logged(&self, what: &str, wanted: impl Fn(&str) -> bool) -> Result<()> {
+        let changes = Changes::of(&self.folder)?;
+        let search = async {
+            while !wanted(&self.written()) {
+                changes.next().await?;
+            }
+            Ok(())
+        };
+        let found = within(&format!("a log line: {what}"), search).await;
+        found.unwrap_or_else(|error| bail!("{error:#}; it wrote only:\n{}", self.written()))
+    }
+
     /// The port of the administration, as the daemon noted it.
     pub fn admin_port(&self) -> Result<u16> {
         let text = std::fs::read_to_string(self.folder.join("admin.port")).context("the admin port file")?;

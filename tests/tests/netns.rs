@@ -139,9 +139,12 @@ fn namespaces_below_a_cgroup_are_found_once_each() {
         command.stdin(Stdio::piped()).spawn().unwrap()
     };
     let mut children = [start(&first, &cgroup), start(&first, &below), start(&second, &below)];
-    let mut found: Vec<_> = netns::below_cgroup(cgroup.path()).unwrap().iter().map(NetNs::id).collect();
+    let found = netns::below_cgroup(cgroup.path()).unwrap();
+    let mut found: Vec<_> = found.iter().map(|one| (one.netns.id(), one.cgroups.clone())).collect();
     found.sort();
-    let mut expected = vec![open(&first).id(), open(&second).id()];
+    let (above, below) = (cgroup.path().to_owned(), below.path().to_owned());
+    let mut expected =
+        vec![(open(&first).id(), vec![above, below.clone()]), (open(&second).id(), vec![below])];
     expected.sort();
     assert_eq!(found, expected);
     for child in &mut children {

@@ -1,13 +1,15 @@
 //! Serves network namespaces: makes their listeners, tells the kernel side, and lets go of those that are gone.
 //! Knows namespaces and workers. Does not know connections.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::treatment::{Treatments, flags};
 use crate::bpf::{Capture, cgroup};
 use crate::config::NamespaceSpec;
-use crate::netns::{ListenError, NetNs, NetNsError, NetNsId, NetnsCookie, below_cgroup};
+use crate::netns::{Inhabited, ListenError, NetNs, NetNsError, NetNsId, NetnsCookie, below_cgroup};
 use crate::proxy::flow::Namespace;
 use crate::proxy::worker::{Crew, Order};
 use crate::telemetry::Telemetry;
@@ -22,13 +24,22 @@ const BACKLOG: i32 = 4096;
 
 /// The namespaces that are served.
 pub struct Namespaces {
-    served: HashMap<NetNsId, Arc<Namespace>>,
+    served: HashMap<NetNsId, Served>,
     /// Served whether or not a process lives in them.
     fixed: Vec<NetNsId>,
     crew: Crew,
     telemetry: Telemetry,
     port: u16,
     next: usize,
+}
+
+/// One of them.
+struct Served {
+    namespace: Arc<Namespace>,
+    /// What the kernel side was told.
+    enrolment: interceptor_common::Namespace,
+    /// The cgroups of the processes that were found in it.
+    cgroups: Vec<PathBuf>,
 }
 
 /// Why a namespace cannot be served.
@@ -73,7 +84,12 @@ impl Namespaces {
     ///
     /// # Errors
     /// The first of them that cannot be served.
-    pub fn fix(&mut self, capture: &Capture, specs: &[NamespaceSpec]) -> Result<(), EnrolError> {
+    pub fn fix(
+        &mut self,
+        capture: &Capture,
+        specs: &[NamespaceSpec],
+        treatments: &Treatments,
+    ) -> Result<(), EnrolError> {
         for spec in specs {
             let (name, opened) = match spec {
                 NamespaceSpec::Own => ("self".to_owned(), NetNs::current()),
@@ -82,53 +98,92 @@ impl Namespaces {
             };
             let handle = opened.map_err(|error| EnrolError::Open { name: name.clone(), error })?;
             self.fixed.push(handle.id());
-            self.enrol(capture, name, handle)?;
+            self.enrol(capture, name, Inhabited { netns: handle, cgroups: Vec::new() }, treatments)?;
         }
         Ok(())
     }
 
     /// Serves the namespace of a process, if it is not served yet. The process may have gone meanwhile.
-    pub fn enrol_process(&mut self, capture: &Capture, pid: u32) {
-        if let Ok(handle) = NetNs::of_pid(pid) {
-            self.enrol_found(capture, handle);
+    pub fn enrol_process(&mut self, capture: &Capture, pid: u32, treatments: &Treatments) {
+        if let Ok(netns) = NetNs::of_pid(pid) {
+            // Its neighbours are found by the next look.
+            let cgroups = cgroup::of_pid(pid).into_iter().collect();
+            self.enrol_found(capture, Inhabited { netns, cgroups }, treatments);
         }
     }
 
     /// Finds the namespaces of all processes below a cgroup; serves new ones and lets go of dead ones.
-    pub fn look(&mut self, capture: &Capture, cgroup: &std::path::Path) {
-        let found = match below_cgroup(cgroup) {
-            Ok(found) => found,
-            Err(error) => {
-                tracing::warn!(%error, cgroup = %cgroup.display(), "cannot look for network namespaces");
-                return;
-            }
-        };
-        let alive: Vec<NetNsId> = found.iter().map(NetNs::id).collect();
-        for handle in found {
-            self.enrol_found(capture, handle);
+    pub fn look(&mut self, capture: &Capture, cgroup: &Path, treatments: &Treatments) {
+        let Some(found) = inhabited(cgroup) else { return };
+        let alive: HashSet<NetNsId> = found.iter().map(|one| one.netns.id()).collect();
+        for one in found {
+            self.enrol_found(capture, one, treatments);
         }
-        let dead: Vec<NetNsId> = self
-            .served
-            .keys()
-            .filter(|id| !alive.contains(id) && !self.fixed.contains(id))
-            .copied()
-            .collect();
+        let is_dead = |id: &&NetNsId| !alive.contains(*id) && !self.fixed.contains(*id);
+        let dead: Vec<NetNsId> = self.served.keys().filter(is_dead).copied().collect();
         for id in dead {
             self.release(capture, id);
         }
+        self.settle(capture, treatments);
     }
 
-    fn enrol_found(&mut self, capture: &Capture, handle: NetNs) {
-        if self.served.contains_key(&handle.id()) {
+    /// Finds out in which cgroups the processes of the namespaces are that are served, and serves no others.
+    pub fn look_into(&mut self, capture: &Capture, cgroup: &Path, treatments: &Treatments) {
+        for one in inhabited(cgroup).into_iter().flatten() {
+            if let Some(served) = self.served.get_mut(&one.netns.id()) {
+                served.cgroups = one.cgroups;
+            }
+        }
+        self.settle(capture, treatments);
+    }
+
+    /// Tells the kernel side of treatments that have changed. Open connections stay as they are.
+    pub fn settle(&mut self, capture: &Capture, treatments: &Treatments) {
+        for (id, served) in &mut self.served {
+            let flags = flags(treatments.of(*id, &served.cgroups));
+            if flags == served.enrolment.flags {
+                continue;
+            }
+            let enrolment = interceptor_common::Namespace { flags, ..served.enrolment };
+            let name = &*served.namespace.name;
+            match capture.enrol(NetnsCookie(served.namespace.cookie), enrolment) {
+                Ok(()) => {
+                    served.enrolment = enrolment;
+                    tracing::info!(
+                        namespace = name,
+                        strict = enrolment.is_strict(),
+                        closed = enrolment.is_closed(),
+                        "a network namespace is treated differently from now on"
+                    );
+                }
+                Err(error) => tracing::error!(
+                    namespace = name,
+                    error = crate::telemetry::chain(&error),
+                    "a network namespace is treated as before"
+                ),
+            }
+        }
+    }
+
+    fn enrol_found(&mut self, capture: &Capture, found: Inhabited, treatments: &Treatments) {
+        if let Some(served) = self.served.get_mut(&found.netns.id()) {
+            served.cgroups = found.cgroups;
             return;
         }
-        let name = format!("net:[{}]", handle.id().inode);
-        if let Err(error) = self.enrol(capture, name, handle) {
+        let name = format!("net:[{}]", found.netns.id().inode);
+        if let Err(error) = self.enrol(capture, name, found, treatments) {
             tracing::warn!(error = crate::telemetry::chain(&error), "a network namespace is not served");
         }
     }
 
-    fn enrol(&mut self, capture: &Capture, name: String, handle: NetNs) -> Result<(), EnrolError> {
+    fn enrol(
+        &mut self,
+        capture: &Capture,
+        name: String,
+        found: Inhabited,
+        treatments: &Treatments,
+    ) -> Result<(), EnrolError> {
+        let Inhabited { netns: handle, cgroups } = found;
         let id = handle.id();
         if self.served.contains_key(&id) {
             return Ok(());
@@ -138,11 +193,12 @@ impl Namespaces {
             .listen(self.port, BACKLOG)
             .map_err(|error| EnrolError::Listen { name: name.clone(), error })?;
         let namespace = Arc::new(Namespace { name: name.as_str().into(), cookie: cookie.0, handle });
-        // The listeners queue connections from here on; accepting may begin a moment later.
         let index = self.next % self.crew.0.len();
         self.next += 1;
         let worker = u32::try_from(index).expect("the configuration allows 256 workers at most");
-        let enrolment = interceptor_common::Namespace { worker, ..listeners.enrolment(0) };
+        let flags = flags(treatments.of(id, &cgroups));
+        let enrolment = interceptor_common::Namespace { worker, ..listeners.enrolment(flags) };
+        // The listeners queue connections from here on; accepting may begin a moment later.
         let listeners = [Some(listeners.v4), listeners.v6].into_iter().flatten().collect();
         self.crew.0[index].order(Order::Listen { namespace: namespace.clone(), listeners });
         capture.enrol(cookie, enrolment).map_err(|error| EnrolError::Kernel { name, error })?;
@@ -150,12 +206,12 @@ impl Namespaces {
             name: namespace.name.clone(),
             cookie: cookie.0,
         }));
-        self.served.insert(id, namespace);
+        self.served.insert(id, Served { namespace, enrolment, cgroups });
         Ok(())
     }
 
     fn release(&mut self, capture: &Capture, id: NetNsId) {
-        let Some(namespace) = self.served.remove(&id) else { return };
+        let Some(Served { namespace, .. }) = self.served.remove(&id) else { return };
         if let Err(error) = capture.release(NetnsCookie(namespace.cookie)) {
             tracing::warn!(
                 error = crate::telemetry::chain(&error),
@@ -174,6 +230,16 @@ impl Namespaces {
     /// Namespaces served now.
     pub fn count(&self) -> usize {
         self.served.len()
+    }
+}
+
+fn inhabited(cgroup: &Path) -> Option<Vec<Inhabited>> {
+    match below_cgroup(cgroup) {
+        Ok(found) => Some(found),
+        Err(error) => {
+            tracing::warn!(%error, cgroup = %cgroup.display(), "cannot look for network namespaces");
+            None
+        }
     }
 }
 

@@ -18,6 +18,7 @@ use super::ready::Ready;
 use super::reload::{self, Asked, AuthorityFiles};
 use super::resolve::{Change, Learner, resolv_conf};
 use super::start::{self, StartError};
+use super::treatment::Treatments;
 use crate::admin::Admin;
 use crate::bpf::{self, Capture, CaptureConfig};
 use crate::config::{Config, NamespaceSpec};
@@ -92,6 +93,7 @@ impl Daemon {
                 events: CaptureConfig::EVENTS,
             },
         )?;
+        capture.set_heartbeat_limit(config.capture.heartbeat)?;
         let flows: Arc<dyn Flows> = Arc::new(KernelFlows(capture.flows()));
         let cores = std::thread::available_parallelism().map_or(1, usize::from);
         let workers = config.workers.unwrap_or(cores).min(interceptor_common::WORKERS);
@@ -102,7 +104,8 @@ impl Daemon {
         }
         let mut namespaces =
             Namespaces::new(crew.clone(), shared.telemetry.clone(), config.port.unwrap_or(0));
-        namespaces.fix(&capture, &config.namespaces)?;
+        let treatments = Treatments::look_up(&config.capture);
+        namespaces.fix(&capture, &config.namespaces, &treatments)?;
         let learner = learner(&config, &shared);
         let (admin, admin_at) =
             open_admin(&config, &shared, current(capture.counters()?, shared.clone())).await?;
@@ -193,9 +196,10 @@ impl Daemon {
         }
         guard.clear_ready();
         drop(guard);
-        if self.discovers() {
+        if self.discovers() && !unknown.is_empty() {
+            let treatments = Treatments::look_up(&self.config.capture);
             for pid in unknown {
-                self.namespaces.enrol_process(&self.capture, pid);
+                self.namespaces.enrol_process(&self.capture, pid, &treatments);
             }
         }
     }
@@ -205,8 +209,13 @@ impl Daemon {
     }
 
     fn look(&mut self) {
+        let treatments = Treatments::look_up(&self.config.capture);
         if self.discovers() {
-            self.namespaces.look(&self.capture, &self.attached);
+            self.namespaces.look(&self.capture, &self.attached, &treatments);
+        } else if treatments.need_cgroups() {
+            self.namespaces.look_into(&self.capture, &self.attached, &treatments);
+        } else {
+            self.namespaces.settle(&self.capture, &treatments);
         }
     }
 
@@ -237,11 +246,21 @@ impl Daemon {
     /// Everything that may change while the daemon runs.
     async fn reload(&mut self) {
         self.authority.look(&self.shared, Asked::BySignal);
-        let result = reload::engine(&self.config, &self.shared);
+        let result = self.reread();
         self.learner.ask_for(names(&self.shared));
         self.learn().await;
-        // Told last: from then on the catalogue's new names are redirected, too.
+        self.look();
+        // Told last: from then on the catalogue's new names are redirected, and namespaces are treated anew.
         reload::tell_engine(&self.shared, result);
+    }
+
+    /// Reads the configuration again for policy, catalogue, and how connections are captured: all of it or nothing.
+    fn reread(&mut self) -> Result<(), StartError> {
+        let config = self.config.reread()?;
+        self.capture.set_heartbeat_limit(config.capture.heartbeat)?;
+        reload::engine(&config, &self.shared)?;
+        self.config = config;
+        Ok(())
     }
 
     fn sweep(&self) {

@@ -11,7 +11,7 @@ use interceptor_engine::{Catalogue, Detectors, Engine, Limits, Policy};
 use super::exempt::ExemptError;
 use super::namespaces::EnrolError;
 use crate::bpf::CaptureError;
-use crate::config::Config;
+use crate::config::{Config, ConfigError};
 use crate::proxy::shared::Shared;
 use crate::telemetry::Telemetry;
 use crate::telemetry::audit::Audit;
@@ -23,6 +23,9 @@ use crate::tls::{ServerSide, UpstreamTls};
 /// Why the daemon does not start. Each says what to do.
 #[derive(Debug, thiserror::Error)]
 pub enum StartError {
+    /// The configuration cannot be read again.
+    #[error(transparent)]
+    Config(#[from] ConfigError),
     /// A file that the configuration names cannot be read.
     #[error("cannot read {}", path.display())]
     Read {

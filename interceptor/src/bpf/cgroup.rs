@@ -18,9 +18,18 @@ pub fn root() -> Result<PathBuf, CaptureError> {
 /// cgroup: it says `/`, wherever the container is in the tree that is mounted. So what it says is believed only if
 /// the processes of that directory include us, and otherwise we are looked for.
 pub fn own() -> Result<PathBuf, CaptureError> {
-    let file = Path::new("/proc/self/cgroup");
+    of_process("self")
+}
+
+/// The directory of the cgroup that a process is in.
+pub fn of_pid(pid: u32) -> Result<PathBuf, CaptureError> {
+    of_process(&pid.to_string())
+}
+
+fn of_process(process: &str) -> Result<PathBuf, CaptureError> {
+    let file = Path::new("/proc").join(process).join("cgroup");
     let memberships =
-        fs::read_to_string(file).map_err(|error| CaptureError::Cgroup { path: file.to_owned(), error })?;
+        fs::read_to_string(&file).map_err(|error| CaptureError::Cgroup { path: file.clone(), error })?;
     let path = membership(&memberships).ok_or(CaptureError::NoCgroup2)?;
     let root = root()?;
     let claimed = root.join(path.trim_start_matches('/'));

@@ -1,6 +1,8 @@
 //! Reads the configuration file. Every mistake is reported with its place; what is left out keeps its default.
 //! Knows how people write it. Does not open anything that the file names.
 
+mod capture;
+
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -47,6 +49,7 @@ impl Reader<'_> {
             "namespaces",
             "workers",
             "listen",
+            "capture",
             "endpoints",
             "catalogue",
             "ca",
@@ -67,6 +70,9 @@ impl Reader<'_> {
         }
         config.workers = spec.optional("workers").and_then(|field| count(&field, 1..=256));
         self.listen(&spec, &mut config);
+        if let Some(field) = spec.optional("capture") {
+            self.capture(&field, &mut config.capture);
+        }
         self.endpoints(&spec, &mut config.endpoints);
         self.files(&spec, &mut config);
         self.outputs(&spec, &mut config);
@@ -299,13 +305,32 @@ mod tests {
             expect![[r#"
                 file.yaml:1:13: apiVersion: unknown apiVersion `interceptor.dev/v2`; expected `interceptor.dev/v1alpha1`
                 file.yaml:4:12: spec.workers: `0` is not allowed; expected a whole number from 1 to 256
-                file.yaml:5:3: spec: unknown field `nmaespaces`; expected one of `stateDirectory`, `cgroup`, `namespaces`, `workers`, `listen`, `endpoints`, `catalogue`, `ca`, `upstream`, `policy`, `audit`, `admin`, `limits`; did you mean `namespaces`?
+                file.yaml:5:3: spec: unknown field `nmaespaces`; expected one of `stateDirectory`, `cgroup`, `namespaces`, `workers`, `listen`, `capture`, `endpoints`, `catalogue`, `ca`, `upstream`, `policy`, `audit`, `admin`, `limits`; did you mean `namespaces`?
                 file.yaml:6:16: spec.namespaces[0]: unknown namespace `sefl`; expected one of `self`, `discover`, `/run/netns/NAME`; did you mean `self`?
                 file.yaml:7:18: spec.listen.port: port 31000 lies among Kubernetes' node ports; expected a port outside 30000-32767, or 0 for any free one
                 file.yaml:8:22: spec.endpoints.ports: no port is looked at; expected at least one, usually 443
                 file.yaml:8:38: spec.endpoints.resolvers[0]: `example` is not allowed; expected an address and port such as `127.0.0.1:9090` or `[::1]:9090`
                 file.yaml:9:18: spec.limits.head: `10` is not allowed; expected a duration such as `250ms`, `30s`, `5m`, `12h`, `7d` or `1h30m`
                 file.yaml:9:32: spec.limits.heldBody: `lots` is not allowed; expected a size such as `512`, `64KiB`, `16MiB` or `1GiB`"#]],
+        );
+    }
+
+    #[test]
+    fn mistakes_about_capture_are_reported_at_once() {
+        check(
+            "apiVersion: interceptor.dev/v1alpha1\nkind: InterceptorConfig\nspec:\n  capture:\n    mode: stirct\n    \
+             onFailure: maybe\n    heartbeat: 100ms\n    workloads:\n      - {mode: strict}\n      \
+             - {namespace: /run/netns/a, cgroup: /b, mode: hint}\n      - {cgroup: /b}\n      \
+             - {cgroup: /b, onFailure: shut, fail: open}\n",
+            expect![[r#"
+                file.yaml:5:11: spec.capture.mode: unknown value `stirct`; expected one of `hint`, `strict`; did you mean `strict`?
+                file.yaml:6:16: spec.capture.onFailure: unknown value `maybe`; expected one of `open`, `closed`
+                file.yaml:7:16: spec.capture.heartbeat: too short; expected at least 500ms
+                file.yaml:9:9: spec.capture.workloads[0]: does not say which workload; expected either `namespace` or `cgroup`
+                file.yaml:10:9: spec.capture.workloads[1]: does not say which workload; expected either `namespace` or `cgroup`
+                file.yaml:11:9: spec.capture.workloads[2]: changes nothing; expected `mode`, `onFailure` or both
+                file.yaml:12:33: spec.capture.workloads[3].onFailure: unknown value `shut`; expected one of `open`, `closed`
+                file.yaml:12:39: spec.capture.workloads[3]: unknown field `fail`; expected one of `namespace`, `cgroup`, `mode`, `onFailure`"#]],
         );
     }
 }

@@ -5,6 +5,7 @@ mod blocked;
 mod body;
 mod command;
 mod container;
+mod failure;
 mod framing;
 mod hello;
 mod http;
@@ -16,6 +17,7 @@ mod redacted;
 mod reload;
 mod rest;
 mod stream;
+mod workload;
 
 use anyhow::Result;
 use interceptor_tests::client::Wire;

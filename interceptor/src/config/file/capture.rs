@@ -1,0 +1,50 @@
+//! Reads the section `capture`.
+//! Knows how people write it. Does not know what is done with it.
+
+use std::time::Duration;
+
+use interceptor_engine::document::{Field, Fields};
+
+use super::{Reader, set, time};
+use crate::config::capture::{CaptureSpec, Mode, OnFailure, Which, Workload};
+
+/// A sign of life comes four times a second, and one may be late on a busy machine.
+const SHORTEST_HEARTBEAT: Duration = Duration::from_millis(500);
+
+impl Reader<'_> {
+    pub(super) fn capture(&self, field: &Field<'_>, capture: &mut CaptureSpec) {
+        let Some(fields) = field.map(&["mode", "onFailure", "heartbeat", "workloads"]) else { return };
+        set(&mut capture.standard.mode, mode(&fields));
+        set(&mut capture.standard.on_failure, on_failure(&fields));
+        let heartbeat = fields.optional("heartbeat");
+        set(&mut capture.heartbeat, heartbeat.and_then(|field| time(&field, SHORTEST_HEARTBEAT)));
+        let workloads = fields.optional("workloads");
+        set(&mut capture.workloads, workloads.and_then(|field| field.list_of(|item| self.workload(item))));
+    }
+
+    fn workload(&self, item: &Field<'_>) -> Option<Workload> {
+        let fields = item.map(&["namespace", "cgroup", "mode", "onFailure"])?;
+        let namespace = fields.optional("namespace").map(|field| self.path(&field).map(Which::Namespace));
+        let cgroup = fields.optional("cgroup").map(|field| self.path(&field).map(Which::Cgroup));
+        let which = match (namespace, cgroup) {
+            (Some(which), None) | (None, Some(which)) => which,
+            _ => {
+                item.mistake("does not say which workload", Some("either `namespace` or `cgroup`"));
+                None
+            }
+        };
+        let (mode, on_failure) = (mode(&fields), on_failure(&fields));
+        if fields.optional("mode").is_none() && fields.optional("onFailure").is_none() {
+            item.mistake("changes nothing", Some("`mode`, `onFailure` or both"));
+        }
+        Some(Workload { which: which?, mode, on_failure })
+    }
+}
+
+fn mode(fields: &Fields<'_>) -> Option<Mode> {
+    fields.optional("mode")?.one_of(&[("hint", Mode::Hint), ("strict", Mode::Strict)])
+}
+
+fn on_failure(fields: &Fields<'_>) -> Option<OnFailure> {
+    fields.optional("onFailure")?.one_of(&[("open", OnFailure::Open), ("closed", OnFailure::Closed)])
+}
