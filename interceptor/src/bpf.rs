@@ -8,7 +8,9 @@ mod error;
 mod event;
 mod flow;
 mod heartbeat;
+mod link;
 mod object;
+mod pins;
 mod program;
 mod stats;
 mod table;
@@ -18,17 +20,24 @@ pub use event::Events;
 pub use flow::{Flows, Swept};
 pub use heartbeat::{HEARTBEAT_LIMIT, Heartbeats};
 pub use object::{EMBEDDED, object};
+pub use pins::Pins;
 pub use stats::{Counters, Stats};
 
 use crate::netns::NetnsCookie;
-use aya::{Ebpf, EbpfLoader};
+use aya::Ebpf;
 use interceptor_common::{Address, Config, Endpoint, Namespace, Ports, Prefix};
+use link::Link;
 use nix::time::{ClockId, clock_gettime};
 use std::net::{IpAddr, Ipv6Addr};
 use std::num::NonZeroU32;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 use table::Table;
+
+/// Room in the maps of these names.
+const NAMESPACES: usize = 4096;
+const PREFIXES: usize = 4096;
+const ADDRESSES: usize = 65_536;
 
 /// What the programs are told at start.
 #[derive(Clone, Debug)]
@@ -51,9 +60,11 @@ impl CaptureConfig {
     pub const EVENTS: NonZeroU32 = NonZeroU32::new(256 * 1024).expect("not zero");
 }
 
-/// The loaded programs and their maps. Dropping it detaches the programs.
+/// The loaded programs and their maps. Dropping it detaches the programs, unless they are pinned.
 pub struct Capture {
     programs: Ebpf,
+    links: Vec<Link>,
+    pins: Option<Pins>,
     config: Table<u32, Config>,
     ports: Table<u32, Ports>,
     namespaces: Table<u64, Namespace>,
@@ -67,11 +78,19 @@ pub struct Capture {
 impl Capture {
     /// Loads `object` (usually [`object()`]) into the kernel. Nothing is captured before [`Capture::attach`].
     pub fn load(object: &[u8], config: &CaptureConfig) -> Result<Self, CaptureError> {
-        let mut programs = EbpfLoader::new()
-            .map_max_entries("FLOWS", config.flows.get())
-            .map_max_entries("EVENTS", config.events.get())
-            .load(object)
-            .map_err(CaptureError::of_load)?;
+        Self::load_with(object, config, None)
+    }
+
+    /// The same, but maps and links are pinned, and outlive this daemon. Where an earlier one has left its own, its
+    /// maps are used with what is in them; its programs go on until [`Capture::attach`], except that from now on
+    /// `config.exempt` is exempt instead of the earlier daemon.
+    pub fn take_over(object: &[u8], config: &CaptureConfig, pins: Pins) -> Result<Self, CaptureError> {
+        pins.prepare()?;
+        Self::load_with(object, config, Some(pins))
+    }
+
+    fn load_with(object: &[u8], config: &CaptureConfig, pins: Option<Pins>) -> Result<Self, CaptureError> {
+        let mut programs = object::load(object, config, pins.as_ref())?;
         object::check_abi(&programs)?;
         program::load_all(&mut programs)?;
         let capture = Self {
@@ -84,25 +103,34 @@ impl Capture {
             heartbeats: Heartbeats::open(&programs)?,
             events: Some(Events::open(&mut programs)?),
             programs,
+            links: Vec::new(),
+            pins,
         };
+        capture.change_config(|found| {
+            found.daemon_cgroup = config.exempt;
+            found.former_cgroup = 0;
+            found.heartbeat_limit = heartbeat::nanoseconds(HEARTBEAT_LIMIT);
+        })?;
         capture.set_ports(&config.ports)?;
-        let first = Config {
-            daemon_cgroup: config.exempt,
-            former_cgroup: 0,
-            heartbeat_limit: heartbeat::nanoseconds(HEARTBEAT_LIMIT),
-            flags: 0,
-            pad: 0,
-        };
-        capture.config.insert(&0, &first)?;
         Ok(capture)
     }
 
     /// Attaches every program to the cgroup v2 directory `cgroup` and starts redirecting: for sockets created
-    /// below it, in enrolled namespaces, to known endpoints.
-    pub fn attach(&mut self, cgroup: &Path) -> Result<(), CaptureError> {
+    /// below it, in enrolled namespaces, to known endpoints. Returns the directories of other versions' pins, which
+    /// are removed once ours are in place.
+    pub fn attach(&mut self, cgroup: &Path) -> Result<Vec<PathBuf>, CaptureError> {
         let cgroup = cgroup::open(cgroup)?;
-        program::attach_all(&mut self.programs, &cgroup)?;
-        self.change_config(|config| config.flags |= Config::ACTIVE)
+        self.links = program::attach_all(&self.programs, &cgroup, self.pins.as_ref())?;
+        self.change_config(|config| config.flags |= Config::ACTIVE)?;
+        self.pins.as_ref().map_or(Ok(Vec::new()), Pins::remove_others)
+    }
+
+    /// Detaches everything, pins included.
+    pub fn detach(self) -> Result<(), CaptureError> {
+        // Whatever holds a descriptor of a pinned link meanwhile would keep it attached.
+        self.deactivate()?;
+        drop(self.links);
+        self.pins.map_or(Ok(()), Pins::remove)
     }
 
     /// Stops redirecting while the programs stay attached: new connections go where they want to. The first step
@@ -161,6 +189,28 @@ impl Capture {
     /// Takes back [`Capture::add_address`]. Returns whether the address was there.
     pub fn remove_address(&self, address: IpAddr) -> Result<bool, CaptureError> {
         self.addresses.remove(&address.into())
+    }
+
+    /// Lets go of namespaces that an earlier daemon has enrolled and this one does not serve. Returns how many.
+    pub fn keep_namespaces(&self, serves: impl Fn(NetnsCookie) -> bool) -> Result<usize, CaptureError> {
+        let mut found = self.namespaces.keys(NAMESPACES)?;
+        found.retain(|cookie| !serves(NetnsCookie(*cookie)));
+        found.iter().try_for_each(|cookie| self.namespaces.remove(cookie).map(drop))?;
+        Ok(found.len())
+    }
+
+    /// Forgets the prefixes that are not among these.
+    pub fn keep_prefixes(&self, wanted: &[(IpAddr, u8)]) -> Result<(), CaptureError> {
+        let wanted: Vec<_> =
+            wanted.iter().map(|(address, length)| prefix(*address, *length)).collect::<Result<_, _>>()?;
+        let mut found = self.prefixes.keys(PREFIXES)?;
+        found.retain(|prefix| !wanted.contains(prefix));
+        found.iter().try_for_each(|prefix| self.prefixes.remove(prefix).map(drop))
+    }
+
+    /// The addresses that are endpoints now, learned by an earlier daemon.
+    pub fn addresses(&self) -> Result<Vec<IpAddr>, CaptureError> {
+        Ok(self.addresses.keys(ADDRESSES)?.into_iter().map(IpAddr::from).collect())
     }
 
     /// The redirected connections that wait to be accepted; a handle to be cloned for each worker.

@@ -6,6 +6,7 @@ pub mod doctor;
 pub mod exec;
 pub mod policy;
 pub mod run;
+pub mod uninstall;
 
 use std::process::ExitCode;
 
@@ -35,6 +36,9 @@ enum Command {
     Doctor(doctor::Doctor),
     /// Make, renew, show and export the certificate authority.
     Ca(ca::Ca),
+    /// Remove every trace of the daemon from the kernel: programs, maps, pins and its cgroups. Files stay.
+    #[command(after_help = "Example:\n  interceptor uninstall --config /etc/interceptor/config.yaml")]
+    Uninstall(uninstall::Uninstall),
     /// Check policies.
     Policy(policy::PolicyCommand),
 }
@@ -56,6 +60,7 @@ pub fn main() -> ExitCode {
         Command::Exec(exec) => exec.run(),
         Command::Doctor(doctor) => doctor.run(),
         Command::Ca(ca) => authority(&ca),
+        Command::Uninstall(uninstall) => uninstall.run(),
         Command::Policy(policy) => policy.run(),
     }
 }

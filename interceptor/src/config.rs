@@ -8,7 +8,7 @@ use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-pub use capture::{CaptureSpec, Mode, OnFailure, Treatment, Which, Workload};
+pub use capture::{CaptureSpec, Mode, OnFailure, OnStop, Treatment, Which, Workload};
 use interceptor_engine::document::Mistakes;
 pub use interceptor_engine::document::NetworkPrefix;
 
@@ -115,7 +115,8 @@ impl Config {
     pub fn reread(&self) -> Result<Self, ConfigError> {
         let Some(path) = &self.file else { return Ok(self.clone()) };
         let new = Self::load(path)?;
-        Ok(Self { capture: new.capture, policies: new.policies, catalogue: new.catalogue, ..self.clone() })
+        let capture = CaptureSpec { pins: self.capture.pins.clone(), ..new.capture };
+        Ok(Self { capture, policies: new.policies, catalogue: new.catalogue, ..self.clone() })
     }
 
     /// The configuration that an empty file gives.
@@ -127,7 +128,7 @@ impl Config {
             namespaces: vec![NamespaceSpec::Own, NamespaceSpec::Discover],
             workers: None,
             port: None,
-            capture: CaptureSpec::STANDARD,
+            capture: CaptureSpec::standard(),
             endpoints: Endpoints {
                 ports: vec![443],
                 addresses: Vec::new(),

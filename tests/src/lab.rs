@@ -3,7 +3,7 @@
 
 use std::net::{IpAddr, SocketAddr};
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use anyhow::{Context as _, Result, ensure};
 use rustls::ClientConfig;
@@ -16,6 +16,7 @@ use crate::client::{self, TlsStream, Wire};
 use crate::daemon::{self, Daemon};
 use crate::dialer::Dialer;
 use crate::dns::{self, Zone};
+use crate::mounts::Mounts;
 use crate::pki::{Pki, Quality};
 use crate::place::Place;
 use crate::provider::{Bare, Provider, Site};
@@ -76,6 +77,7 @@ pub struct Lab {
     node: Arc<Cgroup>,
     /// The cgroup to which the daemon attaches: `app` and `node` are below it.
     pub cgroup: Cgroup,
+    mounts: OnceLock<Mounts>,
     folder: TempDir,
     _dns: dns::Server,
 }
@@ -102,7 +104,18 @@ impl Lab {
         std::fs::write(folder.path().join("origin-root.pem"), pki.root_pem())?;
         std::fs::write(folder.path().join("resolv.conf"), format!("nameserver {}\n", v4(DNS)))?;
         let dns = resolver(&topology, &zone)?;
-        Ok(Self { zone, provider, pki, topology, cgroup, app, node, folder, _dns: dns })
+        Ok(Self {
+            zone,
+            provider,
+            pki,
+            topology,
+            cgroup,
+            app,
+            node,
+            mounts: OnceLock::new(),
+            folder,
+            _dns: dns,
+        })
     }
 
     /// A folder for files, removed with the laboratory.
@@ -128,8 +141,35 @@ impl Lab {
     /// Where the daemon runs: the node's namespace, a cgroup of its own.
     pub fn node(&self) -> Result<Place> {
         let resolver = self.folder().join("resolv.conf");
-        let place = Place::new(&self.topology.node).cgroup(&self.node);
+        let mut place = Place::new(&self.topology.node).cgroup(&self.node);
+        if let Some(mounts) = self.mounts.get() {
+            place = place.mounts(mounts);
+        }
         place.bind(&resolver, Path::new("/etc/resolv.conf"))
+    }
+
+    /// Gives the node a bpffs, and returns the directory in it for a daemon's pins. Programs that are pinned there are
+    /// attached until the laboratory ends.
+    pub fn pins(&self) -> Result<PathBuf> {
+        let bpffs = self.folder().join("bpf");
+        if self.mounts.get().is_none() {
+            std::fs::create_dir(&bpffs)?;
+            // Nobody else sets it meanwhile: a laboratory belongs to one test.
+            let _ = self.mounts.set(Mounts::with_bpffs(&bpffs)?);
+        }
+        Ok(bpffs.join("interceptor"))
+    }
+
+    /// What is in the node's bpffs.
+    pub fn pinned(&self) -> Result<Vec<PathBuf>> {
+        let mounts = self.mounts.get().context("the node has no bpffs")?;
+        Ok(mounts.list(&self.folder().join("bpf"))?)
+    }
+
+    /// The applications' cgroup.
+    #[must_use]
+    pub fn app_cgroup(&self) -> Arc<Cgroup> {
+        self.app.clone()
     }
 
     /// A dialer at the application's place.
@@ -149,6 +189,7 @@ impl Lab {
                 "namespaces": ["self", self.topology.app.path()],
                 "workers": 1,
                 "listen": {"port": 15443},
+                "capture": {"pins": "off"},
                 "endpoints": {
                     "ports": [443],
                     "resolvers": [format!("{}:53", v4(host::DNS))],

@@ -10,6 +10,7 @@ pub mod dns;
 pub mod gate;
 pub mod lab;
 pub mod load;
+pub mod mounts;
 pub mod netns;
 pub mod origin;
 pub mod pki;

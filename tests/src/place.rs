@@ -17,6 +17,7 @@ use nix::sys::signal::Signal;
 use nix::unistd::{Gid, Uid, setgroups, setresgid, setresuid};
 
 use crate::cgroup::Cgroup;
+use crate::mounts::Mounts;
 use crate::netns::Namespace;
 
 /// A place to start processes in. Clones are the same place.
@@ -24,6 +25,7 @@ use crate::netns::Namespace;
 pub struct Place {
     namespace: Namespace,
     cgroup: Option<Arc<Cgroup>>,
+    mounts: Option<Mounts>,
     settling: Settling,
 }
 
@@ -39,7 +41,7 @@ impl Place {
     /// In `namespace`, in the cgroup of this process.
     #[must_use]
     pub fn new(namespace: &Namespace) -> Self {
-        Self { namespace: namespace.clone(), cgroup: None, settling: Settling::default() }
+        Self { namespace: namespace.clone(), cgroup: None, mounts: None, settling: Settling::default() }
     }
 
     /// The same place, but in `cgroup`.
@@ -53,6 +55,13 @@ impl Place {
     #[must_use]
     pub fn private_cgroup(mut self) -> Self {
         self.settling.private_cgroup = true;
+        self
+    }
+
+    /// The same place, but with these mounts.
+    #[must_use]
+    pub fn mounts(mut self, mounts: &Mounts) -> Self {
+        self.mounts = Some(mounts.clone());
         self
     }
 
@@ -80,6 +89,9 @@ impl Place {
         command.env_clear().env("PATH", "/usr/sbin:/usr/bin:/sbin:/bin").env("LC_ALL", "C.UTF-8");
         if let Some(cgroup) = &self.cgroup {
             cgroup.adopt(&mut command);
+        }
+        if let Some(mounts) = &self.mounts {
+            mounts.adopt(&mut command);
         }
         let settling = self.settling.clone();
         #[expect(unsafe_code, reason = "mounts and users can only be changed between fork and exec")]

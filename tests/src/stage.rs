@@ -179,7 +179,8 @@ impl Http2 {
     }
 }
 
-fn merge(target: &mut Value, patch: Value) {
+/// Merges `patch` into `target` (RFC 7396: null removes).
+pub fn merge(target: &mut Value, patch: Value) {
     let Value::Object(patch) = patch else {
         if !patch.is_null() {
             *target = patch;

@@ -6,6 +6,8 @@
 mod bed;
 #[path = "capture/failure.rs"]
 mod failure;
+#[path = "capture/pins.rs"]
+mod pins;
 
 use bed::{App, Bed, ENDPOINTS, OTHERS, Probe, at, ip};
 use interceptor::bpf::{self, Capture, CaptureConfig};

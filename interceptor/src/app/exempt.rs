@@ -7,6 +7,9 @@ use std::path::{Path, PathBuf};
 
 use crate::bpf::{CaptureError, cgroup};
 
+/// What a cgroup that is made here is called, followed by the process it was made for.
+const PREFIX: &str = "interceptor-";
+
 /// The daemon's own cgroup, left and removed on drop if it was made here.
 #[derive(Debug)]
 pub struct Exempt {
@@ -47,7 +50,8 @@ impl Exempt {
         if is_alone(&own) {
             return Ok(Self { id: cgroup::id(&own)?, made: None });
         }
-        let new = own.join(format!("interceptor-{}", std::process::id()));
+        remove_abandoned(&own);
+        let new = own.join(format!("{PREFIX}{}", std::process::id()));
         let moved = fs::create_dir(&new).and_then(|()| move_to(&new));
         if let Err(error) = moved {
             let _ = fs::remove_dir(&new);
@@ -65,6 +69,25 @@ impl Drop for Exempt {
             let _ = fs::remove_dir(new);
         }
     }
+}
+
+/// Removes the cgroups below `cgroup` that were made for daemons which were killed. Returns them.
+pub fn remove_abandoned(cgroup: &Path) -> Vec<PathBuf> {
+    let mut removed = Vec::new();
+    for entry in fs::read_dir(cgroup).into_iter().flatten().flatten() {
+        if !entry.file_type().is_ok_and(|kind| kind.is_dir()) {
+            continue;
+        }
+        removed.extend(remove_abandoned(&entry.path()));
+        let name = entry.file_name();
+        let process = name.to_str().and_then(|name| name.strip_prefix(PREFIX)?.parse::<u32>().ok());
+        let is_abandoned = process.is_some_and(|pid| !Path::new("/proc").join(pid.to_string()).exists());
+        // One that somebody lives in cannot be removed, whatever it is called.
+        if is_abandoned && fs::remove_dir(entry.path()).is_ok() {
+            removed.push(entry.path());
+        }
+    }
+    removed
 }
 
 fn is_alone(cgroup: &Path) -> bool {

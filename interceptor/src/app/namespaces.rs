@@ -227,6 +227,19 @@ impl Namespaces {
         }));
     }
 
+    /// Has the kernel side forget the namespaces that an earlier daemon served and this one does not.
+    pub fn forget_others(&self, capture: &Capture) {
+        let served: HashSet<u64> = self.served.values().map(|served| served.namespace.cookie).collect();
+        match capture.keep_namespaces(|cookie| served.contains(&cookie.0)) {
+            Ok(0) => {}
+            Ok(count) => tracing::info!(count, "network namespaces of an earlier daemon are let go"),
+            Err(error) => tracing::warn!(
+                error = crate::telemetry::chain(&error),
+                "network namespaces of an earlier daemon stay enrolled"
+            ),
+        }
+    }
+
     /// Namespaces served now.
     pub fn count(&self) -> usize {
         self.served.len()

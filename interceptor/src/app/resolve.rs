@@ -52,6 +52,12 @@ impl Learner {
         self.names = names;
     }
 
+    /// Takes over addresses that an earlier daemon has learned, as if they were seen now.
+    pub fn adopt(&mut self, addresses: impl IntoIterator<Item = IpAddr>) {
+        let now = Instant::now();
+        self.seen.extend(addresses.into_iter().map(|address| (address, now)));
+    }
+
     /// Addresses that count as endpoints.
     pub fn known(&self) -> usize {
         self.seen.len()

@@ -20,8 +20,8 @@ use super::resolve::{Change, Learner, resolv_conf};
 use super::start::{self, StartError};
 use super::treatment::Treatments;
 use crate::admin::Admin;
-use crate::bpf::{self, Capture, CaptureConfig};
-use crate::config::{Config, NamespaceSpec};
+use crate::bpf::{self, Capture, CaptureConfig, Pins};
+use crate::config::{Config, NamespaceSpec, OnStop};
 use crate::netns::NetnsCookie;
 use crate::proxy::accept::{Flows, Recorded};
 use crate::proxy::shared::Shared;
@@ -84,32 +84,25 @@ impl Daemon {
         let (shared, authority) = start::shared(&config)?;
         let exempt = Exempt::enter()?;
         let attached = attach_point(config.cgroup.as_deref())?;
-        let mut capture = Capture::load(
-            bpf::object()?,
-            &CaptureConfig {
-                ports: config.endpoints.ports.clone(),
-                exempt: exempt.id,
-                flows: CaptureConfig::FLOWS,
-                events: CaptureConfig::EVENTS,
-            },
-        )?;
+        let mut capture = load(&config, &exempt)?;
         capture.set_heartbeat_limit(config.capture.heartbeat)?;
         let flows: Arc<dyn Flows> = Arc::new(KernelFlows(capture.flows()));
         let cores = std::thread::available_parallelism().map_or(1, usize::from);
         let workers = config.workers.unwrap_or(cores).min(interceptor_common::WORKERS);
         let (crew, threads) = Crew::start(workers, &shared, &flows, &capture.heartbeats())
             .map_err(|io| StartError::System { what: "worker threads", io })?;
-        for prefix in &config.endpoints.addresses {
-            capture.add_prefix(prefix.address, prefix.bits, Endpoint { provider: 0 })?;
-        }
+        prefixes(&config, &capture)?;
         let mut namespaces =
             Namespaces::new(crew.clone(), shared.telemetry.clone(), config.port.unwrap_or(0));
         let treatments = Treatments::look_up(&config.capture);
         namespaces.fix(&capture, &config.namespaces, &treatments)?;
-        let learner = learner(&config, &shared);
+        let mut learner = learner(&config, &shared);
+        learner.adopt(capture.addresses()?);
         let (admin, admin_at) =
             open_admin(&config, &shared, current(capture.counters()?, shared.clone())).await?;
-        capture.attach(&attached)?;
+        for other in capture.attach(&attached)? {
+            tracing::info!(path = %other.display(), "the pins of another version are removed");
+        }
         let mut daemon = Self {
             config,
             shared,
@@ -125,6 +118,7 @@ impl Daemon {
             _exempt: exempt,
         };
         daemon.look();
+        daemon.namespaces.forget_others(&daemon.capture);
         if tokio::time::timeout(FIRST_ROUND, daemon.learn()).await.is_err() {
             tracing::warn!("name servers are slow; readiness does not wait for them any longer");
         }
@@ -173,16 +167,21 @@ impl Daemon {
         }
     }
 
-    /// Stops in order: no new redirects, no new connections, drain, detach.
+    /// Stops in order: no new redirects, no new connections, drain, and detach unless the programs are to stay.
     pub fn stop(self) {
         self.admin.set_ready(false);
-        if let Err(error) = self.capture.deactivate() {
+        let stays = self.config.capture.pins.is_some() && self.config.capture.on_stop == OnStop::Keep;
+        // Programs that stay ask the fail policy as soon as the workers take their signs of life back.
+        if !stays && let Err(error) = self.capture.deactivate() {
             tracing::warn!(error = chain(&error), "redirecting goes on until the programs are detached");
         }
         self.crew.drain();
         for thread in self.threads {
             // A worker that panicked has told so already.
             let _ = thread.join();
+        }
+        if !stays && let Err(error) = self.capture.detach() {
+            tracing::error!(error = chain(&error), "programs stay attached; try `interceptor uninstall`");
         }
         self.shared.telemetry.flush();
     }
@@ -289,6 +288,30 @@ async fn readable(
 /// The names whose addresses can be asked for.
 fn names(shared: &Shared) -> Vec<String> {
     shared.engine.load().catalogue().exact_names().map(str::to_owned).collect()
+}
+
+/// The kernel side, taken over from an earlier daemon where there was one.
+fn load(config: &Config, exempt: &Exempt) -> Result<Capture, StartError> {
+    let told = CaptureConfig {
+        ports: config.endpoints.ports.clone(),
+        exempt: exempt.id,
+        flows: CaptureConfig::FLOWS,
+        events: CaptureConfig::EVENTS,
+    };
+    Ok(match &config.capture.pins {
+        Some(path) => Capture::take_over(bpf::object()?, &told, Pins::open(path)?)?,
+        None => Capture::load(bpf::object()?, &told)?,
+    })
+}
+
+/// The configured prefixes, and no others.
+fn prefixes(config: &Config, capture: &Capture) -> Result<(), StartError> {
+    let wanted: Vec<_> =
+        config.endpoints.addresses.iter().map(|prefix| (prefix.address, prefix.bits)).collect();
+    for (address, length) in &wanted {
+        capture.add_prefix(*address, *length, Endpoint { provider: 0 })?;
+    }
+    Ok(capture.keep_prefixes(&wanted)?)
 }
 
 fn learner(config: &Config, shared: &Shared) -> Learner {

@@ -75,7 +75,7 @@ mod tests {
     use crate::config::Workload;
 
     fn treatments(workloads: Vec<Workload>) -> Treatments {
-        Treatments::look_up(&CaptureSpec { workloads, ..CaptureSpec::STANDARD })
+        Treatments::look_up(&CaptureSpec { workloads, ..CaptureSpec::standard() })
     }
 
     fn strict(which: Which) -> Workload {

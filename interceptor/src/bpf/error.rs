@@ -76,7 +76,8 @@ pub enum CaptureError {
     /// The object has the right version and the wrong shape.
     #[error(
         "map {name} of the BPF object has keys and values of {found:?} bytes where this daemon expects \
-         {expected:?}; build both from one source with `cargo xtask ebpf`"
+         {expected:?}; build both from one source with `cargo xtask ebpf`, and remove what another build has pinned \
+         with `interceptor uninstall`"
     )]
     MapSize {
         /// The map.
@@ -111,7 +112,7 @@ pub enum CaptureError {
         program: &'static str,
         /// Why.
         #[source]
-        error: ProgramError,
+        error: io::Error,
     },
     /// The object has no such map.
     #[error("the BPF object has no map {name}; build it with `cargo xtask ebpf`")]
@@ -130,6 +131,37 @@ pub enum CaptureError {
     Map {
         /// Which one.
         name: &'static str,
+        /// Why.
+        #[source]
+        error: io::Error,
+    },
+    /// Pins need a file system of their own.
+    #[error(
+        "{} does not lie in a bpffs; mount one with `mount -t bpf bpf /sys/fs/bpf`, or set capture.pins to `off`",
+        .path.display()
+    )]
+    NoBpffs {
+        /// Where pins are wanted.
+        path: PathBuf,
+        /// Why none was mounted, if that was tried.
+        #[source]
+        error: Option<io::Error>,
+    },
+    /// Another daemon has the pins.
+    #[error(
+        "another daemon uses the pins in {}; stop it, take over from it with `run --upgrade`, or set capture.pins \
+         to another directory",
+        .path.display()
+    )]
+    Busy {
+        /// Their directory.
+        path: PathBuf,
+    },
+    /// A pin cannot be made, read or removed.
+    #[error("the pin {} cannot be used", .path.display())]
+    Pin {
+        /// The file or directory.
+        path: PathBuf,
         /// Why.
         #[source]
         error: io::Error,
@@ -169,7 +201,7 @@ impl CaptureError {
         }
     }
 
-    pub(super) fn of_attach(program: &'static str, error: ProgramError) -> Self {
+    pub(super) fn of_attach(program: &'static str, error: io::Error) -> Self {
         match denied(&error) {
             Some(denied) => Self::NoPermission(denied),
             None => Self::Attach { program, error },

@@ -1,8 +1,8 @@
 //! The BPF object that this build carries, and whether an object is one that this build can drive.
 
-use super::CaptureError;
-use aya::Ebpf;
+use super::{CaptureConfig, CaptureError, Pins};
 use aya::maps::Array;
+use aya::{Ebpf, EbpfLoader};
 use interceptor_common::Abi;
 
 /// The object embedded by `build.rs`, or `None` in a build without one.
@@ -20,6 +20,25 @@ pub fn object() -> Result<&'static [u8], CaptureError> {
 
 fn carried(embedded: Option<&'static [u8]>) -> Result<&'static [u8], CaptureError> {
     embedded.ok_or(CaptureError::NoObject)
+}
+
+/// Creates the object's maps, or opens those that are pinned, and prepares its programs.
+pub(super) fn load(object: &[u8], config: &CaptureConfig, pins: Option<&Pins>) -> Result<Ebpf, CaptureError> {
+    let names = pins.map_or(Ok(Vec::new()), |_| map_names(object))?;
+    let mut loader = EbpfLoader::new();
+    loader.map_max_entries("FLOWS", config.flows.get()).map_max_entries("EVENTS", config.events.get());
+    if let Some(pins) = pins {
+        for name in &names {
+            loader.map_pin_path(name, pins.map(name));
+        }
+    }
+    loader.load(object).map_err(CaptureError::of_load)
+}
+
+/// The maps of the object. A dot marks the compiler's own, which belong to one loading of the object.
+fn map_names(object: &[u8]) -> Result<Vec<String>, CaptureError> {
+    let parsed = aya_obj::Object::parse(object).map_err(|error| CaptureError::of_load(error.into()))?;
+    Ok(parsed.maps.into_keys().filter(|name| !name.contains('.')).collect())
 }
 
 /// Compares the version that the object carries with ours.
@@ -42,7 +61,7 @@ fn read_abi(programs: &Ebpf) -> Option<Abi> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::bpf::{Capture, CaptureConfig};
+    use crate::bpf::Capture;
     use std::num::NonZeroU32;
 
     #[test]

@@ -1,46 +1,77 @@
 //! The programs of the object by name: loading and attaching. [`PROGRAMS`] is the one list of them.
 
 use super::CaptureError;
+use super::link::Link;
+use super::pins::Pins;
 use aya::Ebpf;
-use aya::programs::{CgroupAttachMode, Program, ProgramError};
-use std::fs::File;
+use aya::programs::{Program, ProgramError};
+use aya_obj::generated::bpf_attach_type;
+use std::fs::{self, File};
+use std::io;
+use std::os::fd::{AsFd as _, BorrowedFd};
+use std::os::unix::fs::MetadataExt as _;
 
-/// All programs, in the order of attachment. `flow` comes before the connect hooks: a connection must not be
-/// redirected while nobody enters it.
-const PROGRAMS: [&str; 5] = ["flow", "peer4", "peer6", "connect4", "connect6"];
+/// All programs with their hooks, in the order of attachment. `flow` comes before the connect hooks: a connection must
+/// not be redirected while nobody enters it.
+const PROGRAMS: [(&str, bpf_attach_type); 5] = [
+    ("flow", bpf_attach_type::BPF_CGROUP_SOCK_OPS),
+    ("peer4", bpf_attach_type::BPF_CGROUP_INET4_GETPEERNAME),
+    ("peer6", bpf_attach_type::BPF_CGROUP_INET6_GETPEERNAME),
+    ("connect4", bpf_attach_type::BPF_CGROUP_INET4_CONNECT),
+    ("connect6", bpf_attach_type::BPF_CGROUP_INET6_CONNECT),
+];
 
 /// Has the kernel verify every program.
 pub(super) fn load_all(programs: &mut Ebpf) -> Result<(), CaptureError> {
-    for name in PROGRAMS {
+    for (name, _) in PROGRAMS {
         let program = programs.program_mut(name).ok_or(CaptureError::NotOurObject)?;
         load(program).map_err(|error| CaptureError::of_program(name, error))?;
     }
     Ok(())
 }
 
-/// Attaches every program to the cgroup.
-pub(super) fn attach_all(programs: &mut Ebpf, cgroup: &File) -> Result<(), CaptureError> {
-    for name in PROGRAMS {
-        let program = programs.program_mut(name).ok_or(CaptureError::NotOurObject)?;
-        attach(program, cgroup).map_err(|error| CaptureError::of_attach(name, error))?;
+/// Attaches every program to the cgroup. Where links are pinned already, theirs is exchanged for ours.
+pub(super) fn attach_all(
+    programs: &Ebpf,
+    cgroup: &File,
+    pins: Option<&Pins>,
+) -> Result<Vec<Link>, CaptureError> {
+    let attach = |(name, hook): (&'static str, bpf_attach_type)| {
+        let program = programs.program(name).ok_or(CaptureError::NotOurObject)?;
+        let program = program.fd().map_err(|error| CaptureError::of_program(name, error))?;
+        let link = match pins {
+            Some(pins) => attach_pinned(program.as_fd(), cgroup, hook, &pins.link(name)),
+            None => Link::attach(program.as_fd(), cgroup.as_fd(), hook as u32),
+        };
+        link.map_err(|error| CaptureError::of_attach(name, error))
+    };
+    PROGRAMS.into_iter().map(attach).collect()
+}
+
+fn attach_pinned(
+    program: BorrowedFd<'_>,
+    cgroup: &File,
+    hook: bpf_attach_type,
+    pin: &std::path::Path,
+) -> io::Result<Link> {
+    let found = Link::open(pin)?;
+    if let Some(link) = found {
+        if link.cgroup()? == cgroup.metadata()?.ino() {
+            link.replace(program)?;
+            return Ok(link);
+        }
+        // The configured cgroup is another one now, or was removed and made again.
+        fs::remove_file(pin)?;
     }
-    Ok(())
+    let link = Link::attach(program, cgroup.as_fd(), hook as u32)?;
+    link.pin(pin)?;
+    Ok(link)
 }
 
 fn load(program: &mut Program) -> Result<(), ProgramError> {
     match program {
         Program::CgroupSockAddr(hook) => hook.load(),
         Program::SockOps(ops) => ops.load(),
-        _ => Err(ProgramError::UnexpectedProgramType),
-    }
-}
-
-/// `Single` is what a link wants to hear: links are always attached beside others, and aya hands any other mode to
-/// the kernel as a flag that it does not know.
-fn attach(program: &mut Program, cgroup: &File) -> Result<(), ProgramError> {
-    match program {
-        Program::CgroupSockAddr(hook) => hook.attach(cgroup, CgroupAttachMode::Single).map(drop),
-        Program::SockOps(ops) => ops.attach(cgroup, CgroupAttachMode::Single).map(drop),
         _ => Err(ProgramError::UnexpectedProgramType),
     }
 }

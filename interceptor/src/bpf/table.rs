@@ -104,8 +104,20 @@ where
     }
 
     /// The key after `key` in the map's own order, or the first one.
-    pub(super) fn next_key(&self, key: Option<&K>) -> Result<Option<K>, CaptureError> {
+    fn next_key(&self, key: Option<&K>) -> Result<Option<K>, CaptureError> {
         self.fetch(Command::NextKey, key)
+    }
+
+    /// All keys, at most `room`: the map changes meanwhile, and restarts its order when the key last seen goes.
+    pub(super) fn keys(&self, room: usize) -> Result<Vec<K>, CaptureError> {
+        let mut keys = Vec::new();
+        while keys.len() < room {
+            match self.next_key(keys.last())? {
+                Some(key) => keys.push(key),
+                None => break,
+            }
+        }
+        Ok(keys)
     }
 
     fn read(&self, command: Command, key: &K) -> Result<Option<V>, CaptureError> {

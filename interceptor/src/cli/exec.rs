@@ -102,6 +102,8 @@ impl Exec {
     fn adapt(&self, mut config: Config, cage: &Cage, authority: PathBuf) -> Config {
         config.cgroup = Some(cage.path().to_owned());
         config.namespaces = vec![NamespaceSpec::Own, NamespaceSpec::Discover];
+        // What one command needs ends with it.
+        config.capture.pins = None;
         config.workers = Some(config.workers.unwrap_or(1));
         config.authority = authority;
         config.admin = None;

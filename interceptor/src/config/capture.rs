@@ -15,15 +15,32 @@ pub struct CaptureSpec {
     pub workloads: Vec<Workload>,
     /// How long the accept loop of a namespace may stay silent before its fail policy answers.
     pub heartbeat: Duration,
+    /// The directory, in a bpffs, in which programs and maps outlive the daemon; `None` ends them with it.
+    pub pins: Option<PathBuf>,
+    /// What becomes of them when the daemon is told to stop.
+    pub on_stop: OnStop,
 }
 
 impl CaptureSpec {
     /// What a file without the section gives.
-    pub const STANDARD: Self = Self {
-        standard: Treatment { mode: Mode::Hint, on_failure: OnFailure::Open },
-        workloads: Vec::new(),
-        heartbeat: HEARTBEAT_LIMIT,
-    };
+    pub fn standard() -> Self {
+        Self {
+            standard: Treatment { mode: Mode::Hint, on_failure: OnFailure::Open },
+            workloads: Vec::new(),
+            heartbeat: HEARTBEAT_LIMIT,
+            pins: Some(PathBuf::from("/sys/fs/bpf/interceptor")),
+            on_stop: OnStop::Keep,
+        }
+    }
+}
+
+/// What becomes of pinned programs when the daemon is told to stop.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum OnStop {
+    /// They stay, and the fail policy of each namespace answers until the next daemon.
+    Keep,
+    /// They are removed: every connection goes where it wants to go.
+    Detach,
 }
 
 /// How the connections of one network namespace are treated.

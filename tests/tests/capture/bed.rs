@@ -1,7 +1,7 @@
 //! One test bed: an application's namespace and an origin's, joined by a veth pair with no way out; a cgroup that
 //! the programs are attached to; listeners and an enrolment for the application's namespace.
 
-use interceptor::bpf::{self, Capture, CaptureConfig, Stats};
+use interceptor::bpf::{self, Capture, CaptureConfig, Pins, Stats};
 use interceptor::netns::{Listeners, NetNs, NetnsCookie};
 use interceptor_common::{Counter, Endpoint, Flow};
 use interceptor_tests::cgroup::Cgroup;
@@ -11,6 +11,7 @@ use std::io::{self, BufRead as _, BufReader};
 use std::net::{IpAddr, SocketAddr, TcpListener, TcpStream};
 use std::num::NonZeroU32;
 use std::os::fd::AsFd as _;
+use std::path::Path;
 use std::process::{Child, Stdio};
 use std::time::Duration;
 
@@ -25,7 +26,18 @@ pub(crate) struct Bed {
     pub(crate) app: App,
     pub(crate) cgroup: Cgroup,
     pub(crate) apps: Cgroup,
+    pub(crate) config: CaptureConfig,
     origin: Vec<TcpListener>,
+}
+
+/// The bed gives one sign of life, which is to last for the whole test.
+pub(crate) fn live(capture: &Capture) {
+    capture.set_heartbeat_limit(Duration::from_secs(3600)).unwrap();
+    capture.heartbeats().beat(0).unwrap();
+}
+
+pub(crate) fn take_over(config: &CaptureConfig, pins: &Path) -> Capture {
+    Capture::take_over(bpf::object().unwrap(), config, Pins::open(pins).unwrap()).unwrap()
 }
 
 /// One application's namespace as the daemon sees it.
@@ -67,25 +79,44 @@ impl Bed {
 
     /// The same, with so many bytes for events.
     pub(crate) fn sized(flows: u32, events: NonZeroU32) -> Self {
+        let flows = NonZeroU32::new(flows).expect("tests ask for some room");
+        Self::with(flows, events, |config| Capture::load(bpf::object().unwrap(), config).unwrap())
+    }
+
+    /// An ordinary one, whose maps and links are pinned.
+    pub(crate) fn pinned(pins: &Path) -> Self {
+        let flows = NonZeroU32::new(1024).expect("not zero");
+        let bed = Self::with(flows, CaptureConfig::EVENTS, |config| take_over(config, pins));
+        bed.enrol(&bed.app, 0);
+        bed
+    }
+
+    fn with(flows: NonZeroU32, events: NonZeroU32, load: impl Fn(&CaptureConfig) -> Capture) -> Self {
         let cgroup = Cgroup::new();
         let apps = cgroup.child("apps");
-        let config = CaptureConfig {
-            ports: vec![443],
-            exempt: cgroup.id(),
-            flows: NonZeroU32::new(flows).expect("tests ask for some room"),
-            events,
-        };
-        let mut capture = Capture::load(bpf::object().unwrap(), &config).unwrap();
-        // The bed gives one sign of life, which is to last for the whole test.
-        capture.set_heartbeat_limit(Duration::from_secs(3600)).unwrap();
-        capture.heartbeats().beat(0).unwrap();
+        let config = CaptureConfig { ports: vec![443], exempt: cgroup.id(), flows, events };
+        let mut capture = load(&config);
+        live(&capture);
         capture.attach(cgroup.path()).unwrap();
         for endpoint in ENDPOINTS {
             capture.add_address(ip(endpoint), Endpoint { provider: 1 }).unwrap();
         }
         let app = App::new();
         let origin = origin(&app.namespace);
-        Self { capture, app, cgroup, apps, origin }
+        Self { capture, app, cgroup, apps, config, origin }
+    }
+
+    /// The daemon ends without a word. In its place is one that has attached nothing.
+    pub(crate) fn die(&mut self) {
+        self.capture = Capture::load(bpf::object().unwrap(), &self.config).unwrap();
+    }
+
+    /// It ends, and another one takes its pins over.
+    pub(crate) fn restart(&mut self, pins: &Path) {
+        self.die();
+        self.capture = take_over(&self.config, pins);
+        live(&self.capture);
+        self.capture.attach(self.cgroup.path()).unwrap();
     }
 
     pub(crate) fn enrol(&self, app: &App, flags: u32) {

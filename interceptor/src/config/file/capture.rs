@@ -6,18 +6,27 @@ use std::time::Duration;
 use interceptor_engine::document::{Field, Fields};
 
 use super::{Reader, set, time};
-use crate::config::capture::{CaptureSpec, Mode, OnFailure, Which, Workload};
+use crate::config::capture::{CaptureSpec, Mode, OnFailure, OnStop, Which, Workload};
 
 /// A sign of life comes four times a second, and one may be late on a busy machine.
 const SHORTEST_HEARTBEAT: Duration = Duration::from_millis(500);
 
+const KNOWN: &[&str] = &["mode", "onFailure", "heartbeat", "pins", "onStop", "workloads"];
+
 impl Reader<'_> {
     pub(super) fn capture(&self, field: &Field<'_>, capture: &mut CaptureSpec) {
-        let Some(fields) = field.map(&["mode", "onFailure", "heartbeat", "workloads"]) else { return };
+        let Some(fields) = field.map(KNOWN) else { return };
         set(&mut capture.standard.mode, mode(&fields));
         set(&mut capture.standard.on_failure, on_failure(&fields));
         let heartbeat = fields.optional("heartbeat");
         set(&mut capture.heartbeat, heartbeat.and_then(|field| time(&field, SHORTEST_HEARTBEAT)));
+        if let Some(field) = fields.optional("pins") {
+            // Reported by the reader itself when it is neither.
+            capture.pins = if field.text() == Some("off") { None } else { self.path(&field) };
+        }
+        let on_stop = fields.optional("onStop");
+        let words = [("keep", OnStop::Keep), ("detach", OnStop::Detach)];
+        set(&mut capture.on_stop, on_stop.and_then(|field| field.one_of(&words)));
         let workloads = fields.optional("workloads");
         set(&mut capture.workloads, workloads.and_then(|field| field.list_of(|item| self.workload(item))));
     }

@@ -71,6 +71,7 @@ spec:
   namespaces: [/run/netns/{namespace}]
   workers: 1
   listen: {{ port: 0 }}
+  capture: {{ pins: off }}
   endpoints:
     ports: [443]
     resolvers: []
