@@ -7,7 +7,6 @@ use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
 
-use futures_util::FutureExt as _;
 use socket2::SockRef;
 use tokio::net::TcpStream;
 
@@ -85,8 +84,18 @@ impl Acceptor {
             }
         }
         // What was redirected before the end began is waiting already. It is ours to serve.
-        while let Some(Ok((stream, peer))) = listener.accept().now_or_never() {
-            self.arrived(stream, peer);
+        self.take_waiting(&listener);
+    }
+
+    /// Asks the kernel itself: the reactor may not have heard of the last ones yet.
+    fn take_waiting(&self, listener: &tokio::net::TcpListener) {
+        while let Ok((socket, peer)) = SockRef::from(listener).accept() {
+            let Some(peer) = peer.as_socket() else { continue };
+            let stream = std::net::TcpStream::from(socket);
+            match stream.set_nonblocking(true).and_then(|()| TcpStream::from_std(stream)) {
+                Ok(stream) => self.arrived(stream, peer),
+                Err(error) => failed(&self.worker, &error),
+            }
         }
     }
 

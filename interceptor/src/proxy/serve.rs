@@ -6,8 +6,11 @@ mod http1;
 mod idle;
 
 use std::cell::{Cell, RefCell};
+use std::future::poll_fn;
+use std::pin::pin;
 use std::rc::Rc;
 use std::sync::Arc;
+use std::task::{Context, Poll};
 
 use http::Version;
 use interceptor_engine::Engine;
@@ -146,6 +149,17 @@ where
         // Boxed, so that an HTTP/1.1 connection has no room for an HTTP/2 one's state.
         Protocol::H2 => Box::pin(h2::run(served, stream)).await,
     }
+}
+
+/// Resolves when the connection is to begin its end: when the daemon stops, but not before it has served something. A
+/// client that has just connected is about to speak, and would take the end for a failure of its first call.
+async fn farewell(served: &Served) {
+    served.drain.begun().await;
+    let mut grace = pin!(tokio::time::sleep(served.shared.limits.head));
+    // Looked at whenever the connection has done something.
+    let is_time =
+        |cx: &mut Context<'_>| if served.total.get() > 0 { Poll::Ready(()) } else { grace.as_mut().poll(cx) };
+    poll_fn(is_time).await;
 }
 
 fn blame(error: &hyper::Error) -> Outcome {

@@ -139,3 +139,17 @@ async fn a_daemon_that_is_told_to_stop_lets_a_stream_finish() -> Result<()> {
     assert_eq!(within("the end", stage.daemon.ended()).await??.code(), Some(0));
     Ok(())
 }
+
+#[tokio::test]
+async fn a_daemon_that_is_told_to_stop_serves_whoever_has_just_connected() -> Result<()> {
+    let Some(mut stage) = Stage::up().await? else { return Ok(()) };
+    let mut app = stage.openai().await?;
+    stage.daemon.signal(nix::sys::signal::Signal::SIGTERM)?;
+    stage.daemon.logged("that it stops", |log| log.contains("stopping: connections may finish")).await?;
+    let answer = app.call(&post("/v1/chat/completions"), chat("hello")).await?;
+    assert_eq!((answer.head.status, answer.head.header("connection")), (200, Some("close")));
+    let (rest, error) = app.end().await?;
+    assert!(rest.is_empty() && error.is_none(), "{rest:?} {error:?}");
+    assert_eq!(within("the end", stage.daemon.ended()).await??.code(), Some(0));
+    Ok(())
+}

@@ -15,7 +15,7 @@ use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::time::Sleep;
 
 use super::idle::Idle;
-use super::{Served, blame};
+use super::{Served, blame, farewell};
 use crate::proxy::cork::Corked;
 use crate::proxy::exchange;
 use crate::proxy::framing::MAX_HEAD;
@@ -48,7 +48,7 @@ where
         .serve_connection(TokioIo::new(Corked::new(stream)), service);
     tokio::pin!(connection);
     let mut idle = Idle::new(served.shared.limits.idle);
-    let mut drain = pin!(served.drain.begun());
+    let mut drain = pin!(farewell(&served));
     let mut leaving = None;
     let mut goodbye: Option<Pin<Box<Sleep>>> = None;
     let ended = poll_fn(|cx| {

@@ -14,7 +14,7 @@ use hyper_util::rt::TokioIo;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 
 use super::idle::{Idle, Quiet};
-use super::{Served, blame};
+use super::{Served, blame, farewell};
 use crate::proxy::exchange;
 use crate::proxy::exchange::ledger::Ledger;
 use crate::proxy::framing::{MAX_HEAD, MAX_HEADERS, Notes, Side, Violation, Watched};
@@ -73,7 +73,7 @@ where
         .max_headers(MAX_HEADERS)
         .max_buf_size(MAX_HEAD + 16 * 1024)
         .serve_connection(TokioIo::new(watched), service);
-    let mut drain = pin!(served.drain.begun());
+    let mut drain = pin!(farewell(served));
     let mut draining = false;
     let stopped = poll_fn(|cx| {
         if !draining && drain.as_mut().poll(cx).is_ready() {
@@ -133,7 +133,7 @@ where
     S: AsyncRead + AsyncWrite + Unpin,
 {
     let _resting = served.shared.resting.enter(usize::MAX);
-    let mut drain = pin!(served.drain.begun());
+    let mut drain = pin!(farewell(served));
     poll_fn(|cx| {
         if drain.as_mut().poll(cx).is_ready() {
             return Poll::Ready(Some((Outcome::Closed, None)));
