@@ -2,6 +2,7 @@
 //! Sees every module. The data path itself is in `proxy`; this is what surrounds it.
 
 pub mod exempt;
+pub mod handover;
 pub mod namespaces;
 mod ready;
 mod reload;

@@ -106,9 +106,10 @@ impl Capture {
             links: Vec::new(),
             pins,
         };
+        let has_predecessor = capture.pins.as_ref().is_some_and(Pins::is_inherited);
         capture.change_config(|found| {
+            found.former_cgroup = if has_predecessor { found.daemon_cgroup } else { 0 };
             found.daemon_cgroup = config.exempt;
-            found.former_cgroup = 0;
             found.heartbeat_limit = heartbeat::nanoseconds(HEARTBEAT_LIMIT);
         })?;
         capture.set_ports(&config.ports)?;
@@ -131,6 +132,33 @@ impl Capture {
         self.deactivate()?;
         drop(self.links);
         self.pins.map_or(Ok(()), Pins::remove)
+    }
+
+    /// Lets go of pins that a successor has taken over, and changes nothing else.
+    pub fn hand_over(self) {
+        if let Some(pins) = self.pins {
+            pins.hand_over();
+        }
+    }
+
+    /// The pins, to hand them over.
+    #[must_use]
+    pub fn pins(&self) -> Option<&Pins> {
+        self.pins.as_ref()
+    }
+
+    /// The predecessor has ended: its cgroup is not exempt any more.
+    pub fn forget_former(&self) -> Result<(), CaptureError> {
+        self.change_config(|config| config.former_cgroup = 0)
+    }
+
+    /// Takes back what a successor that did not come to serve may have changed.
+    pub fn reassert(&self, exempt: u64) -> Result<(), CaptureError> {
+        self.change_config(|config| {
+            config.daemon_cgroup = exempt;
+            config.former_cgroup = 0;
+            config.flags |= Config::ACTIVE;
+        })
     }
 
     /// Stops redirecting while the programs stay attached: new connections go where they want to. The first step

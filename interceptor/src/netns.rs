@@ -97,6 +97,17 @@ impl NetNs {
     pub fn open(path: &Path) -> Result<Self, NetNsError> {
         let failed = |error| NetNsError::Open { path: path.to_owned(), error };
         let file = File::open(path).map_err(failed)?;
+        Self::checked(file, path)
+    }
+
+    /// The namespace that somebody else has opened.
+    pub fn from_file(file: File) -> Result<Self, NetNsError> {
+        let path = format!("/proc/self/fd/{}", file.as_raw_fd());
+        Self::checked(file, Path::new(&path))
+    }
+
+    fn checked(file: File, path: &Path) -> Result<Self, NetNsError> {
+        let failed = |error| NetNsError::Open { path: path.to_owned(), error };
         if !socket::is_net_namespace(file.as_fd()) {
             return Err(NetNsError::NotANamespace { path: path.to_owned() });
         }

@@ -42,11 +42,19 @@ impl Daemon {
     /// # Errors
     /// When it ends before, with its exit code and everything that it wrote.
     pub async fn start(place: &Place, config: &Value, folder: &Path) -> Result<Self> {
+        Self::start_with(place, config, folder, &[]).await
+    }
+
+    /// The same, with more arguments.
+    ///
+    /// # Errors
+    /// As above.
+    pub async fn start_with(place: &Place, config: &Value, folder: &Path, more: &[&str]) -> Result<Self> {
         let file = folder.join("config.yaml");
         // JSON is YAML; the annotated example is tested elsewhere.
         std::fs::write(&file, serde_json::to_string_pretty(config)?)?;
         let mut command = place.command(binary()?);
-        command.arg("run").arg("--config").arg(&file).current_dir(folder);
+        command.arg("run").arg("--config").arg(&file).args(more).current_dir(folder);
         // Everything it could ever say: what it writes is searched for payload.
         command.env("INTERCEPTOR_LOG", "trace").env("RUST_BACKTRACE", "1");
         let stderr = std::fs::File::options().append(true).create(true).open(folder.join("stderr.log"))?;

@@ -236,6 +236,11 @@ impl Lab {
         Daemon::start(&self.node()?, config, self.folder()).await
     }
 
+    /// Starts another daemon, which takes over from the one that runs.
+    pub async fn upgrade(&self, config: &Value) -> Result<Daemon> {
+        Daemon::start_with(&self.node()?, config, self.folder(), &["--upgrade"]).await
+    }
+
     /// What an application's TLS library would be configured with.
     pub fn client(&self, alpn: &[&str]) -> Result<Arc<ClientConfig>> {
         client::trusting(&self.bundle()?, alpn)

@@ -2,14 +2,18 @@
 //! Knows namespaces and workers. Does not know connections.
 
 use std::collections::{HashMap, HashSet};
+use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::handover::{InheritedNamespace, Offered};
 use super::treatment::{Treatments, flags};
 use crate::bpf::{Capture, cgroup};
 use crate::config::NamespaceSpec;
-use crate::netns::{Inhabited, ListenError, NetNs, NetNsError, NetNsId, NetnsCookie, below_cgroup};
+use crate::netns::{
+    Inhabited, ListenError, Listeners, NetNs, NetNsError, NetNsId, NetnsCookie, below_cgroup,
+};
 use crate::proxy::flow::Namespace;
 use crate::proxy::worker::{Crew, Order};
 use crate::telemetry::Telemetry;
@@ -31,6 +35,10 @@ pub struct Namespaces {
     telemetry: Telemetry,
     port: u16,
     next: usize,
+    /// Listeners of a predecessor, by cookie, until they are needed.
+    inherited: HashMap<u64, InheritedNamespace>,
+    /// Whether copies of listeners are kept, for a successor.
+    keeps_copies: bool,
 }
 
 /// One of them.
@@ -40,6 +48,8 @@ struct Served {
     enrolment: interceptor_common::Namespace,
     /// The cgroups of the processes that were found in it.
     cgroups: Vec<PathBuf>,
+    /// The workers have the listeners; these are for a successor.
+    copies: Option<Listeners>,
 }
 
 /// Why a namespace cannot be served.
@@ -75,9 +85,17 @@ pub enum EnrolError {
 }
 
 impl Namespaces {
-    /// Serves nothing yet. Listeners take `port`, or any free one for 0.
-    pub fn new(crew: Crew, telemetry: Telemetry, port: u16) -> Self {
-        Self { served: HashMap::new(), fixed: Vec::new(), crew, telemetry, port, next: 0 }
+    /// Serves nothing yet. Listeners take `port`, or any free one for 0; those of namespaces that are `inherited` are
+    /// used as they are.
+    pub fn new(
+        crew: Crew,
+        telemetry: Telemetry,
+        port: u16,
+        inherited: HashMap<u64, InheritedNamespace>,
+        keeps_copies: bool,
+    ) -> Self {
+        let (served, fixed, next) = (HashMap::new(), Vec::new(), 0);
+        Self { served, fixed, crew, telemetry, port, next, inherited, keeps_copies }
     }
 
     /// Serves the namespaces that the configuration names.
@@ -189,9 +207,14 @@ impl Namespaces {
             return Ok(());
         }
         let cookie = handle.cookie().map_err(|error| EnrolError::Open { name: name.clone(), error })?;
-        let listeners = handle
-            .listen(self.port, BACKLOG)
+        let listeners = self
+            .listeners(&handle, cookie)
             .map_err(|error| EnrolError::Listen { name: name.clone(), error })?;
+        let copies = self.keeps_copies.then(|| listeners.try_clone()).transpose();
+        let copies = copies.map_err(|error| EnrolError::Listen {
+            name: name.clone(),
+            error: ListenError::Descriptor(error),
+        })?;
         let namespace = Arc::new(Namespace { name: name.as_str().into(), cookie: cookie.0, handle });
         let index = self.next % self.crew.0.len();
         self.next += 1;
@@ -206,8 +229,35 @@ impl Namespaces {
             name: namespace.name.clone(),
             cookie: cookie.0,
         }));
-        self.served.insert(id, Served { namespace, enrolment, cgroups });
+        self.served.insert(id, Served { namespace, enrolment, cgroups, copies });
         Ok(())
+    }
+
+    fn listeners(&mut self, netns: &NetNs, cookie: NetnsCookie) -> Result<Listeners, ListenError> {
+        match self.inherited.remove(&cookie.0) {
+            Some(inherited) => Ok(inherited.listeners),
+            None => netns.listen(self.port, BACKLOG),
+        }
+    }
+
+    /// What a successor needs to go on with the namespaces that are served.
+    ///
+    /// # Errors
+    /// There is no room for more descriptors.
+    pub fn offer(&self) -> io::Result<Vec<Offered>> {
+        let offers = self.served.values().filter_map(|served| {
+            let listeners = served.copies.as_ref()?.try_clone();
+            let Namespace { cookie, handle, .. } = &*served.namespace;
+            Some(listeners.map(|listeners| Offered { cookie: *cookie, netns: handle.clone(), listeners }))
+        });
+        offers.collect()
+    }
+
+    /// Enrols everything anew, after a successor may have enrolled it for itself.
+    pub fn reassert(&self, capture: &Capture) -> Result<(), crate::bpf::CaptureError> {
+        self.served
+            .values()
+            .try_for_each(|served| capture.enrol(NetnsCookie(served.namespace.cookie), served.enrolment))
     }
 
     fn release(&mut self, capture: &Capture, id: NetNsId) {
@@ -228,7 +278,9 @@ impl Namespaces {
     }
 
     /// Has the kernel side forget the namespaces that an earlier daemon served and this one does not.
-    pub fn forget_others(&self, capture: &Capture) {
+    pub fn forget_others(&mut self, capture: &Capture) {
+        // Nobody lives in those that were not needed.
+        self.inherited.clear();
         let served: HashSet<u64> = self.served.values().map(|served| served.namespace.cookie).collect();
         match capture.keep_namespaces(|cookie| served.contains(&cookie.0)) {
             Ok(0) => {}

@@ -1,8 +1,12 @@
 //! The running daemon: start in order, watch, reload, stop in order.
 //! Everything here runs beside the data path, on the main thread.
 
+mod parts;
+mod succession;
+
 use std::io;
-use std::net::{IpAddr, SocketAddr};
+use std::net::{IpAddr, SocketAddr, TcpListener};
+use std::os::fd::{AsFd as _, OwnedFd};
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::thread::JoinHandle;
@@ -10,9 +14,13 @@ use std::time::Duration;
 
 use interceptor_common::{Endpoint, EventKind};
 use tokio::io::unix::AsyncFd;
+use tokio::sync::oneshot;
 use tokio::time::{Instant, MissedTickBehavior, interval, interval_at};
 
+use self::parts::{crew, load, prefixes};
+use self::succession::{apart, knock, or_never, told};
 use super::exempt::Exempt;
+use super::handover::{self, Door, Inherited, Predecessor};
 use super::namespaces::{LOOK, Namespaces, attach_point};
 use super::ready::Ready;
 use super::reload::{self, Asked, AuthorityFiles};
@@ -20,13 +28,14 @@ use super::resolve::{Change, Learner, resolv_conf};
 use super::start::{self, StartError};
 use super::treatment::Treatments;
 use crate::admin::Admin;
-use crate::bpf::{self, Capture, CaptureConfig, Pins};
+use crate::bpf::{self, Capture};
 use crate::config::{Config, NamespaceSpec, OnStop};
 use crate::netns::NetnsCookie;
 use crate::proxy::accept::{Flows, Recorded};
 use crate::proxy::shared::Shared;
 use crate::proxy::worker::Crew;
 use crate::telemetry::chain;
+use crate::tls::authority::LiveAuthority;
 
 /// How long the first round of questions may delay readiness.
 const FIRST_ROUND: Duration = Duration::from_secs(10);
@@ -47,9 +56,13 @@ pub struct Daemon {
     attached: PathBuf,
     learner: Learner,
     admin: Arc<Admin>,
-    admin_at: Option<SocketAddr>,
+    admin_port: Option<AdminPort>,
+    /// The daemon that this one takes over from, until it has ended.
+    predecessor: Option<Predecessor>,
+    /// Where a successor asks.
+    door: Option<Door>,
     /// Dropped last: until then the daemon must stay exempt.
-    _exempt: Exempt,
+    exempt: Exempt,
 }
 
 /// Why the daemon ends.
@@ -57,6 +70,8 @@ pub struct Daemon {
 pub enum Stop {
     /// It was told to.
     Told,
+    /// A successor serves.
+    HandedOver,
 }
 
 /// The kernel's flow map, as the accept loops see it.
@@ -81,25 +96,50 @@ impl Daemon {
     /// # Errors
     /// See [`StartError`].
     pub async fn start(config: Config) -> Result<Self, StartError> {
-        let (shared, authority) = start::shared(&config)?;
+        let shared = start::shared(&config)?;
+        Self::begin(config, shared, None).await
+    }
+
+    /// The same, but takes over from the daemon that runs, if there is one: what it has redirected is accepted by
+    /// either, and it ends when what it has accepted has.
+    ///
+    /// # Errors
+    /// See [`StartError`].
+    pub async fn replace(config: Config) -> Result<Self, StartError> {
+        // What can fail without the other daemon's help has to fail before it is asked.
+        let shared = start::shared(&config)?;
+        let inherited = match &config.capture.pins {
+            Some(pins) => handover::ask(&config.state, pins).map_err(StartError::Handover)?,
+            None => None,
+        };
+        Self::begin(config, shared, inherited).await
+    }
+
+    async fn begin(
+        config: Config,
+        (shared, authority): (Arc<Shared>, Arc<LiveAuthority>),
+        inherited: Option<Inherited>,
+    ) -> Result<Self, StartError> {
+        let (lock, inherited_admin, inherited_namespaces, predecessor) = apart(inherited);
         let exempt = Exempt::enter()?;
         let attached = attach_point(config.cgroup.as_deref())?;
-        let mut capture = load(&config, &exempt)?;
+        let mut capture = load(&config, &exempt, lock)?;
         capture.set_heartbeat_limit(config.capture.heartbeat)?;
-        let flows: Arc<dyn Flows> = Arc::new(KernelFlows(capture.flows()));
-        let cores = std::thread::available_parallelism().map_or(1, usize::from);
-        let workers = config.workers.unwrap_or(cores).min(interceptor_common::WORKERS);
-        let (crew, threads) = Crew::start(workers, &shared, &flows, &capture.heartbeats())
-            .map_err(|io| StartError::System { what: "worker threads", io })?;
+        let (crew, threads) = crew(&config, &shared, &capture)?;
         prefixes(&config, &capture)?;
-        let mut namespaces =
-            Namespaces::new(crew.clone(), shared.telemetry.clone(), config.port.unwrap_or(0));
+        let mut namespaces = Namespaces::new(
+            crew.clone(),
+            shared.telemetry.clone(),
+            config.port.unwrap_or(0),
+            inherited_namespaces,
+            config.capture.pins.is_some(),
+        );
         let treatments = Treatments::look_up(&config.capture);
         namespaces.fix(&capture, &config.namespaces, &treatments)?;
         let mut learner = learner(&config, &shared);
         learner.adopt(capture.addresses()?);
-        let (admin, admin_at) =
-            open_admin(&config, &shared, current(capture.counters()?, shared.clone())).await?;
+        let counters = current(capture.counters()?, shared.clone());
+        let (admin, admin_port) = open_admin(&config, &shared, counters, inherited_admin).await?;
         for other in capture.attach(&attached)? {
             tracing::info!(path = %other.display(), "the pins of another version are removed");
         }
@@ -114,16 +154,33 @@ impl Daemon {
             attached,
             learner,
             admin,
-            admin_at,
-            _exempt: exempt,
+            admin_port,
+            predecessor,
+            door: None,
+            exempt,
         };
-        daemon.look();
-        daemon.namespaces.forget_others(&daemon.capture);
-        if tokio::time::timeout(FIRST_ROUND, daemon.learn()).await.is_err() {
+        daemon.serve().await?;
+        Ok(daemon)
+    }
+
+    /// The last part of starting: finds what there is to serve, and says so.
+    async fn serve(&mut self) -> Result<(), StartError> {
+        self.look();
+        self.namespaces.forget_others(&self.capture);
+        if tokio::time::timeout(FIRST_ROUND, self.learn()).await.is_err() {
             tracing::warn!("name servers are slow; readiness does not wait for them any longer");
         }
-        daemon.admin.set_ready(true);
-        Ok(daemon)
+        if let Some(predecessor) = &self.predecessor
+            && let Err(error) = predecessor.relieve()
+        {
+            tracing::warn!(%error, "the daemon that ran before has ended before it could hand over");
+        }
+        if let Some(pins) = &self.config.capture.pins {
+            let door = Door::open(&self.config.state, pins);
+            self.door = Some(door.map_err(|io| StartError::System { what: "the handover socket", io })?);
+        }
+        self.admin.set_ready(true);
+        Ok(())
     }
 
     /// What to tell whoever waits for the daemon.
@@ -136,7 +193,7 @@ impl Daemon {
             cgroup: self.attached.display().to_string(),
             namespaces: self.namespaces.count(),
             endpoints: self.learner.known() + self.config.endpoints.addresses.len(),
-            admin: self.admin_at.map(|address| address.to_string()),
+            admin: self.admin_port.as_ref().map(|port| port.address.to_string()),
         }
     }
 
@@ -153,18 +210,41 @@ impl Daemon {
         let mut authority = interval(AUTHORITY_LOOK);
         let mut sweep = interval(FLOW_SWEEP);
         let mut reload = tokio::signal::unix::signal(tokio::signal::unix::SignalKind::hangup())?;
+        let mut door = self.door.take();
+        let mut former = self.predecessor.take().map(|predecessor| Box::pin(predecessor.ended()));
+        // While a successor starts, nothing else is done: the kernel side, the ring buffer included, is its own. One
+        // that comes while our own predecessor drains has to wait: only one former daemon is exempt.
+        let mut offered: Option<oneshot::Receiver<bool>> = None;
         tokio::pin!(stop);
-        loop {
+        let stopped = loop {
             tokio::select! {
-                () = &mut stop => return Ok(Stop::Told),
-                guard = readable(events.as_mut()) => self.kernel_events(guard?),
-                _ = look.tick() => self.look(),
-                _ = learn.tick() => self.learn().await,
+                () = &mut stop => break Stop::Told,
+                serves = told(offered.as_mut()) => {
+                    offered = None;
+                    if serves {
+                        break Stop::HandedOver;
+                    }
+                    self.go_on();
+                }
+                () = or_never(former.as_mut()) => {
+                    former = None;
+                    self.forget_former();
+                }
+                visit = knock(door.as_mut()), if offered.is_none() && former.is_none() => {
+                    offered = self.offer(visit);
+                }
+                guard = readable(events.as_mut()), if offered.is_none() => self.kernel_events(guard?),
+                _ = look.tick(), if offered.is_none() => self.look(),
+                _ = learn.tick(), if offered.is_none() => self.learn().await,
                 _ = authority.tick() => self.authority.look(&self.shared, Asked::ByClock),
-                _ = reload.recv() => self.reload().await,
-                _ = sweep.tick() => self.sweep(),
+                _ = reload.recv(), if offered.is_none() => self.reload().await,
+                _ = sweep.tick(), if offered.is_none() => self.sweep(),
             }
+        };
+        if stopped == Stop::Told {
+            door.into_iter().for_each(Door::close);
         }
+        Ok(stopped)
     }
 
     /// Stops in order: no new redirects, no new connections, drain, and detach unless the programs are to stay.
@@ -290,30 +370,6 @@ fn names(shared: &Shared) -> Vec<String> {
     shared.engine.load().catalogue().exact_names().map(str::to_owned).collect()
 }
 
-/// The kernel side, taken over from an earlier daemon where there was one.
-fn load(config: &Config, exempt: &Exempt) -> Result<Capture, StartError> {
-    let told = CaptureConfig {
-        ports: config.endpoints.ports.clone(),
-        exempt: exempt.id,
-        flows: CaptureConfig::FLOWS,
-        events: CaptureConfig::EVENTS,
-    };
-    Ok(match &config.capture.pins {
-        Some(path) => Capture::take_over(bpf::object()?, &told, Pins::open(path)?)?,
-        None => Capture::load(bpf::object()?, &told)?,
-    })
-}
-
-/// The configured prefixes, and no others.
-fn prefixes(config: &Config, capture: &Capture) -> Result<(), StartError> {
-    let wanted: Vec<_> =
-        config.endpoints.addresses.iter().map(|prefix| (prefix.address, prefix.bits)).collect();
-    for (address, length) in &wanted {
-        capture.add_prefix(*address, *length, Endpoint { provider: 0 })?;
-    }
-    Ok(capture.keep_prefixes(&wanted)?)
-}
-
 fn learner(config: &Config, shared: &Shared) -> Learner {
     let servers = config
         .endpoints
@@ -348,19 +404,37 @@ fn kernel_counters(counters: bpf::Counters) -> impl Fn() -> String + Send + Sync
     }
 }
 
+/// The admin port.
+struct AdminPort {
+    address: SocketAddr,
+    /// For a successor.
+    copy: OwnedFd,
+}
+
 async fn open_admin(
     config: &Config,
     shared: &Shared,
     counters: impl Fn() -> String + Send + Sync + 'static,
-) -> Result<(Arc<Admin>, Option<SocketAddr>), StartError> {
+    inherited: Option<TcpListener>,
+) -> Result<(Arc<Admin>, Option<AdminPort>), StartError> {
     let admin = Admin::new(shared.telemetry.clone(), counters);
-    let Some(address) = config.admin else { return Ok((admin, None)) };
-    let failed = |io| StartError::Admin { address, io };
-    let listener = Admin::bind(address).await.map_err(failed)?;
-    let bound = listener.local_addr().map_err(failed)?;
+    let Some(wanted) = config.admin else { return Ok((admin, None)) };
+    let failed = |io| StartError::Admin { address: wanted, io };
+    // Two daemons cannot bind one port, and a scraper need not notice that there are two.
+    let suits = |listener: &TcpListener| {
+        listener
+            .local_addr()
+            .is_ok_and(|has| has.ip() == wanted.ip() && [0, has.port()].contains(&wanted.port()))
+    };
+    let listener = match inherited.filter(suits) {
+        Some(listener) => tokio::net::TcpListener::from_std(listener).map_err(failed)?,
+        None => Admin::bind(wanted).await.map_err(failed)?,
+    };
+    let address = listener.local_addr().map_err(failed)?;
+    let copy = listener.as_fd().try_clone_to_owned().map_err(failed)?;
     if let Some(path) = &config.admin_file {
-        std::fs::write(path, bound.to_string()).map_err(failed)?;
+        std::fs::write(path, address.to_string()).map_err(failed)?;
     }
     tokio::spawn(admin.clone().serve(listener));
-    Ok((admin, Some(bound)))
+    Ok((admin, Some(AdminPort { address, copy })))
 }

@@ -74,6 +74,9 @@ pub enum StartError {
         #[source]
         io: std::io::Error,
     },
+    /// The running daemon does not hand over.
+    #[error("cannot take over from the running daemon")]
+    Handover(#[source] std::io::Error),
     /// No thread or runtime could be made.
     #[error("cannot start {what}")]
     System {

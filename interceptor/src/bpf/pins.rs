@@ -21,6 +21,10 @@ const SYSTEM: &str = "/sys/fs/bpf";
 pub struct Pins {
     base: PathBuf,
     lock: File,
+    /// Whether they were handed over by a daemon that may still hold the lock as well.
+    is_inherited: bool,
+    /// Whether the lock is the successor's by now.
+    is_handed_over: bool,
 }
 
 impl Pins {
@@ -34,10 +38,25 @@ impl Pins {
         let failed = |error| CaptureError::Pin { path: base.to_owned(), error };
         let lock = File::open(base).map_err(failed)?;
         match lock.try_lock() {
-            Ok(()) => Ok(Self { base: base.to_owned(), lock }),
+            Ok(()) => Ok(Self { base: base.to_owned(), lock, is_inherited: false, is_handed_over: false }),
             Err(TryLockError::WouldBlock) => Err(CaptureError::Busy { path: base.to_owned() }),
             Err(TryLockError::Error(error)) => Err(failed(error)),
         }
+    }
+
+    /// The pins of a daemon that hands them over, with its lock.
+    #[must_use]
+    pub fn inherit(base: &Path, lock: File) -> Self {
+        Self { base: base.to_owned(), lock, is_inherited: true, is_handed_over: false }
+    }
+
+    pub(super) fn is_inherited(&self) -> bool {
+        self.is_inherited
+    }
+
+    /// From now on the lock is the successor's.
+    pub(super) fn hand_over(mut self) {
+        self.is_handed_over = true;
     }
 
     /// The lock itself, which a daemon hands to its successor.
@@ -82,8 +101,11 @@ impl Pins {
 
 impl Drop for Pins {
     fn drop(&mut self) {
-        // Closing is not enough: a process between fork and exec has a copy of the descriptor.
-        let _ = self.lock.unlock();
+        // An unlock would be for everybody who shares the lock.
+        if !self.is_inherited && !self.is_handed_over {
+            // Closing is not enough: a process between fork and exec has a copy of the descriptor.
+            let _ = self.lock.unlock();
+        }
     }
 }
 

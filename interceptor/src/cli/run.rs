@@ -9,7 +9,7 @@ use clap::Args;
 use tokio::signal::unix::{SignalKind, signal};
 
 use super::exit;
-use crate::app::{Daemon, StartError};
+use crate::app::{Daemon, StartError, Stop};
 use crate::config::{Config, ConfigError};
 
 /// Intercept this node until told to stop.
@@ -18,6 +18,11 @@ pub struct Run {
     /// The configuration file; without one the standard configuration is used.
     #[arg(long, value_name = "FILE")]
     config: Option<PathBuf>,
+    /// Take over from the daemon that runs with the same state directory and pins, if there is one: its listeners
+    /// first, so that no connection is refused, and then everything; it ends when its open connections have. Without
+    /// this, a second daemon does not start.
+    #[arg(long)]
+    upgrade: bool,
     /// Log lines as JSON objects.
     #[arg(long)]
     log_json: bool,
@@ -36,7 +41,7 @@ impl Run {
             Ok(runtime) => runtime,
             Err(error) => return super::failed(&error, exit::FAILED),
         };
-        runtime.block_on(serve(config))
+        runtime.block_on(serve(config, self.upgrade))
     }
 }
 
@@ -72,13 +77,14 @@ pub(super) fn harden() {
     }
 }
 
-async fn serve(config: Config) -> ExitCode {
+async fn serve(config: Config, upgrade: bool) -> ExitCode {
     // Signals are caught before anything is attached, so that an early one still ends in order.
     let (mut term, mut interrupt) = match (signal(SignalKind::terminate()), signal(SignalKind::interrupt())) {
         (Ok(term), Ok(interrupt)) => (term, interrupt),
         (Err(error), _) | (_, Err(error)) => return super::failed(&error, exit::FAILED),
     };
-    let mut daemon = match Daemon::start(config).await {
+    let started = if upgrade { Daemon::replace(config).await } else { Daemon::start(config).await };
+    let mut daemon = match started {
         Ok(daemon) => daemon,
         Err(error) => return not_started(&error),
     };
@@ -95,7 +101,10 @@ async fn serve(config: Config) -> ExitCode {
     };
     let ended = daemon.run(stop).await;
     tracing::info!("stopping: connections may finish");
-    daemon.stop();
+    match ended {
+        Ok(Stop::HandedOver) => daemon.leave(),
+        _ => daemon.stop(),
+    }
     match ended {
         Ok(_) => ExitCode::SUCCESS,
         Err(error) => super::failed(&error, exit::FAILED),

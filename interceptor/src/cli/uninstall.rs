@@ -9,8 +9,9 @@ use clap::Args;
 
 use super::exit;
 use super::run::{load, refuse};
-use crate::app::exempt;
+use crate::app::{exempt, handover};
 use crate::bpf::{CaptureError, Pins, cgroup};
+use crate::config::Config;
 
 /// Remove every trace from the kernel.
 #[derive(Debug, Args)]
@@ -27,7 +28,7 @@ impl Uninstall {
             Ok(config) => config,
             Err(error) => return refuse(&error),
         };
-        match remove(config.capture.pins) {
+        match remove(&config) {
             Ok(removed) if removed.is_empty() => println!("nothing is installed"),
             Ok(removed) => removed.iter().for_each(|path| println!("removed {}", path.display())),
             Err(error) => return super::failed(&error, exit::MACHINE),
@@ -36,13 +37,14 @@ impl Uninstall {
     }
 }
 
-/// Pins, and with them programs and maps; then the cgroups of daemons that have ended.
-fn remove(pins: Option<PathBuf>) -> Result<Vec<PathBuf>, CaptureError> {
+/// Pins, and with them programs and maps; then what daemons that have ended left elsewhere.
+fn remove(config: &Config) -> Result<Vec<PathBuf>, CaptureError> {
     let mut removed = Vec::new();
-    if let Some(base) = pins.filter(|base| base.exists()) {
+    if let Some(base) = config.capture.pins.as_ref().filter(|base| base.exists()) {
         // A daemon that runs holds the lock: it would go on without its programs, and nobody would notice.
-        Pins::open(&base)?.remove()?;
-        removed.push(base);
+        Pins::open(base)?.remove()?;
+        removed.push(base.clone());
+        removed.extend(handover::remove_abandoned(&config.state));
     }
     removed.extend(exempt::remove_abandoned(&cgroup::root()?));
     Ok(removed)

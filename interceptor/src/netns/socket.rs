@@ -54,6 +54,9 @@ pub enum ListenError {
         #[source]
         error: io::Error,
     },
+    /// The second descriptor of a listener, to hand it over one day.
+    #[error("no descriptor is left for a listener")]
+    Descriptor(#[source] io::Error),
     /// Anything else.
     #[error("cannot listen on {address}")]
     Socket {
@@ -73,6 +76,24 @@ impl Listeners {
     #[must_use]
     pub fn port(&self) -> u16 {
         self.port
+    }
+
+    /// Listeners that another process has made.
+    ///
+    /// # Errors
+    /// They are none.
+    pub fn inherit(v4: TcpListener, v6: Option<TcpListener>) -> io::Result<Self> {
+        let port = v4.local_addr()?.port();
+        Ok(Self { v4, v6, port })
+    }
+
+    /// The same listeners by other descriptors, with one backlog.
+    ///
+    /// # Errors
+    /// There is no room for more descriptors.
+    pub fn try_clone(&self) -> io::Result<Self> {
+        let v6 = self.v6.as_ref().map(TcpListener::try_clone).transpose()?;
+        Ok(Self { v4: self.v4.try_clone()?, v6, port: self.port })
     }
 
     /// What the kernel side is told of them, if the first worker accepts; `flags` as in [`Namespace::flags`].

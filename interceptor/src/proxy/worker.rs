@@ -52,6 +52,8 @@ pub enum Order {
     Take(Arrival),
     /// Stop accepting, and end when the last connection has.
     Drain,
+    /// The same, but another daemon accepts from the same listeners and gives the signs of life.
+    Relieve,
 }
 
 /// The outside of a worker.
@@ -137,6 +139,11 @@ impl Crew {
     pub fn drain(&self) {
         self.0.iter().for_each(|handle| handle.order(Order::Drain));
     }
+
+    /// Has all of them end, while another daemon goes on with their listeners.
+    pub fn relieve(&self) {
+        self.0.iter().for_each(|handle| handle.order(Order::Relieve));
+    }
 }
 
 /// What a worker is started with.
@@ -196,7 +203,11 @@ impl Run {
                 }
             };
             match order {
-                Some(Order::Drain) | None => break,
+                Some(Order::Drain) | None => {
+                    self.worker.pulse.stop();
+                    break;
+                }
+                Some(Order::Relieve) => break,
                 Some(order) => self.obey(order, &mut listening),
             }
         }
@@ -227,13 +238,12 @@ impl Run {
                 self.worker.pool.forget(cookie);
             }
             Order::Take(arrival) => take(&self.worker, arrival, &self.crew.0[self.index].load),
-            Order::Drain => {}
+            Order::Drain | Order::Relieve => {}
         }
     }
 
-    /// Nothing new is redirected, what waits is taken, and what is open may finish.
+    /// What waits is taken, and what is open may finish.
     async fn end(&self, listening: Listening) {
-        self.worker.pulse.stop();
         self.worker.drain.begin();
         for (_, task) in listening {
             // An accept loop that panicked has told so already.

@@ -120,7 +120,7 @@ async fn case_35_without_descriptors_new_calls_meet_the_policy_and_open_ones_go_
 }
 
 /// A stage whose daemon pins its programs, so that they outlive it.
-async fn pinned(spec: Value) -> Result<Option<Stage>> {
+pub(super) async fn pinned(spec: Value) -> Result<Option<Stage>> {
     if !gate::passes(gate::kernel()) {
         return Ok(None);
     }
@@ -133,7 +133,7 @@ async fn pinned(spec: Value) -> Result<Option<Stage>> {
 }
 
 /// The configuration that the daemon was started with.
-fn config(stage: &Stage) -> Result<Value> {
+pub(super) fn config(stage: &Stage) -> Result<Value> {
     Ok(serde_json::from_str(&std::fs::read_to_string(stage.lab.folder().join("config.yaml"))?)?)
 }
 
@@ -228,6 +228,7 @@ async fn uninstalling_leaves_nothing_in_the_kernel() -> Result<()> {
     let output = uninstall()?.await?;
     assert_eq!(output.code, Some(0), "{output:?}");
     assert!(output.stdout.contains(&*stage.lab.pins()?.to_string_lossy()), "{output:?}");
+    assert!(!stage.lab.folder().join("state/handover.sock").exists());
     assert!(!own.exists() && !stage.lab.pinned()?.contains(&stage.lab.pins()?));
     assert_eq!(call(&stage).await?, Met::Direct);
     let output = uninstall()?.await?;

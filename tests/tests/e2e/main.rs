@@ -17,6 +17,7 @@ mod redacted;
 mod reload;
 mod rest;
 mod stream;
+mod upgrade;
 mod workload;
 
 use anyhow::Result;

@@ -1,0 +1,100 @@
+//! One daemon after another: what is offered to a successor, what is taken back if it does not come to serve, and what
+//! is left to a predecessor that still drains. The conversation itself is in `handover`.
+
+use std::collections::HashMap;
+use std::fs::File;
+use std::io;
+use std::net::TcpListener;
+
+use tokio::sync::oneshot;
+
+use super::Daemon;
+use crate::app::handover::{Door, Inherited, InheritedNamespace, Offer, Predecessor, Visit};
+use crate::telemetry::chain;
+
+impl Daemon {
+    /// What a successor is given. Without it there is none, and this daemon goes on.
+    pub(super) fn offer(&self, visit: Visit) -> Option<oneshot::Receiver<bool>> {
+        let offer = || {
+            let pins = self.capture.pins().ok_or(io::ErrorKind::NotFound)?;
+            let admin = self.admin_port.as_ref().map(|port| port.copy.try_clone()).transpose()?;
+            let lock = pins.lock().try_clone()?.into();
+            io::Result::Ok(Offer { lock, admin, namespaces: self.namespaces.offer()? })
+        };
+        match offer() {
+            Ok(offer) => {
+                tracing::info!("a new daemon takes over");
+                Some(visit.answer(offer))
+            }
+            Err(error) => {
+                tracing::warn!(%error, "nothing can be handed over");
+                None
+            }
+        }
+    }
+
+    /// After a successor that did not come to serve.
+    pub(super) fn go_on(&self) {
+        let reasserted = self.capture.reassert(self.exempt.id);
+        if let Err(error) = reasserted.and_then(|()| self.namespaces.reassert(&self.capture)) {
+            tracing::error!(error = chain(&error), "what the new daemon has changed stays changed");
+        }
+    }
+
+    pub(super) fn forget_former(&self) {
+        tracing::info!("the daemon that ran before has ended");
+        if let Err(error) = self.capture.forget_former() {
+            tracing::warn!(error = chain(&error), "the cgroup of the daemon that ran before stays exempt");
+        }
+    }
+
+    /// Ends after a successor has taken over: what is open may finish, and the kernel side stays as it is.
+    pub fn leave(self) {
+        self.crew.relieve();
+        for thread in self.threads {
+            // A worker that panicked has told so already.
+            let _ = thread.join();
+        }
+        self.capture.hand_over();
+        self.shared.telemetry.flush();
+    }
+}
+
+/// What was handed over, part by part.
+pub(super) type Parts =
+    (Option<File>, Option<TcpListener>, HashMap<u64, InheritedNamespace>, Option<Predecessor>);
+
+/// Takes it apart.
+pub(super) fn apart(inherited: Option<Inherited>) -> Parts {
+    match inherited {
+        Some(Inherited { lock, admin, namespaces, predecessor }) => {
+            (Some(lock), admin, namespaces, Some(predecessor))
+        }
+        None => (None, None, HashMap::new(), None),
+    }
+}
+
+/// How the conversation with a successor ended; never, without one.
+pub(super) async fn told(offered: Option<&mut oneshot::Receiver<bool>>) -> bool {
+    match offered {
+        // The thread that would tell has ended: nobody serves.
+        Some(offered) => offered.await.unwrap_or(false),
+        None => std::future::pending().await,
+    }
+}
+
+/// The next successor that asks.
+pub(super) async fn knock(door: Option<&mut Door>) -> Visit {
+    match door {
+        Some(door) => door.knock().await,
+        None => std::future::pending().await,
+    }
+}
+
+/// Waits for a future that may not be there.
+pub(super) async fn or_never(future: Option<impl Future<Output = ()>>) {
+    match future {
+        Some(future) => future.await,
+        None => std::future::pending().await,
+    }
+}

@@ -1,0 +1,139 @@
+//! One daemon takes over from another under load: open streams go on to their end, and no connection is refused, reset
+//! or sent elsewhere meanwhile.
+
+use std::cell::Cell;
+
+use anyhow::{Context as _, Result, ensure};
+use interceptor_tests::lab::{OPENAI, host};
+use interceptor_tests::provider::{Format, Stream};
+use interceptor_tests::stage::Stage;
+use interceptor_tests::{client, daemon, within};
+use nix::sys::signal::Signal;
+use serde_json::{Value, json};
+
+use super::failure::{config, pinned};
+use super::{Secured, chat, chat_stream, post};
+
+/// Streams that are open while the daemon is exchanged.
+const STREAMS: usize = 500;
+/// Calls on new connections that have to succeed after the new daemon serves.
+const AFTERWARDS: usize = 50;
+
+/// An open stream: the provider's end and the application's.
+async fn open_stream(stage: &Stage) -> Result<(Stream, Secured)> {
+    let mut stream = stage.lab.provider.stream(Format::Chat);
+    let mut app = stage.http1(host::SHARED, OPENAI).await?;
+    let body = chat_stream("go on");
+    app.send(client::request(&post("/v1/chat/completions"), body.len()) + &body).await?;
+    stream.open()?;
+    stream.token("before ")?;
+    ensure!(app.head().await?.status == 200, "the stream is not served");
+    Ok((stream, app))
+}
+
+async fn rest_of(app: &mut Secured) -> Result<String> {
+    let mut got = Vec::new();
+    while let Some(chunk) = app.chunk(&mut Vec::new()).await? {
+        got.extend(chunk);
+    }
+    Ok(String::from_utf8_lossy(&got).into_owned())
+}
+
+/// Calls on a connection of its own each time, until told to stop. Any failure is the test's.
+async fn steady_calls(stage: &Stage, done: &Cell<usize>, enough: &Cell<Option<usize>>) -> Result<()> {
+    while enough.get().is_none_or(|enough| done.get() < enough) {
+        let mut app = stage.openai().await.with_context(|| format!("call {}", done.get()))?;
+        let answer = app.call("GET /v1/models HTTP/1.1\r\nHost: api.openai.com", "").await?;
+        ensure!(answer.head.status == 200, "call {}: {}", done.get(), answer.text());
+        done.set(done.get() + 1);
+    }
+    Ok(())
+}
+
+#[tokio::test]
+async fn case_39_an_upgrade_under_load_loses_nothing() -> Result<()> {
+    // Closed and strict: a moment in which nobody serves would be seen as a refusal.
+    let spec = json!({"capture": {"mode": "strict", "onFailure": "closed"}});
+    let Some(mut stage) = pinned(spec).await? else { return Ok(()) };
+    let mut open = Vec::new();
+    for _ in 0..STREAMS {
+        open.push(open_stream(&stage).await?);
+    }
+    let (done, enough) = (Cell::new(0), Cell::new(None));
+    let config = config(&stage)?;
+    let upgrade = async {
+        let new = stage.lab.upgrade(&config).await?;
+        enough.set(Some(done.get() + AFTERWARDS));
+        anyhow::Ok(new)
+    };
+    let (calls, new) = tokio::join!(steady_calls(&stage, &done, &enough), upgrade);
+    calls?;
+    let mut old = std::mem::replace(&mut stage.daemon, new?);
+    ensure!(done.get() > AFTERWARDS, "no call was made while the new daemon started");
+    for (stream, _) in &mut open {
+        stream.token("and afterwards")?;
+    }
+    for (stream, mut app) in open {
+        stream.close()?;
+        let text = rest_of(&mut app).await?;
+        ensure!(text.contains("before ") && text.contains("and afterwards"), "{text}");
+        ensure!(text.ends_with("data: [DONE]\n\n"), "{text}");
+    }
+    // The last of its connections has ended, and with it the old daemon.
+    assert_eq!(old.ended().await?.code(), Some(0));
+    stage
+        .daemon
+        .logged("the old daemon's end", |log| log.contains("the daemon that ran before has ended"))
+        .await?;
+    stage.openai().await?.call(&post("/v1/chat/completions"), chat("hello")).await?;
+    // The kernel side saw no moment without a daemon, and every destination was found.
+    let metrics = stage.metrics().await?;
+    for never in ["left_", "refused_", "flow_full"] {
+        let mut lines = metrics.lines().filter(|line| line.contains(&format!("counter=\"{never}")));
+        let harmless = ["other_port", "other_protocol", "loopback", "exempt"];
+        let bad =
+            lines.find(|line| !line.ends_with(" 0") && !harmless.iter().any(|word| line.contains(word)));
+        assert_eq!(bad, None);
+    }
+    assert!(!stage.daemon.written().contains("the kernel did not redirect"));
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_second_daemon_does_not_start_unless_it_is_told_to_take_over() -> Result<()> {
+    let Some(stage) = pinned(Value::Null).await? else { return Ok(()) };
+    let file = stage.lab.folder().join("config.yaml");
+    let mut command = stage.lab.node()?.command(daemon::binary()?);
+    command.arg("run").arg("--config").arg(&file);
+    let output = daemon::run(command).await?;
+    assert_eq!(output.code, Some(4), "{output:?}");
+    assert!(output.stderr.contains("run --upgrade"), "{output:?}");
+    stage.openai().await?.call(&post("/v1/chat/completions"), chat("hello")).await?;
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_new_daemon_that_cannot_start_leaves_the_old_one_as_it_was() -> Result<()> {
+    let spec = json!({"capture": {"onFailure": "closed"}});
+    let Some(mut stage) = pinned(spec).await? else { return Ok(()) };
+    // It gets the listeners, and then fails for want of a cgroup.
+    let mut wrong = config(&stage)?;
+    wrong["spec"]["cgroup"] = json!("/sys/fs/cgroup/nowhere-at-all");
+    let file = stage.lab.file("wrong.yaml", wrong.to_string())?;
+    let mut command = stage.lab.node()?.command(daemon::binary()?);
+    command.arg("run").arg("--upgrade").arg("--config").arg(file);
+    let output = daemon::run(command).await?;
+    assert_eq!(output.code, Some(4), "{output:?}");
+    stage.daemon.logged("that it goes on", |log| log.contains("this one goes on")).await?;
+    stage.openai().await?.call(&post("/v1/chat/completions"), chat("hello")).await?;
+    // And a right one can still follow, and be followed.
+    for _ in 0..2 {
+        let new = stage.lab.upgrade(&config(&stage)?).await?;
+        let mut old = std::mem::replace(&mut stage.daemon, new);
+        assert_eq!(within("the old daemon's end", old.ended()).await??.code(), Some(0));
+        stage.openai().await?.call(&post("/v1/chat/completions"), chat("hello")).await?;
+    }
+    stage.daemon.signal(Signal::SIGTERM)?;
+    assert_eq!(stage.daemon.ended().await?.code(), Some(0));
+    Ok(())
+}
