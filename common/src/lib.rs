@@ -9,7 +9,9 @@ mod abi;
 mod address;
 mod count;
 mod decide;
+pub mod dns;
 mod flow;
+mod learned;
 mod map;
 
 pub use abi::{ABI_VERSION, Abi};
@@ -17,4 +19,5 @@ pub use address::Address;
 pub use count::Counter;
 pub use decide::{Attempt, Decision, Left, Refused, Target, World, decide};
 pub use flow::{COMM_LEN, Event, EventKind, Flow, FlowKey};
+pub use learned::Learned;
 pub use map::{Config, Endpoint, Namespace, PORT_WORDS, Ports, Prefix};
