@@ -40,6 +40,25 @@ pub enum Counter {
     EventLost = 15,
     /// `getpeername` was answered with the original destination.
     PeerShown = 16,
+
+    /// An answer about a name of the catalogue, from a known resolver, was read.
+    DnsAnswer = 17,
+    /// An address was learned that was not known before.
+    DnsLearned = 18,
+    /// An address could not be learned: `LEARNED` has no room. Connections to it are not redirected.
+    DnsFull = 19,
+    /// An answer about a name of the catalogue came from an unknown resolver, and nothing was learned from it.
+    DnsStranger = 20,
+    /// An answer about a name of the catalogue was cut off by its sender: the client asks again over TCP.
+    DnsTruncated = 21,
+    /// An answer about a name of the catalogue has more records than are looked at.
+    DnsBound = 22,
+    /// An answer of a known resolver breaks the format. What was learned before that place stays.
+    DnsBroken = 23,
+    /// A packet of a known resolver could not be read: not a whole message, too long, or behind extension headers.
+    DnsUnread = 24,
+    /// An HTTPS (type 65) answer for a name of the catalogue was dropped.
+    DnsServiceDropped = 25,
 }
 
 impl Counter {
@@ -47,7 +66,7 @@ impl Counter {
     pub const COUNT: usize = Self::ALL.len();
 
     /// All, in the order of their numbers.
-    pub const ALL: [Self; 17] = [
+    pub const ALL: [Self; 26] = [
         Self::Inactive,
         Self::Exempt,
         Self::OtherProtocol,
@@ -65,6 +84,15 @@ impl Counter {
         Self::FlowFull,
         Self::EventLost,
         Self::PeerShown,
+        Self::DnsAnswer,
+        Self::DnsLearned,
+        Self::DnsFull,
+        Self::DnsStranger,
+        Self::DnsTruncated,
+        Self::DnsBound,
+        Self::DnsBroken,
+        Self::DnsUnread,
+        Self::DnsServiceDropped,
     ];
 
     /// The slot in `STATS`.
@@ -95,6 +123,15 @@ impl Counter {
             Self::FlowFull => "flow_full",
             Self::EventLost => "event_lost",
             Self::PeerShown => "peer_shown",
+            Self::DnsAnswer => "dns_answer",
+            Self::DnsLearned => "dns_learned",
+            Self::DnsFull => "dns_full",
+            Self::DnsStranger => "dns_stranger",
+            Self::DnsTruncated => "dns_truncated",
+            Self::DnsBound => "dns_bound",
+            Self::DnsBroken => "dns_broken",
+            Self::DnsUnread => "dns_unread",
+            Self::DnsServiceDropped => "dns_service_dropped",
         }
     }
 }

@@ -96,6 +96,10 @@ pub enum EventKind {
     DirectConnect = 2,
     /// A connection to an endpoint could not be recorded in its socket, and met the workload's fail policy.
     NotRecorded = 3,
+    /// An answer about a name of the catalogue came from an unknown resolver, the event's destination.
+    DnsStranger = 4,
+    /// The event's destination is an endpoint's address, and there was no room to learn it.
+    DnsFull = 5,
 }
 
 impl EventKind {
@@ -109,6 +113,8 @@ impl EventKind {
             1 => Some(Self::UnknownNamespace),
             2 => Some(Self::DirectConnect),
             3 => Some(Self::NotRecorded),
+            4 => Some(Self::DnsStranger),
+            5 => Some(Self::DnsFull),
             _ => None,
         }
     }

@@ -1,9 +1,8 @@
 //! `connect4` and `connect6`: decide an attempt, record it in its socket, rewrite its destination.
 
-use crate::maps::{self, ADDRESSES, CONFIG, NAMESPACES, ORIGINS, PORTS, PREFIXES};
+use crate::maps::{self, CONFIG, NAMESPACES, ORIGINS, PORTS};
 use crate::{context, event};
 use aya_ebpf::EbpfContext as _;
-use aya_ebpf::btf_maps::lpm_trie;
 use aya_ebpf::helpers::generated;
 use aya_ebpf::programs::SockAddrContext;
 use interceptor_common::{
@@ -61,7 +60,7 @@ impl<Rewrite> World for Hook<'_, Rewrite> {
 
     #[inline(always)]
     fn has_endpoint(&self, address: Address) -> bool {
-        ADDRESSES.get_ptr(address).is_some() || PREFIXES.get(&lpm_trie::Key::new(128, address)).is_some()
+        maps::has_endpoint(address)
     }
 
     #[inline(always)]

@@ -5,6 +5,7 @@
 //! | `connect4`, `connect6` | `cgroup/connect4`, `cgroup/connect6` | decide an attempt; record and redirect it |
 //! | `flow` | `sockops`, `TCP_CONNECT_CB` | enter a redirected connection in `FLOWS` once its source port is known |
 //! | `peer4`, `peer6` | `cgroup/getpeername4`, `cgroup/getpeername6` | show the application the address it asked for |
+//! | `dns` | `cgroup_skb/ingress` | learn an endpoint's addresses from DNS answers before the application sees them |
 //!
 //! A connection is redirected only after its record is in the socket (`sk_storage`). Should `FLOWS` then have no
 //! room, the attempt cannot be taken back any more: it is counted, and the daemon resets a connection it finds no
@@ -15,13 +16,15 @@
 
 mod connect;
 mod context;
+mod dns;
 mod event;
 mod flow;
 mod maps;
+mod packet;
 mod peer;
 
-use aya_ebpf::macros::{cgroup_sock_addr, sock_ops};
-use aya_ebpf::programs::{SockAddrContext, SockOpsContext};
+use aya_ebpf::macros::{cgroup_skb, cgroup_sock_addr, sock_ops};
+use aya_ebpf::programs::{SkBuffContext, SockAddrContext, SockOpsContext};
 use interceptor_common::Abi;
 
 /// Read by the daemon before it attaches anything.
@@ -59,6 +62,11 @@ fn peer6(ctx: SockAddrContext) -> i32 {
 #[sock_ops]
 fn flow(ctx: SockOpsContext) -> u32 {
     flow::enter(&ctx)
+}
+
+#[cgroup_skb(ingress)]
+fn dns(ctx: SkBuffContext) -> i32 {
+    dns::ingress(&ctx)
 }
 
 /// Never reached: nothing above can panic, and an object in which something could would not pass the verifier.

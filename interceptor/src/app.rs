@@ -1,6 +1,7 @@
 //! Puts the daemon together, keeps it running and takes it apart again.
 //! Sees every module. The data path itself is in `proxy`; this is what surrounds it.
 
+mod answers;
 pub mod exempt;
 pub mod namespaces;
 mod ready;

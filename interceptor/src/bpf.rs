@@ -7,6 +7,8 @@ pub mod cgroup;
 mod error;
 mod event;
 mod flow;
+mod learn;
+mod names;
 mod object;
 mod program;
 mod stats;
@@ -15,11 +17,14 @@ mod table;
 pub use error::CaptureError;
 pub use event::Events;
 pub use flow::{Flows, Swept};
+pub use learn::Learning;
+pub use names::DeepName;
 pub use object::{EMBEDDED, object};
 pub use stats::{Counters, Stats};
 
 use crate::netns::NetnsCookie;
 use aya::{Ebpf, EbpfLoader};
+use flow::monotonic;
 use interceptor_common::{Address, Config, Endpoint, Namespace, Ports, Prefix};
 use std::net::{IpAddr, Ipv6Addr};
 use std::num::NonZeroU32;
@@ -47,6 +52,7 @@ pub struct Capture {
     namespaces: Table<u64, Namespace>,
     prefixes: Table<Prefix, Endpoint>,
     addresses: Table<Address, Endpoint>,
+    learning: Learning,
     flows: Flows,
     events: Option<Events>,
 }
@@ -67,6 +73,7 @@ impl Capture {
             namespaces: Table::open(&programs, "NAMESPACES")?,
             prefixes: Table::open(&programs, "PREFIXES")?,
             addresses: Table::open(&programs, "ADDRESSES")?,
+            learning: Learning::open(&programs)?,
             flows: Flows::open(&programs, config.flows)?,
             events: Some(Events::open(&mut programs)?),
             programs,
@@ -131,6 +138,12 @@ impl Capture {
     /// Takes back [`Capture::add_address`]. Returns whether the address was there.
     pub fn remove_address(&self, address: IpAddr) -> Result<bool, CaptureError> {
         self.addresses.remove(&address.into())
+    }
+
+    /// Names and resolvers that addresses are learned by, and what was learned.
+    #[must_use]
+    pub fn learning(&self) -> &Learning {
+        &self.learning
     }
 
     /// The redirected connections that wait to be accepted; a handle to be cloned for each worker.

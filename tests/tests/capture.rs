@@ -4,6 +4,8 @@
 
 #[path = "capture/bed.rs"]
 mod bed;
+#[path = "capture/dns.rs"]
+mod dns;
 
 use bed::{App, Bed, ENDPOINTS, OTHERS, Probe, at, ip};
 use interceptor::bpf::{self, Capture, CaptureConfig};

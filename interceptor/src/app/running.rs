@@ -13,10 +13,11 @@ use interceptor_common::{Endpoint, EventKind};
 use tokio::io::unix::AsyncFd;
 use tokio::time::{Instant, MissedTickBehavior, interval, interval_at};
 
+use super::answers;
 use super::exempt::Exempt;
 use super::namespaces::{LOOK, Namespaces, attach_point};
 use super::ready::Ready;
-use super::resolve::{Change, Learner, resolv_conf};
+use super::resolve::{Change, Learner};
 use super::start::{self, StartError};
 use crate::admin::Admin;
 use crate::bpf::{self, Capture, CaptureConfig};
@@ -101,8 +102,11 @@ impl Daemon {
         let mut namespaces =
             Namespaces::new(crew.clone(), shared.telemetry.clone(), config.port.unwrap_or(0));
         namespaces.fix(&capture, &config.namespaces)?;
-        let learner = learner(&config, &shared);
-        let (admin, admin_at) = open_admin(&config, &shared, kernel_counters(capture.counters()?)).await?;
+        let servers = answers::servers(&config.endpoints);
+        answers::teach(&capture, shared.engine.load().catalogue(), &servers)?;
+        let learner = learner(&config, &shared, servers);
+        let counters = kernel_counters(capture.counters()?, capture.learning().clone());
+        let (admin, admin_at) = open_admin(&config, &shared, counters).await?;
         capture.attach(&attached)?;
         let mut daemon = Self {
             config,
@@ -187,6 +191,7 @@ impl Daemon {
             if event.kind == EventKind::UnknownNamespace as u32 {
                 unknown.push(event.tgid);
             }
+            answers::tell(&event);
         }
         guard.clear_ready();
         drop(guard);
@@ -243,6 +248,9 @@ impl Daemon {
     fn reload_policy(&self) {
         match start::engine(&self.config) {
             Ok(engine) => {
+                if let Err(error) = answers::names(&self.capture, engine.catalogue()) {
+                    tracing::error!(error = chain(&error), "addresses are learned of the names known before");
+                }
                 tracing::info!(policy = engine.policy().version(), "policy and catalogue are reloaded");
                 self.shared.engine.store(engine);
             }
@@ -251,6 +259,7 @@ impl Daemon {
     }
 
     fn sweep(&self) {
+        answers::sweep(&self.capture, &self.config.endpoints);
         match self.capture.flows().sweep(FLOW_SWEEP) {
             Ok(swept) if swept.removed > 0 => {
                 tracing::info!(
@@ -273,23 +282,16 @@ async fn readable(
     }
 }
 
-fn learner(config: &Config, shared: &Shared) -> Learner {
+fn learner(config: &Config, shared: &Shared, servers: Vec<SocketAddr>) -> Learner {
     let names = shared.engine.load().catalogue().exact_names().map(str::to_owned).collect();
-    let servers = config
-        .endpoints
-        .resolvers
-        .clone()
-        .unwrap_or_else(|| resolv_conf(&std::fs::read_to_string("/etc/resolv.conf").unwrap_or_default()));
-    if servers.is_empty() {
-        tracing::warn!(
-            "no name server is known (endpoints.resolvers); only configured addresses are redirected"
-        );
-    }
     Learner::new(names, servers, config.endpoints.keep)
 }
 
 /// The kernel's counters as lines for a scrape. They are the ground truth of coverage.
-fn kernel_counters(counters: bpf::Counters) -> impl Fn() -> String + Send + Sync {
+fn kernel_counters(
+    counters: bpf::Counters,
+    learning: bpf::Learning,
+) -> impl Fn() -> String + Send + Sync + 'static {
     move || {
         let Ok(stats) = counters.read() else { return String::new() };
         let mut text = String::from(
@@ -297,6 +299,12 @@ fn kernel_counters(counters: bpf::Counters) -> impl Fn() -> String + Send + Sync
         );
         for (counter, value) in stats.iter() {
             text.push_str(&format!("interceptor_kernel_total{{counter=\"{}\"}} {value}\n", counter.name()));
+        }
+        if let Ok(learned) = learning.count() {
+            text.push_str(&format!(
+                "# HELP interceptor_learned_addresses Addresses learned from DNS answers and still kept.\n\
+                 # TYPE interceptor_learned_addresses gauge\ninterceptor_learned_addresses {learned}\n"
+            ));
         }
         text
     }

@@ -44,7 +44,7 @@ impl Flows {
     /// the longest time that an accepted connection may wait for its turn.
     pub fn sweep(&self, age: Duration) -> Result<Swept, CaptureError> {
         let now = monotonic()?;
-        let keys = self.keys()?;
+        let keys = self.table.keys(self.capacity.get() as usize)?;
         let is_old = |flow: &Flow| now.saturating_sub(Duration::from_nanos(flow.at)) > age;
         let mut swept = Swept { seen: keys.len(), removed: 0 };
         for key in keys {
@@ -60,22 +60,10 @@ impl Flows {
         }
         Ok(swept)
     }
-
-    /// All keys. The map changes meanwhile, and restarts its order when the key last seen goes: hence the bound.
-    fn keys(&self) -> Result<Vec<FlowKey>, CaptureError> {
-        let mut keys: Vec<FlowKey> = Vec::new();
-        while keys.len() < self.capacity.get() as usize {
-            match self.table.next_key(keys.last())? {
-                Some(key) => keys.push(key),
-                None => break,
-            }
-        }
-        Ok(keys)
-    }
 }
 
 /// The clock that the programs stamp flows with.
-fn monotonic() -> Result<Duration, CaptureError> {
+pub(super) fn monotonic() -> Result<Duration, CaptureError> {
     clock_gettime(ClockId::CLOCK_MONOTONIC)
         .map(Duration::from)
         .map_err(|error| CaptureError::Map { name: "FLOWS", error: error.into() })

@@ -7,7 +7,7 @@ use std::fs::File;
 
 /// All programs, in the order of attachment. `flow` comes before the connect hooks: a connection must not be
 /// redirected while nobody enters it.
-const PROGRAMS: [&str; 5] = ["flow", "peer4", "peer6", "connect4", "connect6"];
+const PROGRAMS: [&str; 6] = ["flow", "peer4", "peer6", "dns", "connect4", "connect6"];
 
 /// Has the kernel verify every program.
 pub(super) fn load_all(programs: &mut Ebpf) -> Result<(), CaptureError> {
@@ -31,6 +31,7 @@ fn load(program: &mut Program) -> Result<(), ProgramError> {
     match program {
         Program::CgroupSockAddr(hook) => hook.load(),
         Program::SockOps(ops) => ops.load(),
+        Program::CgroupSkb(hook) => hook.load(),
         _ => Err(ProgramError::UnexpectedProgramType),
     }
 }
@@ -41,6 +42,11 @@ fn attach(program: &mut Program, cgroup: &File) -> Result<(), ProgramError> {
     match program {
         Program::CgroupSockAddr(hook) => hook.attach(cgroup, CgroupAttachMode::Single).map(drop),
         Program::SockOps(ops) => ops.attach(cgroup, CgroupAttachMode::Single).map(drop),
+        Program::CgroupSkb(hook) => {
+            let direction = *hook.expected_attach_type();
+            let direction = direction.ok_or(ProgramError::UnexpectedProgramType)?;
+            hook.attach(cgroup, direction, CgroupAttachMode::Single).map(drop)
+        }
         _ => Err(ProgramError::UnexpectedProgramType),
     }
 }

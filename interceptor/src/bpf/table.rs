@@ -104,8 +104,21 @@ where
     }
 
     /// The key after `key` in the map's own order, or the first one.
-    pub(super) fn next_key(&self, key: Option<&K>) -> Result<Option<K>, CaptureError> {
+    fn next_key(&self, key: Option<&K>) -> Result<Option<K>, CaptureError> {
         self.fetch(Command::NextKey, key)
+    }
+
+    /// All keys of a map that holds at most `most`. The map changes meanwhile, and restarts its order when the key
+    /// last seen goes: hence the bound.
+    pub(super) fn keys(&self, most: usize) -> Result<Vec<K>, CaptureError> {
+        let mut keys: Vec<K> = Vec::new();
+        while keys.len() < most {
+            match self.next_key(keys.last())? {
+                Some(key) => keys.push(key),
+                None => break,
+            }
+        }
+        Ok(keys)
     }
 
     fn read(&self, command: Command, key: &K) -> Result<Option<V>, CaptureError> {

@@ -11,7 +11,7 @@ use std::io::{self, BufRead as _, BufReader};
 use std::net::{IpAddr, SocketAddr, TcpListener, TcpStream};
 use std::num::NonZeroU32;
 use std::os::fd::AsFd as _;
-use std::process::{Child, Stdio};
+use std::process::{Child, Command, Stdio};
 
 /// Endpoints, as far as the kernel side is told.
 pub(crate) const ENDPOINTS: [&str; 2] = ["203.0.113.10", "2001:db8::10"];
@@ -24,6 +24,7 @@ pub(crate) struct Bed {
     pub(crate) app: App,
     pub(crate) cgroup: Cgroup,
     pub(crate) apps: Cgroup,
+    pub(crate) world: Namespace,
     origin: Vec<TcpListener>,
 }
 
@@ -73,8 +74,8 @@ impl Bed {
             capture.add_address(ip(endpoint), Endpoint { provider: 1 }).unwrap();
         }
         let app = App::new();
-        let origin = origin(&app.namespace);
-        Self { capture, app, cgroup, apps, origin }
+        let (world, origin) = origin(&app.namespace);
+        Self { capture, app, cgroup, apps, world, origin }
     }
 
     pub(crate) fn enrol(&self, app: &App, flags: u32) {
@@ -134,6 +135,11 @@ impl Probe {
     pub(crate) fn start(namespace: &Namespace, cgroup: &Cgroup, words: &[&str]) -> Self {
         let mut command = namespace.command(env!("CARGO_BIN_EXE_probe"));
         cgroup.adopt(&mut command);
+        Self::of(command, words)
+    }
+
+    /// Starts the command of a probe that has its place already.
+    pub(crate) fn of(mut command: Command, words: &[&str]) -> Self {
         let mut child = command.args(words).stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
         let mut line = String::new();
         BufReader::new(child.stdout.as_mut().unwrap()).read_line(&mut line).unwrap();
@@ -162,7 +168,7 @@ pub(crate) fn at(address: &str, port: u16) -> (String, SocketAddr) {
 }
 
 /// An origin behind a veth pair, listening on every address and the ports 443 and 8443.
-fn origin(app: &Namespace) -> Vec<TcpListener> {
+fn origin(app: &Namespace) -> (Namespace, Vec<TcpListener>) {
     let namespace = Namespace::new();
     app.join(&namespace, "wire");
     app.add_addresses("wire", &["203.0.113.2/24", "2001:db8::2/64"]);
@@ -175,8 +181,8 @@ fn origin(app: &Namespace) -> Vec<TcpListener> {
         listener.set_nonblocking(true).unwrap();
         listener
     };
-    // The listeners keep the namespace alive.
-    namespace.run(|| ["[::]:443", "[::]:8443"].map(listen).into())
+    let listeners = namespace.run(|| ["[::]:443", "[::]:8443"].map(listen).into());
+    (namespace, listeners)
 }
 
 fn accept(listeners: &[&TcpListener]) -> (TcpStream, SocketAddr) {
