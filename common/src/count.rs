@@ -59,6 +59,17 @@ pub enum Counter {
     DnsUnread = 24,
     /// An HTTPS (type 65) answer for a name of the catalogue was dropped.
     DnsServiceDropped = 25,
+
+    /// Refused: a datagram to an endpoint, which would be QUIC.
+    DatagramRefused = 26,
+    /// Seen leaving for an endpoint: a decision had left it alone.
+    GuardLeft = 27,
+    /// Seen leaving for an endpoint, and no hook had seen it: a raw socket, or one that is older than the programs.
+    GuardUnseen = 28,
+    /// Dropped on its way to an endpoint: its network namespace fails closed.
+    GuardDropped = 29,
+    /// A count by workload found no room. The counters here have it.
+    WorkloadsFull = 30,
 }
 
 impl Counter {
@@ -66,7 +77,7 @@ impl Counter {
     pub const COUNT: usize = Self::ALL.len();
 
     /// All, in the order of their numbers.
-    pub const ALL: [Self; 26] = [
+    pub const ALL: [Self; 31] = [
         Self::Inactive,
         Self::Exempt,
         Self::OtherProtocol,
@@ -93,6 +104,11 @@ impl Counter {
         Self::DnsBroken,
         Self::DnsUnread,
         Self::DnsServiceDropped,
+        Self::DatagramRefused,
+        Self::GuardLeft,
+        Self::GuardUnseen,
+        Self::GuardDropped,
+        Self::WorkloadsFull,
     ];
 
     /// The slot in `STATS`.
@@ -100,6 +116,12 @@ impl Counter {
     #[must_use]
     pub const fn slot(self) -> u32 {
         self as u32
+    }
+
+    /// The counter of a slot, if this build knows it.
+    #[must_use]
+    pub fn of_slot(slot: u32) -> Option<Self> {
+        Self::ALL.get(usize::try_from(slot).ok()?).copied()
     }
 
     /// The name under which metrics and reports show it.
@@ -132,6 +154,11 @@ impl Counter {
             Self::DnsBroken => "dns_broken",
             Self::DnsUnread => "dns_unread",
             Self::DnsServiceDropped => "dns_service_dropped",
+            Self::DatagramRefused => "refused_datagram",
+            Self::GuardLeft => "guard_left",
+            Self::GuardUnseen => "guard_unseen",
+            Self::GuardDropped => "guard_dropped",
+            Self::WorkloadsFull => "workloads_full",
         }
     }
 }

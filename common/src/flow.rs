@@ -100,6 +100,10 @@ pub enum EventKind {
     DnsStranger = 4,
     /// The event's destination is an endpoint's address, and there was no room to learn it.
     DnsFull = 5,
+    /// A datagram to an endpoint was refused.
+    DatagramRefused = 6,
+    /// A packet to an endpoint left, or was dropped, that no hook had decided about.
+    Bypass = 7,
 }
 
 impl EventKind {
@@ -115,6 +119,8 @@ impl EventKind {
             3 => Some(Self::NotRecorded),
             4 => Some(Self::DnsStranger),
             5 => Some(Self::DnsFull),
+            6 => Some(Self::DatagramRefused),
+            7 => Some(Self::Bypass),
             _ => None,
         }
     }

@@ -6,6 +6,9 @@
 //! | `flow` | `sockops`, `TCP_CONNECT_CB` | enter a redirected connection in `FLOWS` once its source port is known |
 //! | `peer4`, `peer6` | `cgroup/getpeername4`, `cgroup/getpeername6` | show the application the address it asked for |
 //! | `dns` | `cgroup_skb/ingress` | learn an endpoint's addresses from DNS answers before the application sees them |
+//! | `send4`, `send6` | `cgroup/sendmsg4`, `cgroup/sendmsg6` | refuse QUIC to an endpoint |
+//! | `raw` | `cgroup/sock_create` | note the network namespace of a raw socket, for the guard |
+//! | `guard` | `cgroup_skb/egress` | count, and where policy says so drop, what leaves for an endpoint all the same |
 //!
 //! A connection is redirected only after its record is in the socket (`sk_storage`). Should `FLOWS` then have no
 //! room, the attempt cannot be taken back any more: it is counted, and the daemon resets a connection it finds no
@@ -16,15 +19,19 @@
 
 mod connect;
 mod context;
+mod datagram;
 mod dns;
 mod event;
 mod flow;
+mod guard;
 mod maps;
+mod mark;
 mod packet;
 mod peer;
+mod workload;
 
-use aya_ebpf::macros::{cgroup_skb, cgroup_sock_addr, sock_ops};
-use aya_ebpf::programs::{SkBuffContext, SockAddrContext, SockOpsContext};
+use aya_ebpf::macros::{cgroup_skb, cgroup_sock, cgroup_sock_addr, sock_ops};
+use aya_ebpf::programs::{SkBuffContext, SockAddrContext, SockContext, SockOpsContext};
 use interceptor_common::Abi;
 
 /// Read by the daemon before it attaches anything.
@@ -67,6 +74,27 @@ fn flow(ctx: SockOpsContext) -> u32 {
 #[cgroup_skb(ingress)]
 fn dns(ctx: SkBuffContext) -> i32 {
     dns::ingress(&ctx)
+}
+
+#[cgroup_skb(egress)]
+fn guard(ctx: SkBuffContext) -> i32 {
+    guard::egress(&ctx)
+}
+
+#[cgroup_sock_addr(sendmsg4)]
+fn send4(ctx: SockAddrContext) -> i32 {
+    connect::datagram4(&ctx)
+}
+
+#[cgroup_sock_addr(sendmsg6)]
+fn send6(ctx: SockAddrContext) -> i32 {
+    connect::datagram6(&ctx)
+}
+
+#[cgroup_sock(sock_create)]
+fn raw(ctx: SockContext) -> i32 {
+    mark::set_raw(&ctx);
+    connect::ALLOW
 }
 
 /// Never reached: nothing above can panic, and an object in which something could would not pass the verifier.

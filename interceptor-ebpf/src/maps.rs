@@ -7,7 +7,7 @@ use aya_ebpf::macros::btf_map;
 use core::arch::asm;
 use interceptor_common::dns::{NameEdge, NameKey};
 use interceptor_common::{
-    Address, Config, Counter, Endpoint, Event, Flow, FlowKey, Learned, Namespace, Ports,
+    Address, Config, Counter, Endpoint, Event, Flow, FlowKey, Learned, Mark, Namespace, Ports, WorkloadKey,
 };
 
 /// Elements are allocated as they come: the maps below are sized for the worst day, not for every day.
@@ -58,6 +58,14 @@ pub static ORIGINS: SkStorage<Flow> = SkStorage::new();
 #[btf_map]
 pub static FLOWS: HashMap<FlowKey, Flow, 262_144, NO_PREALLOC> = HashMap::new();
 
+/// What the egress guard should know of a socket, kept in the socket itself.
+#[btf_map]
+pub static MARKS: SkStorage<Mark> = SkStorage::new();
+
+/// Counts by workload. Not an LRU map: counts have to add up, and what finds no room is counted.
+#[btf_map]
+pub static WORKLOADS: HashMap<WorkloadKey, u64, 16384, NO_PREALLOC> = HashMap::new();
+
 /// Counters, one slot each.
 #[btf_map]
 pub static STATS: PerCpuArray<u64, { Counter::COUNT }> = PerCpuArray::new();
@@ -75,6 +83,12 @@ pub static TOLD: LruHashMap<Told, u64, 8192> = LruHashMap::new();
 pub struct Told {
     pub netns: u64,
     pub kind: u64,
+}
+
+/// Whether connections to this port may be redirected.
+#[inline(always)]
+pub fn has_port(port: u16) -> bool {
+    PORTS.get(0).is_some_and(|ports| ports.contains(port))
 }
 
 /// Whether the address is a known endpoint, however it came to be known.

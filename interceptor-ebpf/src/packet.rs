@@ -128,6 +128,14 @@ fn transport(ctx: &SkBuffContext, network: Network, protocol: u8, offset: u32) -
 }
 
 impl Transport {
+    /// Whether a TCP packet begins a connection.
+    #[inline(always)]
+    pub fn is_syn(&self, ctx: &SkBuffContext) -> bool {
+        const SYN: u8 = 0x02;
+        const ACK: u8 = 0x10;
+        load::<u8>(ctx, self.offset + 13).is_some_and(|flags| flags & (SYN | ACK) == SYN)
+    }
+
     /// Where the payload begins. It may be empty.
     #[inline(always)]
     pub fn payload(&self, ctx: &SkBuffContext) -> Option<u32> {

@@ -8,6 +8,7 @@ mod ready;
 pub mod resolve;
 mod running;
 mod start;
+mod told;
 
 pub use ready::Ready;
 pub use running::{Daemon, Stop};

@@ -13,6 +13,7 @@ mod object;
 mod program;
 mod stats;
 mod table;
+mod workloads;
 
 pub use error::CaptureError;
 pub use event::Events;
@@ -21,6 +22,7 @@ pub use learn::Learning;
 pub use names::DeepName;
 pub use object::{EMBEDDED, object};
 pub use stats::{Counters, Stats};
+pub use workloads::{WorkloadCount, Workloads};
 
 use crate::netns::NetnsCookie;
 use aya::{Ebpf, EbpfLoader};
@@ -53,6 +55,7 @@ pub struct Capture {
     prefixes: Table<Prefix, Endpoint>,
     addresses: Table<Address, Endpoint>,
     learning: Learning,
+    workloads: Workloads,
     flows: Flows,
     events: Option<Events>,
 }
@@ -74,6 +77,7 @@ impl Capture {
             prefixes: Table::open(&programs, "PREFIXES")?,
             addresses: Table::open(&programs, "ADDRESSES")?,
             learning: Learning::open(&programs)?,
+            workloads: Workloads::open(&programs)?,
             flows: Flows::open(&programs, config.flows)?,
             events: Some(Events::open(&mut programs)?),
             programs,
@@ -144,6 +148,12 @@ impl Capture {
     #[must_use]
     pub fn learning(&self) -> &Learning {
         &self.learning
+    }
+
+    /// The counts by workload; a handle to be cloned for whoever reports them.
+    #[must_use]
+    pub fn workloads(&self) -> &Workloads {
+        &self.workloads
     }
 
     /// The redirected connections that wait to be accepted; a handle to be cloned for each worker.

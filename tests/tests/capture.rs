@@ -4,6 +4,8 @@
 
 #[path = "capture/bed.rs"]
 mod bed;
+#[path = "capture/bypass.rs"]
+mod bypass;
 #[path = "capture/dns.rs"]
 mod dns;
 

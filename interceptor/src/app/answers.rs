@@ -1,9 +1,8 @@
-//! Tells the kernel side which names it learns addresses of and whose answers it believes, and what to do about what it
-//! says of them. Knows the configuration and the catalogue. Does not read answers: `common::dns` does.
+//! Tells the kernel side which names it learns addresses of and whose answers it believes. Knows the configuration and
+//! the catalogue. Does not read answers: `common::dns` does.
 
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 
-use interceptor_common::{Event, EventKind};
 use interceptor_engine::Catalogue;
 
 use super::resolve::resolv_conf;
@@ -54,23 +53,5 @@ pub(super) fn sweep(capture: &Capture, endpoints: &Endpoints) {
         }
         Ok(_) => {}
         Err(error) => tracing::warn!(error = chain(&error), "addresses that nobody looks up stay redirected"),
-    }
-}
-
-/// Says what an operator can do something about.
-pub(super) fn tell(event: &Event) {
-    let address = IpAddr::from(event.destination);
-    match EventKind::of(event.kind) {
-        Some(EventKind::DnsStranger) => tracing::warn!(
-            resolver = %address,
-            cgroup = event.cgroup,
-            "an answer about an AI name came from a name server that is not among endpoints.resolvers, and nothing \
-             was learned from it"
-        ),
-        Some(EventKind::DnsFull) => tracing::error!(
-            %address,
-            "calls to this address are not redirected: no more addresses can be learned"
-        ),
-        _ => {}
     }
 }

@@ -19,6 +19,7 @@ use super::namespaces::{LOOK, Namespaces, attach_point};
 use super::ready::Ready;
 use super::resolve::{Change, Learner};
 use super::start::{self, StartError};
+use super::told;
 use crate::admin::Admin;
 use crate::bpf::{self, Capture, CaptureConfig};
 use crate::config::{Config, NamespaceSpec};
@@ -191,7 +192,7 @@ impl Daemon {
             if event.kind == EventKind::UnknownNamespace as u32 {
                 unknown.push(event.tgid);
             }
-            answers::tell(&event);
+            told::say(&event);
         }
         guard.clear_ready();
         drop(guard);

@@ -7,7 +7,8 @@ use std::fs::File;
 
 /// All programs, in the order of attachment. `flow` comes before the connect hooks: a connection must not be
 /// redirected while nobody enters it.
-const PROGRAMS: [&str; 6] = ["flow", "peer4", "peer6", "dns", "connect4", "connect6"];
+const PROGRAMS: [&str; 10] =
+    ["flow", "peer4", "peer6", "dns", "raw", "guard", "send4", "send6", "connect4", "connect6"];
 
 /// Has the kernel verify every program.
 pub(super) fn load_all(programs: &mut Ebpf) -> Result<(), CaptureError> {
@@ -32,6 +33,7 @@ fn load(program: &mut Program) -> Result<(), ProgramError> {
         Program::CgroupSockAddr(hook) => hook.load(),
         Program::SockOps(ops) => ops.load(),
         Program::CgroupSkb(hook) => hook.load(),
+        Program::CgroupSock(hook) => hook.load(),
         _ => Err(ProgramError::UnexpectedProgramType),
     }
 }
@@ -42,6 +44,7 @@ fn attach(program: &mut Program, cgroup: &File) -> Result<(), ProgramError> {
     match program {
         Program::CgroupSockAddr(hook) => hook.attach(cgroup, CgroupAttachMode::Single).map(drop),
         Program::SockOps(ops) => ops.attach(cgroup, CgroupAttachMode::Single).map(drop),
+        Program::CgroupSock(hook) => hook.attach(cgroup, CgroupAttachMode::Single).map(drop),
         Program::CgroupSkb(hook) => {
             let direction = *hook.expected_attach_type();
             let direction = direction.ok_or(ProgramError::UnexpectedProgramType)?;

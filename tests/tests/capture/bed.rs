@@ -61,6 +61,13 @@ impl Bed {
 
     /// The same, without the enrolment and with room for so many flows.
     pub(crate) fn bare(flows: u32) -> Self {
+        let mut bed = Self::loaded(flows);
+        bed.capture.attach(bed.cgroup.path()).unwrap();
+        bed
+    }
+
+    /// The same, with programs that are not attached yet.
+    pub(crate) fn loaded(flows: u32) -> Self {
         let cgroup = Cgroup::new();
         let apps = cgroup.child("apps");
         let config = CaptureConfig {
@@ -68,8 +75,7 @@ impl Bed {
             exempt: cgroup.id(),
             flows: NonZeroU32::new(flows).expect("tests ask for some room"),
         };
-        let mut capture = Capture::load(bpf::object().unwrap(), &config).unwrap();
-        capture.attach(cgroup.path()).unwrap();
+        let capture = Capture::load(bpf::object().unwrap(), &config).unwrap();
         for endpoint in ENDPOINTS {
             capture.add_address(ip(endpoint), Endpoint { provider: 1 }).unwrap();
         }
