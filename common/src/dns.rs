@@ -49,6 +49,17 @@ pub trait World {
     fn end(&self) -> u32;
     /// One byte of the message; anything where `at` is past the end. The reader compares with [`World::end`] first.
     fn byte(&self, at: u32) -> u8;
+    /// Two bytes of the message as they are.
+    #[inline(always)]
+    fn pair(&self, at: u32) -> [u8; 2] {
+        [self.byte(at), self.byte(at.wrapping_add(1))]
+    }
+    /// Four bytes of the message as they are.
+    #[inline(always)]
+    fn quad(&self, at: u32) -> [u8; 4] {
+        let at = |n: u32| self.byte(at.wrapping_add(n));
+        [at(0), at(1), at(2), at(3)]
+    }
     /// A step through the names of the catalogue.
     fn edge(&self, key: &NameKey) -> Option<NameEdge>;
     /// An address of the name that was asked for, whose provider is in [`World::state`].
@@ -141,5 +152,5 @@ enum Turn {
 /// A number of two bytes. The caller has compared with the end.
 #[inline(always)]
 fn number(world: &impl World, at: u32) -> u16 {
-    u16::from_be_bytes([world.byte(at), world.byte(at.wrapping_add(1))])
+    u16::from_be_bytes(world.pair(at))
 }

@@ -228,6 +228,14 @@ impl Message {
         }
     }
 
+    /// Where a byte of the message is; somewhere in the message's array if it has none there.
+    #[inline(always)]
+    fn place(&self, at: u32) -> *const u8 {
+        let index = hide(at) as usize & (MAX_MESSAGE - 1);
+        // SAFETY: the mask keeps the index inside the array.
+        unsafe { (&raw const (*self.scratch).bytes).cast::<u8>().add(index) }
+    }
+
     /// Enters one address, or says anew when it was in an answer.
     #[inline(always)]
     fn enter(&mut self, number: usize) {
@@ -274,11 +282,34 @@ impl World for Message {
 
     #[inline(always)]
     fn byte(&self, at: u32) -> u8 {
-        // SAFETY: as in `load`; the mask keeps the index inside the array.
+        // SAFETY: `place` leads into the scratch.
+        unsafe { self.place(at).read() }
+    }
+
+    #[inline(always)]
+    fn pair(&self, at: u32) -> [u8; 2] {
+        let place = self.place(at);
+        let value: u64;
+        // SAFETY: as in `quad`.
         unsafe {
-            let index = hide(at) as usize & (MAX_MESSAGE - 1);
-            (&raw const (*self.scratch).bytes).cast::<u8>().add(index).read()
+            asm!("{value} = *(u16 *)({place} + 0)", value = out(reg) value, place = in(reg) place,
+                options(pure, readonly, nostack, preserves_flags));
         }
+        (value as u16).to_ne_bytes()
+    }
+
+    #[inline(always)]
+    fn quad(&self, at: u32) -> [u8; 4] {
+        let place = self.place(at);
+        let value: u64;
+        // SAFETY: `place` leads into the scratch, which goes on behind the message. In assembly, because the compiler
+        // takes no target for one that loads from any address, and loads byte by byte: four times as much for the
+        // verifier to follow.
+        unsafe {
+            asm!("{value} = *(u32 *)({place} + 0)", value = out(reg) value, place = in(reg) place,
+                options(pure, readonly, nostack, preserves_flags));
+        }
+        (value as u32).to_ne_bytes()
     }
 
     #[inline(always)]

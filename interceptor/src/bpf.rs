@@ -167,6 +167,12 @@ impl Capture {
         self.events.take()
     }
 
+    /// The programs by name, each with the number of instructions that the verifier followed in it. Its limit is a
+    /// million, and kernels differ in how well they avoid to follow one twice. `None` before Linux 5.16.
+    pub fn verified(&self) -> Result<Vec<(&'static str, Option<u32>)>, CaptureError> {
+        program::verified(&self.programs)
+    }
+
     /// A reader of the counters that outlives borrows of the capture, for metrics.
     pub fn counters(&self) -> Result<Counters, CaptureError> {
         Counters::open(&self.programs)

@@ -387,6 +387,17 @@ fn an_object_of_another_version_is_refused() {
 }
 
 #[test]
+fn the_verifier_has_room_to_spare() {
+    require_kernel!();
+    let config = CaptureConfig { ports: vec![443], exempt: 0, flows: NonZeroU32::MIN };
+    let capture = Capture::load(bpf::object().unwrap(), &config).unwrap();
+    for (program, followed) in capture.verified().unwrap() {
+        // Half of its limit: another kernel may follow more.
+        assert!(followed.is_none_or(|followed| followed < 500_000), "{program}: {followed:?}");
+    }
+}
+
+#[test]
 fn only_a_cgroup_v2_directory_is_attached_to() {
     require_kernel!();
     let config = CaptureConfig { ports: vec![443], exempt: 0, flows: NonZeroU32::MIN };

@@ -108,10 +108,5 @@ fn record(world: &mut impl World, at: u32) -> Turn {
 /// Four bytes as they are; anything where the message ends before.
 #[inline(always)]
 fn word(world: &impl World, at: u32) -> u32 {
-    u32::from_ne_bytes([
-        world.byte(at),
-        world.byte(at.wrapping_add(1)),
-        world.byte(at.wrapping_add(2)),
-        world.byte(at.wrapping_add(3)),
-    ])
+    u32::from_ne_bytes(world.quad(at))
 }

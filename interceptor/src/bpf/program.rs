@@ -28,6 +28,16 @@ pub(super) fn attach_all(programs: &mut Ebpf, cgroup: &File) -> Result<(), Captu
     Ok(())
 }
 
+/// How many instructions the verifier followed in each loaded program, where the kernel says so (5.16 and later).
+pub(super) fn verified(programs: &Ebpf) -> Result<Vec<(&'static str, Option<u32>)>, CaptureError> {
+    let of = |name: &'static str| {
+        let program = programs.program(name).ok_or(CaptureError::NotOurObject)?;
+        let info = program.info().map_err(|error| CaptureError::of_program(name, error))?;
+        Ok((name, info.verified_instruction_count()))
+    };
+    PROGRAMS.into_iter().map(of).collect()
+}
+
 fn load(program: &mut Program) -> Result<(), ProgramError> {
     match program {
         Program::CgroupSockAddr(hook) => hook.load(),
