@@ -259,8 +259,23 @@ impl Daemon {
         }
     }
 
+    /// Drops counts of workloads that are gone, once they begin to take the room of those to come.
+    fn make_room(&self) {
+        let workloads = self.capture.workloads();
+        let made = match workloads.is_crowded() {
+            Ok(true) => bpf::cgroup::ids_below(&self.attached).and_then(|alive| workloads.retain(&alive)),
+            Ok(false) => return,
+            Err(error) => Err(error),
+        };
+        match made {
+            Ok(swept) => tracing::info!(removed = swept.removed, "dropped counts of workloads that are gone"),
+            Err(error) => tracing::warn!(error = chain(&error), "counts of workloads that are gone stay"),
+        }
+    }
+
     fn sweep(&self) {
         answers::sweep(&self.capture, &self.config.endpoints);
+        self.make_room();
         match self.capture.flows().sweep(FLOW_SWEEP) {
             Ok(swept) if swept.removed > 0 => {
                 tracing::info!(

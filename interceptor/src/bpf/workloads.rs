@@ -1,9 +1,10 @@
 //! The kernel side's counts by workload, typed.
 
-use super::CaptureError;
 use super::table::Table;
+use super::{CaptureError, Swept};
 use aya::Ebpf;
 use interceptor_common::{Counter, WorkloadKey};
+use std::collections::HashSet;
 
 /// Elements of the map, as the object declares it.
 const CAPACITY: usize = 16_384;
@@ -32,7 +33,7 @@ impl Workloads {
         Ok(Self { table: Table::open(programs, "WORKLOADS")? })
     }
 
-    /// All counts. They only grow, until their cgroup is forgotten.
+    /// All counts. They only grow, until their cgroup is gone and its counts are dropped.
     pub fn read(&self) -> Result<Vec<WorkloadCount>, CaptureError> {
         let mut counts = Vec::new();
         for key in self.table.keys(CAPACITY)? {
@@ -45,13 +46,20 @@ impl Workloads {
         Ok(counts)
     }
 
-    /// Makes room: drops the counts of a cgroup that is gone.
-    pub fn forget(&self, cgroup: u64) -> Result<(), CaptureError> {
-        for key in self.table.keys(CAPACITY)? {
-            if key.cgroup == cgroup {
-                self.table.remove(&key)?;
-            }
+    /// Drops the counts of cgroups that are not among `alive`, and says how many counts that were. The kernel does not
+    /// use an id again while the machine runs.
+    pub fn retain(&self, alive: &HashSet<u64>) -> Result<Swept, CaptureError> {
+        let keys = self.table.keys(CAPACITY)?;
+        let mut swept = Swept { seen: keys.len(), removed: 0 };
+        for key in keys.iter().filter(|key| !alive.contains(&key.cgroup)) {
+            swept.removed += usize::from(self.table.remove(key)?);
         }
-        Ok(())
+        Ok(swept)
+    }
+
+    /// Whether more than half of the room is taken. Until then the counts of cgroups that are gone are kept: a report
+    /// may still want them.
+    pub fn is_crowded(&self) -> Result<bool, CaptureError> {
+        Ok(self.table.keys(CAPACITY)?.len() > CAPACITY / 2)
     }
 }

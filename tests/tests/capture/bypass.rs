@@ -1,7 +1,7 @@
 //! Ways around the connect hooks: each is refused, or seen and counted by workload.
 
 use crate::bed::{Bed, ENDPOINTS, OTHERS, Probe, at, ip};
-use interceptor::bpf::WorkloadCount;
+use interceptor::bpf::{self, WorkloadCount};
 use interceptor_common::{Counter, EventKind, Namespace};
 use interceptor_tests::cgroup::Cgroup;
 use interceptor_tests::{gate, require_kernel};
@@ -280,4 +280,22 @@ fn a_known_mix_from_three_workloads_is_counted_exactly() {
         let is_counted_by_workload = expected.iter().any(|(_, outcome, ..)| *outcome == counter);
         assert!(!is_counted_by_workload || bed.count(counter) == of_workloads, "{counter:?}");
     }
+}
+
+#[test]
+fn counts_of_a_cgroup_that_is_gone_are_dropped_on_request() {
+    require_kernel!();
+    let bed = Bed::new();
+    let (endpoint, _) = at(ENDPOINTS[0], 443);
+    let gone = bed.cgroup.child("gone");
+    sent_from(&bed, &gone, &["datagram", &endpoint]);
+    sent(&bed, &["datagram", &endpoint]);
+    assert_eq!(counts(&bed).len(), 2);
+    drop(gone);
+    let alive = bpf::cgroup::ids_below(bed.cgroup.path()).unwrap();
+    assert_eq!(alive, [bed.cgroup.id(), bed.apps.id()].into());
+    let swept = bed.capture.workloads().retain(&alive).unwrap();
+    assert_eq!((swept.seen, swept.removed), (2, 1));
+    assert_eq!(counts(&bed), [(bed.apps.id(), Counter::DatagramRefused, Counter::DatagramRefused, 1)]);
+    assert!(!bed.capture.workloads().is_crowded().unwrap());
 }
