@@ -181,5 +181,11 @@ async fn addresses_are_learned_from_answers_to_the_application() -> Result<()> {
     let metrics = stage.metrics().await?;
     // The other names of the laboratory share two addresses, which the daemon's own questions have taught.
     assert!(metrics.contains("\ninterceptor_learned_addresses 3\n"), "{metrics}");
+    // The daemon called the provider from the application's namespace, by a socket that has the daemon's own cgroup:
+    // the egress guard let it be.
+    for counter in ["guard_left", "guard_unseen", "guard_dropped"] {
+        let line = format!("interceptor_kernel_total{{counter=\"{counter}\"}} 0\n");
+        assert!(metrics.contains(&line), "{metrics}");
+    }
     Ok(())
 }
