@@ -47,6 +47,36 @@ pub enum Counter {
     SilentLeft = 17,
     /// Refused: as above, and the workload fails closed.
     SilentRefused = 18,
+
+    /// An answer about a name of the catalogue, from a known resolver, was read.
+    DnsAnswer = 19,
+    /// An address was learned that was not known before.
+    DnsLearned = 20,
+    /// An address could not be learned: `LEARNED` has no room. Connections to it are not redirected.
+    DnsFull = 21,
+    /// An answer about a name of the catalogue came from an unknown resolver, and nothing was learned from it.
+    DnsStranger = 22,
+    /// An answer about a name of the catalogue was cut off by its sender: the client asks again over TCP.
+    DnsTruncated = 23,
+    /// An answer about a name of the catalogue has more records than are looked at.
+    DnsBound = 24,
+    /// An answer of a known resolver breaks the format. What was learned before that place stays.
+    DnsBroken = 25,
+    /// A packet of a known resolver could not be read: not a whole message, too long, or behind extension headers.
+    DnsUnread = 26,
+    /// An HTTPS (type 65) answer for a name of the catalogue was dropped.
+    DnsServiceDropped = 27,
+
+    /// Refused: a datagram to an endpoint, which would be QUIC.
+    DatagramRefused = 28,
+    /// Seen leaving for an endpoint: a decision had left it alone.
+    GuardLeft = 29,
+    /// Seen leaving for an endpoint, and no hook had seen it: a raw socket, or one that is older than the programs.
+    GuardUnseen = 30,
+    /// Dropped on its way to an endpoint: its network namespace fails closed.
+    GuardDropped = 31,
+    /// A count by workload found no room. The counters here have it.
+    WorkloadsFull = 32,
 }
 
 impl Counter {
@@ -54,7 +84,7 @@ impl Counter {
     pub const COUNT: usize = Self::ALL.len();
 
     /// All, in the order of their numbers.
-    pub const ALL: [Self; 19] = [
+    pub const ALL: [Self; 33] = [
         Self::Inactive,
         Self::Exempt,
         Self::OtherProtocol,
@@ -74,6 +104,20 @@ impl Counter {
         Self::PeerShown,
         Self::SilentLeft,
         Self::SilentRefused,
+        Self::DnsAnswer,
+        Self::DnsLearned,
+        Self::DnsFull,
+        Self::DnsStranger,
+        Self::DnsTruncated,
+        Self::DnsBound,
+        Self::DnsBroken,
+        Self::DnsUnread,
+        Self::DnsServiceDropped,
+        Self::DatagramRefused,
+        Self::GuardLeft,
+        Self::GuardUnseen,
+        Self::GuardDropped,
+        Self::WorkloadsFull,
     ];
 
     /// The slot in `STATS`.
@@ -86,7 +130,13 @@ impl Counter {
     /// Whether it says how an attempt to connect ended; the others say what happened besides.
     #[must_use]
     pub const fn is_of_attempts(self) -> bool {
-        !matches!(self, Self::FlowEntered | Self::FlowFull | Self::EventLost | Self::PeerShown)
+        self.slot() < Self::FlowEntered.slot() || matches!(self, Self::SilentLeft | Self::SilentRefused)
+    }
+
+    /// The counter of a slot, if this build knows it.
+    #[must_use]
+    pub fn of_slot(slot: u32) -> Option<Self> {
+        Self::ALL.get(usize::try_from(slot).ok()?).copied()
     }
 
     /// The name under which metrics and reports show it.
@@ -112,6 +162,20 @@ impl Counter {
             Self::PeerShown => "peer_shown",
             Self::SilentLeft => "left_daemon_silent",
             Self::SilentRefused => "refused_daemon_silent",
+            Self::DnsAnswer => "dns_answer",
+            Self::DnsLearned => "dns_learned",
+            Self::DnsFull => "dns_full",
+            Self::DnsStranger => "dns_stranger",
+            Self::DnsTruncated => "dns_truncated",
+            Self::DnsBound => "dns_bound",
+            Self::DnsBroken => "dns_broken",
+            Self::DnsUnread => "dns_unread",
+            Self::DnsServiceDropped => "dns_service_dropped",
+            Self::DatagramRefused => "refused_datagram",
+            Self::GuardLeft => "guard_left",
+            Self::GuardUnseen => "guard_unseen",
+            Self::GuardDropped => "guard_dropped",
+            Self::WorkloadsFull => "workloads_full",
         }
     }
 }

@@ -109,6 +109,14 @@ pub enum EventKind {
     DaemonSilent = 4,
     /// The same, because nobody listens on the port that the namespace was enrolled with.
     NoListener = 5,
+    /// An answer about a name of the catalogue came from an unknown resolver, the event's destination.
+    DnsStranger = 6,
+    /// The event's destination is an endpoint's address, and there was no room to learn it.
+    DnsFull = 7,
+    /// A datagram to an endpoint was refused.
+    DatagramRefused = 8,
+    /// A packet to an endpoint left, or was dropped, that no hook had decided about.
+    Bypass = 9,
 }
 
 impl EventKind {
@@ -124,6 +132,10 @@ impl EventKind {
             3 => Some(Self::NotRecorded),
             4 => Some(Self::DaemonSilent),
             5 => Some(Self::NoListener),
+            6 => Some(Self::DnsStranger),
+            7 => Some(Self::DnsFull),
+            8 => Some(Self::DatagramRefused),
+            9 => Some(Self::Bypass),
             _ => None,
         }
     }

@@ -8,13 +8,20 @@
 mod abi;
 mod address;
 mod count;
+mod datagram;
 mod decide;
+pub mod dns;
 mod flow;
+mod learned;
 mod map;
+mod workload;
 
 pub use abi::{ABI_VERSION, Abi};
 pub use address::Address;
 pub use count::Counter;
+pub use datagram::{Datagram, decide_datagram};
 pub use decide::{Attempt, Decision, Left, Refused, Target, World, decide};
 pub use flow::{COMM_LEN, Event, EventKind, Flow, FlowKey};
+pub use learned::Learned;
 pub use map::{Config, Endpoint, Namespace, PORT_WORDS, Ports, Prefix, WORKERS};
+pub use workload::{Mark, WorkloadKey};

@@ -1,19 +1,20 @@
 //! `connect4` and `connect6`: decide an attempt, record it in its socket, rewrite its destination.
 
-use crate::maps::{self, ADDRESSES, CONFIG, NAMESPACES, ORIGINS, PORTS, PREFIXES};
-use crate::{context, event, flow, liveness};
+use crate::maps::{self, CONFIG, NAMESPACES, ORIGINS};
+use crate::packet::UDP;
+use crate::{context, datagram, event, flow, liveness, mark, workload};
 use aya_ebpf::EbpfContext as _;
-use aya_ebpf::btf_maps::lpm_trie;
 use aya_ebpf::helpers::generated;
 use aya_ebpf::programs::SockAddrContext;
 use interceptor_common::{
-    Address, Attempt, Config, Decision, EventKind, Flow, Left, Namespace, Refused, Target, World, decide,
+    Address, Attempt, Config, Decision, EventKind, Flow, Left, Namespace, Refused, Target, WorkloadKey,
+    World, decide,
 };
 
 /// What the hook returns to let `connect` go on.
 pub const ALLOW: i32 = 1;
 /// What the hook returns to make `connect` fail with `EPERM`.
-const DENY: i32 = 0;
+pub const DENY: i32 = 0;
 
 const AF_INET: u16 = 2;
 const AF_INET6: u16 = 10;
@@ -33,6 +34,18 @@ pub fn v4(ctx: &SockAddrContext) -> i32 {
 pub fn v6(ctx: &SockAddrContext) -> i32 {
     let hook = Hook { ctx, family: AF_INET6, rewrite: |to| context::set_ip6(ctx.sock_addr, to) };
     hook.run(context::ip6(ctx.sock_addr))
+}
+
+/// The hook of datagrams over IPv4, those of `AF_INET6` sockets included.
+#[inline(always)]
+pub fn datagram4(ctx: &SockAddrContext) -> i32 {
+    Hook { ctx, family: AF_INET, rewrite: () }.datagram(context::ip4(ctx.sock_addr))
+}
+
+/// The hook of datagrams over IPv6.
+#[inline(always)]
+pub fn datagram6(ctx: &SockAddrContext) -> i32 {
+    Hook { ctx, family: AF_INET6, rewrite: () }.datagram(context::ip6(ctx.sock_addr))
 }
 
 /// One run of a hook. `rewrite` replaces the destination in the way that this hook's context allows: the verifier
@@ -56,12 +69,12 @@ impl<Rewrite> World for Hook<'_, Rewrite> {
 
     #[inline(always)]
     fn has_port(&self, port: u16) -> bool {
-        PORTS.get(0).is_some_and(|ports| ports.contains(port))
+        maps::has_port(port)
     }
 
     #[inline(always)]
     fn has_endpoint(&self, address: Address) -> bool {
-        ADDRESSES.get_ptr(address).is_some() || PREFIXES.get(&lpm_trie::Key::new(128, address)).is_some()
+        maps::has_endpoint(address)
     }
 
     #[inline(always)]
@@ -86,6 +99,15 @@ impl<Rewrite> World for Hook<'_, Rewrite> {
     }
 }
 
+impl Hook<'_, ()> {
+    #[inline(always)]
+    fn datagram(&self, destination: Address) -> i32 {
+        let protocol = context::protocol(self.ctx.sock_addr);
+        let attempt = Attempt { protocol, destination, port: context::port(self.ctx.sock_addr) };
+        datagram::send(self.ctx, netns(self.ctx), &attempt, self)
+    }
+}
+
 impl<Rewrite: Fn(Address)> Hook<'_, Rewrite> {
     #[inline(always)]
     fn run(&self, destination: Address) -> i32 {
@@ -96,10 +118,22 @@ impl<Rewrite: Fn(Address)> Hook<'_, Rewrite> {
             settled => settled,
         };
         maps::count(decision.counter());
+        if decision.is_about_endpoint() {
+            workload::count(&WorkloadKey::new(context::cgroup(), decision.counter()));
+        }
         match decision {
             Decision::Redirect(_) => return ALLOW,
+            Decision::Leave(Left::OtherProtocol) if protocol == u32::from(UDP) => {
+                return datagram::connect(self.ctx, netns(self.ctx), &attempt, self);
+            }
             Decision::Leave(Left::OtherProtocol) => return ALLOW,
             _ => self.forget(),
+        }
+        if let Decision::Leave(_) = decision
+            && decision.is_about_endpoint()
+        {
+            // Should there be no room, the guard counts what it sees as unseen.
+            mark::begin(self.ctx, netns(self.ctx), decision.counter().slot());
         }
         self.tell(&attempt, decision);
         if let Decision::Refuse(_) = decision { DENY } else { ALLOW }

@@ -1,5 +1,5 @@
 //! Tells the daemon through the ring buffer, at most once per namespace, kind and interval: a workload that
-//! retries in a loop must not fill the buffer for the others.
+//! retries in a loop must not fill the buffer for the others. What a packet shows is told per cgroup.
 
 use crate::context;
 use crate::maps::{self, EVENTS, TOLD, Told};
@@ -7,7 +7,7 @@ use aya_ebpf::EbpfContext as _;
 use aya_ebpf::bindings::BPF_ANY;
 use aya_ebpf::programs::SockAddrContext;
 use core::mem::MaybeUninit;
-use interceptor_common::{Attempt, Counter, Event, EventKind};
+use interceptor_common::{Address, Attempt, COMM_LEN, Counter, Event, EventKind};
 
 /// Sends one event, unless the like of it was sent a moment ago.
 #[inline(always)]
@@ -20,6 +20,31 @@ pub fn send(ctx: &SockAddrContext, kind: EventKind, netns: u64, attempt: &Attemp
         return;
     };
     fill(&mut entry, ctx, kind, netns, attempt);
+    entry.submit(0);
+}
+
+/// Sends one event about a packet. It may be handled in the middle of any task, so that no task is named; the interval
+/// counts per cgroup of its socket.
+#[inline(always)]
+pub fn send_from_packet(kind: EventKind, cgroup: u64, address: Address, port: u16) {
+    if !is_due(&Told { netns: cgroup, kind: kind as u64 }) {
+        return;
+    }
+    let Some(mut entry) = EVENTS.reserve(0) else {
+        maps::count(Counter::EventLost);
+        return;
+    };
+    // SAFETY: as in `fill`.
+    let event = unsafe { &mut *entry.as_mut_ptr() };
+    event.kind = kind as u32;
+    event.tgid = 0;
+    event.netns = 0;
+    event.cgroup = cgroup;
+    event.destination = address;
+    event.port = port;
+    event.pad = 0;
+    event.uid = 0;
+    event.comm = [0; COMM_LEN];
     entry.submit(0);
 }
 

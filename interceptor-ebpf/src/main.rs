@@ -5,6 +5,10 @@
 //! | `connect4`, `connect6` | `cgroup/connect4`, `cgroup/connect6` | decide an attempt; record and redirect it |
 //! | `flow` | `sockops`, `TCP_CONNECT_CB` | enter a redirected connection in `FLOWS` once its source port is known |
 //! | `peer4`, `peer6` | `cgroup/getpeername4`, `cgroup/getpeername6` | show the application the address it asked for |
+//! | `dns` | `cgroup_skb/ingress` | learn an endpoint's addresses from DNS answers before the application sees them |
+//! | `send4`, `send6` | `cgroup/sendmsg4`, `cgroup/sendmsg6` | refuse QUIC to an endpoint |
+//! | `raw` | `cgroup/sock_create` | note the network namespace of a raw socket, for the guard |
+//! | `guard` | `cgroup_skb/egress` | count, and where policy says so drop, what leaves for an endpoint all the same |
 //!
 //! A connection is redirected only if the daemon is alive and listens, after its record is in the socket
 //! (`sk_storage`), and while `FLOWS` has room. Should another take the last room meanwhile, the attempt cannot be
@@ -16,14 +20,20 @@
 
 mod connect;
 mod context;
+mod datagram;
+mod dns;
 mod event;
 mod flow;
+mod guard;
 mod liveness;
 mod maps;
+mod mark;
+mod packet;
 mod peer;
+mod workload;
 
-use aya_ebpf::macros::{cgroup_sock_addr, sock_ops};
-use aya_ebpf::programs::{SockAddrContext, SockOpsContext};
+use aya_ebpf::macros::{cgroup_skb, cgroup_sock, cgroup_sock_addr, sock_ops};
+use aya_ebpf::programs::{SkBuffContext, SockAddrContext, SockContext, SockOpsContext};
 use interceptor_common::Abi;
 
 /// Read by the daemon before it attaches anything.
@@ -61,6 +71,32 @@ fn peer6(ctx: SockAddrContext) -> i32 {
 #[sock_ops]
 fn flow(ctx: SockOpsContext) -> u32 {
     flow::enter(&ctx)
+}
+
+#[cgroup_skb(ingress)]
+fn dns(ctx: SkBuffContext) -> i32 {
+    dns::ingress(&ctx)
+}
+
+#[cgroup_skb(egress)]
+fn guard(ctx: SkBuffContext) -> i32 {
+    guard::egress(&ctx)
+}
+
+#[cgroup_sock_addr(sendmsg4)]
+fn send4(ctx: SockAddrContext) -> i32 {
+    connect::datagram4(&ctx)
+}
+
+#[cgroup_sock_addr(sendmsg6)]
+fn send6(ctx: SockAddrContext) -> i32 {
+    connect::datagram6(&ctx)
+}
+
+#[cgroup_sock(sock_create)]
+fn raw(ctx: SockContext) -> i32 {
+    mark::set_raw(&ctx);
+    connect::ALLOW
 }
 
 /// Never reached: nothing above can panic, and an object in which something could would not pass the verifier.

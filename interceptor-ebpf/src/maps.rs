@@ -1,11 +1,14 @@
 //! The maps, by the names under which the daemon finds them, and the smallest operations on them.
 
+use crate::dns::Scratch;
 use aya_ebpf::bindings::BPF_F_NO_PREALLOC;
-use aya_ebpf::btf_maps::{Array, HashMap, LpmTrie, LruHashMap, PerCpuArray, RingBuf, SkStorage};
+use aya_ebpf::btf_maps::{Array, HashMap, LpmTrie, LruHashMap, PerCpuArray, RingBuf, SkStorage, lpm_trie};
 use aya_ebpf::macros::btf_map;
 use core::arch::asm;
+use interceptor_common::dns::{NameEdge, NameKey};
 use interceptor_common::{
-    Address, Config, Counter, Endpoint, Event, Flow, FlowKey, Namespace, Ports, WORKERS,
+    Address, Config, Counter, Endpoint, Event, Flow, FlowKey, Learned, Mark, Namespace, Ports, WORKERS,
+    WorkloadKey,
 };
 
 /// Elements are allocated as they come: the maps below are sized for the worst day, not for every day.
@@ -31,10 +34,26 @@ pub static NAMESPACES: HashMap<u64, Namespace, 4096, NO_PREALLOC> = HashMap::new
 #[btf_map]
 pub static PREFIXES: LpmTrie<Address, Endpoint, 4096> = LpmTrie::new();
 
-/// Endpoints that were learned, each a whole address. The daemon ages them: an evicting map would forget the
-/// endpoints that are used without being looked up again.
+/// Endpoints that the daemon found by asking, each a whole address.
 #[btf_map]
 pub static ADDRESSES: HashMap<Address, Endpoint, 65536, NO_PREALLOC> = HashMap::new();
+
+/// Endpoints that were learned from answers to applications. The daemon ages them: an evicting map would forget the
+/// endpoints that are used without being looked up again.
+#[btf_map]
+pub static LEARNED: HashMap<Address, Learned, 65536, NO_PREALLOC> = HashMap::new();
+
+/// The catalogue's names, as an automaton.
+#[btf_map]
+pub static NAMES: HashMap<NameKey, NameEdge, 16384, NO_PREALLOC> = HashMap::new();
+
+/// Who is believed when it answers about them. The value says nothing.
+#[btf_map]
+pub static RESOLVERS: HashMap<Address, u32, 256, NO_PREALLOC> = HashMap::new();
+
+/// Room for one message on each CPU: a BPF stack holds 512 bytes.
+#[btf_map]
+pub static DNS: PerCpuArray<Scratch, 1> = PerCpuArray::new();
 
 /// What is known of a redirected socket, kept in the socket itself and gone with it.
 #[btf_map]
@@ -43,6 +62,14 @@ pub static ORIGINS: SkStorage<Flow> = SkStorage::new();
 /// Redirected connections that the daemon has not taken yet. Not an LRU map, which loses entries in a burst.
 #[btf_map]
 pub static FLOWS: HashMap<FlowKey, Flow, 262_144, NO_PREALLOC> = HashMap::new();
+
+/// What the egress guard should know of a socket, kept in the socket itself.
+#[btf_map]
+pub static MARKS: SkStorage<Mark> = SkStorage::new();
+
+/// Counts by workload. Not an LRU map: counts have to add up, and what finds no room is counted.
+#[btf_map]
+pub static WORKLOADS: HashMap<WorkloadKey, u64, 16384, NO_PREALLOC> = HashMap::new();
 
 /// Counters, one slot each.
 #[btf_map]
@@ -61,6 +88,20 @@ pub static TOLD: LruHashMap<Told, u64, 8192> = LruHashMap::new();
 pub struct Told {
     pub netns: u64,
     pub kind: u64,
+}
+
+/// Whether connections to this port may be redirected.
+#[inline(always)]
+pub fn has_port(port: u16) -> bool {
+    PORTS.get(0).is_some_and(|ports| ports.contains(port))
+}
+
+/// Whether the address is a known endpoint, however it came to be known.
+#[inline(always)]
+pub fn has_endpoint(address: Address) -> bool {
+    LEARNED.get_ptr(address).is_some()
+        || ADDRESSES.get_ptr(address).is_some()
+        || PREFIXES.get(&lpm_trie::Key::new(128, address)).is_some()
 }
 
 /// Raises one counter. Atomic although the map is per CPU: these hooks may be preempted by a task that runs them

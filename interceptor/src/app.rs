@@ -1,6 +1,7 @@
 //! Puts the daemon together, keeps it running and takes it apart again.
 //! Sees every module. The data path itself is in `proxy`; this is what surrounds it.
 
+mod answers;
 pub mod exempt;
 pub mod handover;
 pub mod namespaces;
@@ -9,6 +10,7 @@ mod reload;
 pub mod resolve;
 mod running;
 mod start;
+mod told;
 pub mod treatment;
 
 pub use ready::Ready;

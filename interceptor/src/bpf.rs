@@ -8,20 +8,26 @@ mod error;
 mod event;
 mod flow;
 mod heartbeat;
+mod learn;
 mod link;
+mod names;
 mod object;
 mod pins;
 mod program;
 mod stats;
 mod table;
+mod workloads;
 
 pub use error::CaptureError;
 pub use event::Events;
 pub use flow::{Flows, Swept};
 pub use heartbeat::{HEARTBEAT_LIMIT, Heartbeats};
+pub use learn::Learning;
+pub use names::DeepName;
 pub use object::{EMBEDDED, object};
 pub use pins::Pins;
 pub use stats::{Counters, Stats};
+pub use workloads::{WorkloadCount, Workloads};
 
 use crate::netns::NetnsCookie;
 use aya::Ebpf;
@@ -70,6 +76,8 @@ pub struct Capture {
     namespaces: Table<u64, Namespace>,
     prefixes: Table<Prefix, Endpoint>,
     addresses: Table<Address, Endpoint>,
+    learning: Learning,
+    workloads: Workloads,
     flows: Flows,
     heartbeats: Heartbeats,
     events: Option<Events>,
@@ -99,6 +107,8 @@ impl Capture {
             namespaces: Table::open(&programs, "NAMESPACES")?,
             prefixes: Table::open(&programs, "PREFIXES")?,
             addresses: Table::open(&programs, "ADDRESSES")?,
+            learning: Learning::open(&programs)?,
+            workloads: Workloads::open(&programs)?,
             flows: Flows::open(&programs, config.flows)?,
             heartbeats: Heartbeats::open(&programs)?,
             events: Some(Events::open(&mut programs)?),
@@ -241,6 +251,18 @@ impl Capture {
         Ok(self.addresses.keys(ADDRESSES)?.into_iter().map(IpAddr::from).collect())
     }
 
+    /// Names and resolvers that addresses are learned by, and what was learned.
+    #[must_use]
+    pub fn learning(&self) -> &Learning {
+        &self.learning
+    }
+
+    /// The counts by workload; a handle to be cloned for whoever reports them.
+    #[must_use]
+    pub fn workloads(&self) -> &Workloads {
+        &self.workloads
+    }
+
     /// The redirected connections that wait to be accepted; a handle to be cloned for each worker.
     #[must_use]
     pub fn flows(&self) -> Flows {
@@ -256,6 +278,12 @@ impl Capture {
     /// The reader of events. There is one: the second call returns `None`.
     pub fn take_events(&mut self) -> Option<Events> {
         self.events.take()
+    }
+
+    /// The programs by name, each with the number of instructions that the verifier followed in it. Its limit is a
+    /// million, and kernels differ in how well they avoid to follow one twice. `None` before Linux 5.16.
+    pub fn verified(&self) -> Result<Vec<(&'static str, Option<u32>)>, CaptureError> {
+        program::verified(&self.programs)
     }
 
     /// A reader of the counters that outlives borrows of the capture, for metrics.

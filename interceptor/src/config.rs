@@ -77,7 +77,8 @@ pub struct Endpoints {
     pub ports: Vec<u16>,
     /// Addresses and prefixes that are endpoints in any case.
     pub addresses: Vec<NetworkPrefix>,
-    /// Name servers; `None` asks those of /etc/resolv.conf.
+    /// Name servers that are asked, and whose answers to applications are believed; `None` takes those of
+    /// /etc/resolv.conf.
     pub resolvers: Option<Vec<SocketAddr>>,
     /// How often the names are resolved again.
     pub refresh: Duration,

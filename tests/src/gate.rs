@@ -38,6 +38,11 @@ pub fn kernel() -> Result<(), String> {
     Ok(())
 }
 
+/// A program of the machine's own, or what is missing.
+pub fn program(path: &str) -> Result<(), String> {
+    if std::path::Path::new(path).exists() { Ok(()) } else { Err(format!("it needs {path}; install it")) }
+}
+
 /// Whether the test may go on. Otherwise says why not, on standard error past the test runner's capture.
 ///
 /// # Panics

@@ -4,6 +4,10 @@
 
 #[path = "capture/bed.rs"]
 mod bed;
+#[path = "capture/bypass.rs"]
+mod bypass;
+#[path = "capture/dns.rs"]
+mod dns;
 #[path = "capture/failure.rs"]
 mod failure;
 #[path = "capture/pins.rs"]
@@ -378,6 +382,18 @@ fn case_45_an_object_of_another_version_is_refused_at_start() {
     let config = some_config();
     let said = Capture::load(&object, &config).err().expect("the version differs").to_string();
     assert!(said.contains("ABI version 99"), "{said}");
+}
+
+#[test]
+fn the_verifier_has_room_to_spare() {
+    require_kernel!();
+    let config =
+        CaptureConfig { ports: vec![443], exempt: 0, flows: NonZeroU32::MIN, events: CaptureConfig::EVENTS };
+    let capture = Capture::load(bpf::object().unwrap(), &config).unwrap();
+    for (program, followed) in capture.verified().unwrap() {
+        // Half of its limit: another kernel may follow more.
+        assert!(followed.is_none_or(|followed| followed < 500_000), "{program}: {followed:?}");
+    }
 }
 
 #[test]

@@ -24,6 +24,13 @@ use host::HostIndex;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct ProviderId(u16);
 
+impl ProviderId {
+    /// The number itself, for whoever keeps it outside of this program.
+    pub fn number(self) -> u16 {
+        self.0
+    }
+}
+
 /// Whether a host serves AI only.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum HostScope {
@@ -178,6 +185,11 @@ impl Catalogue {
     /// Every host name that is written out in full: what can be resolved ahead of time.
     pub fn exact_names(&self) -> impl Iterator<Item = &str> {
         self.patterns().filter(|pattern| pattern.is_exact()).map(HostPattern::as_str)
+    }
+
+    /// Every host name and pattern with its provider, as text.
+    pub fn names(&self) -> impl Iterator<Item = (&str, ProviderId)> {
+        self.providers().flat_map(|(id, provider)| provider.hosts.iter().map(move |host| (host.as_str(), id)))
     }
 
     /// The fewest DNS domains below which all hosts are: the name constraints of an authority that signs for

@@ -1,8 +1,9 @@
 //! Learns the addresses of the catalogue's names by asking name servers, now and then.
 //! Knows DNS over UDP. Does not know what an address is used for.
 //!
-//! A hint, never a decision: the ClientHello decides. Names with a wildcard cannot be asked for; they are found
-//! by addresses in the configuration until answers are read in the kernel.
+//! A hint, never a decision: the ClientHello decides. A seed, so that a connection with an address from before the
+//! daemon's start is caught. Names with a wildcard cannot be asked for; the kernel side learns them, and everything
+//! else, from the answers to applications.
 
 use std::collections::HashMap;
 use std::io;

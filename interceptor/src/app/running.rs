@@ -19,13 +19,15 @@ use tokio::time::{Instant, MissedTickBehavior, interval, interval_at};
 
 use self::parts::{crew, load, prefixes};
 use self::succession::{apart, knock, or_never, told};
+use super::answers;
 use super::exempt::Exempt;
 use super::handover::{self, Door, Inherited, Predecessor};
 use super::namespaces::{LOOK, Namespaces, attach_point};
 use super::ready::Ready;
 use super::reload::{self, Asked, AuthorityFiles};
-use super::resolve::{Change, Learner, resolv_conf};
+use super::resolve::{Change, Learner};
 use super::start::{self, StartError};
+use super::told::say;
 use super::treatment::Treatments;
 use crate::admin::Admin;
 use crate::bpf::{self, Capture};
@@ -136,9 +138,11 @@ impl Daemon {
         );
         let treatments = Treatments::look_up(&config.capture);
         namespaces.fix(&capture, &config.namespaces, &treatments)?;
-        let mut learner = learner(&config, &shared);
+        let servers = answers::servers(&config.endpoints);
+        answers::teach(&capture, shared.engine.load().catalogue(), &servers)?;
+        let mut learner = Learner::new(names(&shared), servers, config.endpoints.keep);
         learner.adopt(capture.addresses()?);
-        let counters = current(capture.counters()?, shared.clone());
+        let counters = current(capture.counters()?, capture.learning().clone(), shared.clone());
         let (admin, admin_port) = open_admin(&config, &shared, counters, inherited_admin).await?;
         for other in capture.attach(&attached)? {
             tracing::info!(path = %other.display(), "the pins of another version are removed");
@@ -272,6 +276,7 @@ impl Daemon {
             if event.kind == EventKind::UnknownNamespace as u32 {
                 unknown.push(event.tgid);
             }
+            say(&event);
         }
         guard.clear_ready();
         drop(guard);
@@ -338,11 +343,28 @@ impl Daemon {
         let config = self.config.reread()?;
         self.capture.set_heartbeat_limit(config.capture.heartbeat)?;
         reload::engine(&config, &self.shared)?;
+        answers::names(&self.capture, self.shared.engine.load().catalogue())?;
         self.config = config;
         Ok(())
     }
 
+    /// Drops counts of workloads that are gone, once they begin to take the room of those to come.
+    fn make_room(&self) {
+        let workloads = self.capture.workloads();
+        let made = match workloads.is_crowded() {
+            Ok(true) => bpf::cgroup::ids_below(&self.attached).and_then(|alive| workloads.retain(&alive)),
+            Ok(false) => return,
+            Err(error) => Err(error),
+        };
+        match made {
+            Ok(swept) => tracing::info!(removed = swept.removed, "dropped counts of workloads that are gone"),
+            Err(error) => tracing::warn!(error = chain(&error), "counts of workloads that are gone stay"),
+        }
+    }
+
     fn sweep(&self) {
+        answers::sweep(&self.capture, &self.config.endpoints);
+        self.make_room();
         match self.capture.flows().sweep(FLOW_SWEEP) {
             Ok(swept) if swept.removed > 0 => {
                 tracing::info!(
@@ -370,28 +392,21 @@ fn names(shared: &Shared) -> Vec<String> {
     shared.engine.load().catalogue().exact_names().map(str::to_owned).collect()
 }
 
-fn learner(config: &Config, shared: &Shared) -> Learner {
-    let servers = config
-        .endpoints
-        .resolvers
-        .clone()
-        .unwrap_or_else(|| resolv_conf(&std::fs::read_to_string("/etc/resolv.conf").unwrap_or_default()));
-    if servers.is_empty() {
-        tracing::warn!(
-            "no name server is known (endpoints.resolvers); only configured addresses are redirected"
-        );
-    }
-    Learner::new(names(shared), servers, config.endpoints.keep)
-}
-
 /// What is asked at each scrape: the kernel's counters, and what is open right now.
-fn current(counters: bpf::Counters, shared: Arc<Shared>) -> impl Fn() -> String + Send + Sync {
-    let kernel = kernel_counters(counters);
+fn current(
+    counters: bpf::Counters,
+    learning: bpf::Learning,
+    shared: Arc<Shared>,
+) -> impl Fn() -> String + Send + Sync + 'static {
+    let kernel = kernel_counters(counters, learning);
     move || kernel() + &shared.gauges()
 }
 
 /// The kernel's counters as lines for a scrape. They are the ground truth of coverage.
-fn kernel_counters(counters: bpf::Counters) -> impl Fn() -> String + Send + Sync {
+fn kernel_counters(
+    counters: bpf::Counters,
+    learning: bpf::Learning,
+) -> impl Fn() -> String + Send + Sync + 'static {
     move || {
         let Ok(stats) = counters.read() else { return String::new() };
         let mut text = String::from(
@@ -399,6 +414,12 @@ fn kernel_counters(counters: bpf::Counters) -> impl Fn() -> String + Send + Sync
         );
         for (counter, value) in stats.iter() {
             text.push_str(&format!("interceptor_kernel_total{{counter=\"{}\"}} {value}\n", counter.name()));
+        }
+        if let Ok(learned) = learning.count() {
+            text.push_str(&format!(
+                "# HELP interceptor_learned_addresses Addresses learned from DNS answers and still kept.\n\
+                 # TYPE interceptor_learned_addresses gauge\ninterceptor_learned_addresses {learned}\n"
+            ));
         }
         text
     }

@@ -2,6 +2,7 @@
 
 use super::CaptureError;
 use nix::sys::statfs::{CGROUP2_SUPER_MAGIC, fstatfs};
+use std::collections::HashSet;
 use std::fs::{self, File};
 use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
@@ -73,6 +74,23 @@ pub fn id(path: &Path) -> Result<u64, CaptureError> {
         open(path)?.metadata().map_err(|error| CaptureError::Cgroup { path: path.to_owned(), error })?;
     // The id of a kernfs node is its inode number on every 64-bit kernel.
     Ok(metadata.ino())
+}
+
+/// The ids of the cgroup at `path` and of all below it. One that is removed meanwhile is passed over.
+pub fn ids_below(path: &Path) -> Result<HashSet<u64>, CaptureError> {
+    let mut ids = HashSet::from([id(path)?]);
+    let mut waiting = vec![path.to_owned()];
+    while let Some(directory) = waiting.pop() {
+        for entry in fs::read_dir(&directory).into_iter().flatten().flatten() {
+            if let Ok(metadata) = entry.metadata()
+                && metadata.is_dir()
+            {
+                ids.insert(metadata.ino());
+                waiting.push(entry.path());
+            }
+        }
+    }
+    Ok(ids)
 }
 
 /// Opens a cgroup directory, and refuses whatever is none of version 2.

@@ -126,6 +126,9 @@ pub enum CaptureError {
         /// Which one.
         name: &'static str,
     },
+    /// The catalogue has a name that the kernel side cannot hold.
+    #[error(transparent)]
+    Name(super::names::DeepName),
     /// A map operation failed.
     #[error("BPF map {name} cannot be used")]
     Map {

@@ -13,10 +13,15 @@ use std::os::unix::fs::MetadataExt as _;
 
 /// All programs with their hooks, in the order of attachment. `flow` comes before the connect hooks: a connection must
 /// not be redirected while nobody enters it.
-const PROGRAMS: [(&str, bpf_attach_type); 5] = [
+const PROGRAMS: [(&str, bpf_attach_type); 10] = [
     ("flow", bpf_attach_type::BPF_CGROUP_SOCK_OPS),
     ("peer4", bpf_attach_type::BPF_CGROUP_INET4_GETPEERNAME),
     ("peer6", bpf_attach_type::BPF_CGROUP_INET6_GETPEERNAME),
+    ("dns", bpf_attach_type::BPF_CGROUP_INET_INGRESS),
+    ("raw", bpf_attach_type::BPF_CGROUP_INET_SOCK_CREATE),
+    ("guard", bpf_attach_type::BPF_CGROUP_INET_EGRESS),
+    ("send4", bpf_attach_type::BPF_CGROUP_UDP4_SENDMSG),
+    ("send6", bpf_attach_type::BPF_CGROUP_UDP6_SENDMSG),
     ("connect4", bpf_attach_type::BPF_CGROUP_INET4_CONNECT),
     ("connect6", bpf_attach_type::BPF_CGROUP_INET6_CONNECT),
 ];
@@ -68,10 +73,22 @@ fn attach_pinned(
     Ok(link)
 }
 
+/// How many instructions the verifier followed in each loaded program, where the kernel says so (5.16 and later).
+pub(super) fn verified(programs: &Ebpf) -> Result<Vec<(&'static str, Option<u32>)>, CaptureError> {
+    let of = |name: &'static str| {
+        let program = programs.program(name).ok_or(CaptureError::NotOurObject)?;
+        let info = program.info().map_err(|error| CaptureError::of_program(name, error))?;
+        Ok((name, info.verified_instruction_count()))
+    };
+    PROGRAMS.into_iter().map(|(name, _)| of(name)).collect()
+}
+
 fn load(program: &mut Program) -> Result<(), ProgramError> {
     match program {
         Program::CgroupSockAddr(hook) => hook.load(),
         Program::SockOps(ops) => ops.load(),
+        Program::CgroupSkb(hook) => hook.load(),
+        Program::CgroupSock(hook) => hook.load(),
         _ => Err(ProgramError::UnexpectedProgramType),
     }
 }

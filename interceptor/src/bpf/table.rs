@@ -108,10 +108,11 @@ where
         self.fetch(Command::NextKey, key)
     }
 
-    /// All keys, at most `room`: the map changes meanwhile, and restarts its order when the key last seen goes.
-    pub(super) fn keys(&self, room: usize) -> Result<Vec<K>, CaptureError> {
-        let mut keys = Vec::new();
-        while keys.len() < room {
+    /// All keys of a map that holds at most `most`. The map changes meanwhile, and restarts its order when the key
+    /// last seen goes: hence the bound.
+    pub(super) fn keys(&self, most: usize) -> Result<Vec<K>, CaptureError> {
+        let mut keys: Vec<K> = Vec::new();
+        while keys.len() < most {
             match self.next_key(keys.last())? {
                 Some(key) => keys.push(key),
                 None => break,

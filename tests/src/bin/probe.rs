@@ -1,7 +1,8 @@
 //! The application under test: connects as it is told, prints one JSON line about it, and stays until its standard
 //! input ends. A process of its own, because a cgroup holds processes.
 //!
-//! `probe [--bind ADDRESS:PORT] [--nonblocking] [--inet6] [--uid ID] [--again ADDRESS:PORT]... ADDRESS:PORT`
+//! `probe [--bind ADDRESS:PORT] [--nonblocking] [--inet6] [--uid ID] [--again ADDRESS:PORT]...
+//! [--name NAME] ADDRESS:PORT`
 
 use anyhow::{Context as _, Result, anyhow};
 use clap::Parser;
@@ -10,7 +11,7 @@ use nix::unistd::{Uid, setresuid};
 use serde_json::{Value, json};
 use socket2::{Domain, SockAddr, Socket, Type};
 use std::io::{self, Read as _};
-use std::net::{IpAddr, SocketAddr};
+use std::net::{IpAddr, SocketAddr, ToSocketAddrs as _};
 use std::os::fd::{AsFd as _, AsRawFd as _};
 use std::thread;
 
@@ -18,6 +19,9 @@ use std::thread;
 struct Args {
     /// Where to connect to.
     destination: SocketAddr,
+    /// Look this name up with the C library first, and connect to the first address it gives.
+    #[arg(long)]
+    name: Option<String>,
     /// Bind to this address first.
     #[arg(long)]
     bind: Option<SocketAddr>,
@@ -36,9 +40,13 @@ struct Args {
 }
 
 fn main() -> Result<()> {
-    let args = Args::parse();
+    let mut args = Args::parse();
     if let Some(uid) = args.uid.map(Uid::from_raw) {
         setresuid(uid, uid, uid).context("become another user")?;
+    }
+    if let Some(name) = &args.name {
+        let found = (name.as_str(), args.destination.port()).to_socket_addrs().context("look up")?.next();
+        args.destination = found.with_context(|| format!("{name} has no address"))?;
     }
     // From a thread of its own, whose id is not the process's.
     let (_socket, report) = thread::scope(|scope| scope.spawn(|| connect_as_told(&args)).join())

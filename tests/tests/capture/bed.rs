@@ -12,7 +12,7 @@ use std::net::{IpAddr, SocketAddr, TcpListener, TcpStream};
 use std::num::NonZeroU32;
 use std::os::fd::AsFd as _;
 use std::path::Path;
-use std::process::{Child, Stdio};
+use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
 /// Endpoints, as far as the kernel side is told.
@@ -27,6 +27,7 @@ pub(crate) struct Bed {
     pub(crate) cgroup: Cgroup,
     pub(crate) apps: Cgroup,
     pub(crate) config: CaptureConfig,
+    pub(crate) world: Namespace,
     origin: Vec<TcpListener>,
 }
 
@@ -79,31 +80,44 @@ impl Bed {
 
     /// The same, with so many bytes for events.
     pub(crate) fn sized(flows: u32, events: NonZeroU32) -> Self {
-        let flows = NonZeroU32::new(flows).expect("tests ask for some room");
-        Self::with(flows, events, |config| Capture::load(bpf::object().unwrap(), config).unwrap())
+        Self::plain(flows, events).attached()
+    }
+
+    /// The same, with programs that are not attached yet.
+    pub(crate) fn loaded(flows: u32) -> Self {
+        Self::plain(flows, CaptureConfig::EVENTS)
     }
 
     /// An ordinary one, whose maps and links are pinned.
     pub(crate) fn pinned(pins: &Path) -> Self {
         let flows = NonZeroU32::new(1024).expect("not zero");
-        let bed = Self::with(flows, CaptureConfig::EVENTS, |config| take_over(config, pins));
+        let bed = Self::with(flows, CaptureConfig::EVENTS, |config| take_over(config, pins)).attached();
         bed.enrol(&bed.app, 0);
         bed
+    }
+
+    fn plain(flows: u32, events: NonZeroU32) -> Self {
+        let flows = NonZeroU32::new(flows).expect("tests ask for some room");
+        Self::with(flows, events, |config| Capture::load(bpf::object().unwrap(), config).unwrap())
+    }
+
+    fn attached(mut self) -> Self {
+        self.capture.attach(self.cgroup.path()).unwrap();
+        self
     }
 
     fn with(flows: NonZeroU32, events: NonZeroU32, load: impl Fn(&CaptureConfig) -> Capture) -> Self {
         let cgroup = Cgroup::new();
         let apps = cgroup.child("apps");
         let config = CaptureConfig { ports: vec![443], exempt: cgroup.id(), flows, events };
-        let mut capture = load(&config);
+        let capture = load(&config);
         live(&capture);
-        capture.attach(cgroup.path()).unwrap();
         for endpoint in ENDPOINTS {
             capture.add_address(ip(endpoint), Endpoint { provider: 1 }).unwrap();
         }
         let app = App::new();
-        let origin = origin(&app.namespace);
-        Self { capture, app, cgroup, apps, config, origin }
+        let (world, origin) = origin(&app.namespace);
+        Self { capture, app, cgroup, apps, config, world, origin }
     }
 
     /// The daemon ends without a word. In its place is one that has attached nothing.
@@ -176,6 +190,11 @@ impl Probe {
     pub(crate) fn start(namespace: &Namespace, cgroup: &Cgroup, words: &[&str]) -> Self {
         let mut command = namespace.command(env!("CARGO_BIN_EXE_probe"));
         cgroup.adopt(&mut command);
+        Self::of(command, words)
+    }
+
+    /// Starts the command of a probe that has its place already.
+    pub(crate) fn of(mut command: Command, words: &[&str]) -> Self {
         let mut child = command.args(words).stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
         let mut line = String::new();
         BufReader::new(child.stdout.as_mut().unwrap()).read_line(&mut line).unwrap();
@@ -204,7 +223,7 @@ pub(crate) fn at(address: &str, port: u16) -> (String, SocketAddr) {
 }
 
 /// An origin behind a veth pair, listening on every address and the ports 443 and 8443.
-fn origin(app: &Namespace) -> Vec<TcpListener> {
+fn origin(app: &Namespace) -> (Namespace, Vec<TcpListener>) {
     let namespace = Namespace::new();
     app.join(&namespace, "wire");
     app.add_addresses("wire", &["203.0.113.2/24", "2001:db8::2/64"]);
@@ -217,8 +236,8 @@ fn origin(app: &Namespace) -> Vec<TcpListener> {
         listener.set_nonblocking(true).unwrap();
         listener
     };
-    // The listeners keep the namespace alive.
-    namespace.run(|| ["[::]:443", "[::]:8443"].map(listen).into())
+    let listeners = namespace.run(|| ["[::]:443", "[::]:8443"].map(listen).into());
+    (namespace, listeners)
 }
 
 fn accept(listeners: &[&TcpListener]) -> (TcpStream, SocketAddr) {

@@ -8,7 +8,7 @@ use interceptor_tests::client::{self, Wire};
 use interceptor_tests::lab::{Lab, OPENAI, STATIC, host, https, https6};
 use interceptor_tests::provider::{Site, pattern};
 use interceptor_tests::stage::{Setup, Stage};
-use interceptor_tests::{topology, within};
+use interceptor_tests::{daemon, topology, within};
 use serde_json::json;
 use tokio::io::AsyncWriteExt as _;
 use tokio_rustls::TlsAcceptor;
@@ -162,5 +162,30 @@ async fn addresses_are_learned_from_the_name_servers_answers() -> Result<()> {
     let config = client::trusting(&stage.lab.pki.root_pem(), &["http/1.1"])?;
     let stream = stage.dialer.connect(https(host::HTTP1))??;
     client::handshake(stream, OPENAI, &config).await?.context("the provider's own certificate")?;
+    Ok(())
+}
+
+#[tokio::test]
+async fn addresses_are_learned_from_answers_to_the_application() -> Result<()> {
+    // The daemon asks once, at its start, when the name does not exist yet.
+    let setup = Setup::default().spec(json!({"endpoints": {"addresses": [], "refresh": "1h"}}));
+    let Some(stage) = setup.before(|lab| lab.zone.forget(OPENAI)).up().await? else { return Ok(()) };
+    stage.lab.zone.address(OPENAI, topology::v4(host::HTTP1));
+    let mut lookup = stage.lab.app()?.command("/usr/bin/getent");
+    lookup.args(["ahostsv4", OPENAI]);
+    assert_eq!(daemon::run(lookup).await?.code, Some(0));
+
+    drop(stage.lab.http1(&stage.dialer, https(host::HTTP1), OPENAI).await?);
+    let event = stage.connection("closed").await?;
+    assert_eq!((&event["route"], &event["host"]), (&"inspect".into(), &OPENAI.into()));
+    let metrics = stage.metrics().await?;
+    // The other names of the laboratory share two addresses, which the daemon's own questions have taught.
+    assert!(metrics.contains("\ninterceptor_learned_addresses 3\n"), "{metrics}");
+    // The daemon called the provider from the application's namespace, by a socket that has the daemon's own cgroup:
+    // the egress guard let it be.
+    for counter in ["guard_left", "guard_unseen", "guard_dropped"] {
+        let line = format!("interceptor_kernel_total{{counter=\"{counter}\"}} 0\n");
+        assert!(metrics.contains(&line), "{metrics}");
+    }
     Ok(())
 }

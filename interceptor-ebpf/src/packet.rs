@@ -1,0 +1,172 @@
+//! Reads the headers of a packet, which the hooks of `cgroup_skb` see from its network header on. Knows IPv4 with
+//! options, IPv6 without extension headers, TCP and UDP.
+
+use aya_ebpf::helpers::generated;
+use aya_ebpf::programs::SkBuffContext;
+use core::mem::MaybeUninit;
+use interceptor_common::Address;
+
+pub const TCP: u8 = 6;
+pub const UDP: u8 = 17;
+
+/// Length of UDP's header, and the least of TCP's.
+const UDP_HEADER: u32 = 8;
+const TCP_HEADER: u32 = 20;
+
+/// What could be read.
+pub enum Read {
+    Transport(Transport),
+    /// IPv6 with an extension header; the addresses are known, the ports are not.
+    Extended(Network),
+    /// Neither TCP nor UDP, a later fragment, or cut short.
+    Other,
+}
+
+/// The network header.
+#[derive(Clone, Copy)]
+pub struct Network {
+    pub source: Address,
+    pub destination: Address,
+}
+
+/// Network and transport header.
+#[derive(Clone, Copy)]
+pub struct Transport {
+    pub network: Network,
+    pub protocol: u8,
+    /// Host byte order.
+    pub source_port: u16,
+    /// Host byte order.
+    pub destination_port: u16,
+    /// Where the transport header begins.
+    offset: u32,
+}
+
+#[repr(C)]
+struct V4 {
+    version_and_length: u8,
+    _service: u8,
+    _length: u16,
+    _id: u16,
+    fragment: u16,
+    _ttl: u8,
+    protocol: u8,
+    _checksum: u16,
+    source: u32,
+    destination: u32,
+}
+
+#[repr(C)]
+struct V6 {
+    _version: u32,
+    _length: u16,
+    next_header: u8,
+    _hops: u8,
+    source: [u32; 4],
+    destination: [u32; 4],
+}
+
+/// Reads the headers.
+#[inline(always)]
+pub fn read(ctx: &SkBuffContext) -> Read {
+    const V4_FRAME: u32 = 0x0800_u16.to_be() as u32;
+    const V6_FRAME: u32 = 0x86dd_u16.to_be() as u32;
+    // SAFETY: the kernel passes a valid context.
+    let protocol = unsafe { (&raw const (*ctx.skb.skb).protocol).read_volatile() };
+    if protocol == V4_FRAME {
+        return v4(ctx);
+    }
+    if protocol == V6_FRAME {
+        return v6(ctx);
+    }
+    Read::Other
+}
+
+#[inline(always)]
+fn v4(ctx: &SkBuffContext) -> Read {
+    const OFFSET: u16 = 0x1fff;
+    let Some(header) = load::<V4>(ctx, 0) else { return Read::Other };
+    if u16::from_be(header.fragment) & OFFSET != 0 {
+        return Read::Other;
+    }
+    let network = Network {
+        source: Address::from_v4_word(header.source),
+        destination: Address::from_v4_word(header.destination),
+    };
+    let offset = u32::from(header.version_and_length & 0xf) * 4;
+    transport(ctx, network, header.protocol, offset)
+}
+
+#[inline(always)]
+fn v6(ctx: &SkBuffContext) -> Read {
+    const OFFSET: u32 = size_of::<V6>() as u32;
+    let Some(header) = load::<V6>(ctx, 0) else { return Read::Other };
+    let network = Network {
+        source: Address::from_v6_words(header.source),
+        destination: Address::from_v6_words(header.destination),
+    };
+    // Hop-by-hop, routing, fragment and destination options.
+    if let 0 | 43 | 44 | 60 = header.next_header {
+        return Read::Extended(network);
+    }
+    transport(ctx, network, header.next_header, OFFSET)
+}
+
+#[inline(always)]
+fn transport(ctx: &SkBuffContext, network: Network, protocol: u8, offset: u32) -> Read {
+    if protocol != TCP && protocol != UDP {
+        return Read::Other;
+    }
+    let Some(ports) = load::<[u16; 2]>(ctx, offset) else { return Read::Other };
+    Read::Transport(Transport {
+        network,
+        protocol,
+        source_port: u16::from_be(ports[0]),
+        destination_port: u16::from_be(ports[1]),
+        offset,
+    })
+}
+
+impl Transport {
+    /// Whether a TCP packet begins a connection.
+    #[inline(always)]
+    pub fn is_syn(&self, ctx: &SkBuffContext) -> bool {
+        const SYN: u8 = 0x02;
+        const ACK: u8 = 0x10;
+        load::<u8>(ctx, self.offset + 13).is_some_and(|flags| flags & (SYN | ACK) == SYN)
+    }
+
+    /// Where the payload begins. It may be empty.
+    #[inline(always)]
+    pub fn payload(&self, ctx: &SkBuffContext) -> Option<u32> {
+        if self.protocol == UDP {
+            return Some(self.offset + UDP_HEADER);
+        }
+        let length = u32::from(load::<u8>(ctx, self.offset + 12)? >> 4) * 4;
+        (length >= TCP_HEADER).then_some(self.offset + length)
+    }
+}
+
+/// Loads a header or a part of one.
+#[inline(always)]
+pub fn load<T>(ctx: &SkBuffContext, offset: u32) -> Option<T> {
+    let mut value = MaybeUninit::<T>::uninit();
+    // SAFETY: pointer and length are those of one value.
+    let result = unsafe {
+        generated::bpf_skb_load_bytes(
+            ctx.skb.skb.cast(),
+            offset,
+            value.as_mut_ptr().cast(),
+            size_of::<T>() as u32,
+        )
+    };
+    // SAFETY: the helper filled all of it. Every type that is loaded here is made of plain numbers.
+    (result == 0).then(|| unsafe { value.assume_init() })
+}
+
+/// Id of the cgroup in which the packet's socket was made; 0 where it has none.
+#[inline(always)]
+pub fn cgroup(ctx: &SkBuffContext) -> u64 {
+    // SAFETY: the helper takes the program's own context.
+    unsafe { generated::bpf_skb_cgroup_id(ctx.skb.skb) }
+}
