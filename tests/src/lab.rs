@@ -189,7 +189,9 @@ impl Lab {
                 "namespaces": ["self", self.topology.app.path()],
                 "workers": 1,
                 "listen": {"port": 15443},
-                "capture": {"pins": "off"},
+                // Nothing outlives the laboratory, and a daemon that has to wait for a processor is no dead one: a test
+                // that is about silence says how much of it.
+                "capture": {"pins": "off", "heartbeat": "30s"},
                 "endpoints": {
                     "ports": [443],
                     "resolvers": [format!("{}:53", v4(host::DNS))],
