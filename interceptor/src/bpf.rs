@@ -6,6 +6,7 @@
 pub mod cgroup;
 mod error;
 mod event;
+pub mod features;
 mod flow;
 mod heartbeat;
 mod learn;
@@ -25,7 +26,7 @@ pub use heartbeat::{HEARTBEAT_LIMIT, Heartbeats};
 pub use learn::Learning;
 pub use names::DeepName;
 pub use object::{EMBEDDED, object};
-pub use pins::Pins;
+pub use pins::{Pins, is_ready as pins_are_ready};
 pub use stats::{Counters, Stats};
 pub use workloads::{WorkloadCount, Workloads};
 

@@ -123,6 +123,12 @@ fn in_bpffs(base: &Path) -> Result<(), CaptureError> {
         .map_err(|error| missing(Some(error.into())))
 }
 
+/// Whether pins could be made here without mounting anything.
+#[must_use]
+pub fn is_ready(base: &Path) -> bool {
+    is_bpffs(base).unwrap_or(false)
+}
+
 /// Whether the path, or as much of it as exists, lies in a bpffs.
 fn is_bpffs(path: &Path) -> io::Result<bool> {
     let existing = path.ancestors().find(|path| path.exists()).unwrap_or(Path::new("/"));

@@ -7,6 +7,7 @@ use std::time::{Duration, SystemTime};
 use super::{Check, Health};
 use crate::app::namespaces::attach_point;
 use crate::bpf;
+use crate::bpf::features::WANTED;
 use crate::config::Config;
 use crate::telemetry::chain;
 use crate::tls::inspect;
@@ -21,6 +22,8 @@ pub(super) struct Machine {
     pub capabilities: u64,
     /// Where the cgroup v2 tree is.
     pub cgroup: Result<PathBuf, String>,
+    /// What the programs want of the kernel, and whether it is there; or why the kernel cannot be asked.
+    pub features: Vec<(&'static str, &'static str, Result<bool, String>)>,
     /// Whether this build carries a BPF object.
     pub object: bool,
     /// What the clock says.
@@ -57,6 +60,10 @@ impl Machine {
                 .and_then(|bits| u64::from_str_radix(bits.trim(), 16).ok())
                 .unwrap_or(0),
             cgroup: bpf::cgroup::root().map_err(|error| chain(&error)),
+            features: WANTED
+                .iter()
+                .map(|(feature, name, purpose)| (*name, *purpose, feature.is_there()))
+                .collect(),
             object: bpf::EMBEDDED.is_some(),
             now: SystemTime::now(),
             built: executable.unwrap_or(SystemTime::UNIX_EPOCH),
@@ -67,7 +74,9 @@ impl Machine {
 /// Every check, in the order in which the daemon depends on them.
 pub(super) fn all(machine: &Machine, config: &Config) -> Vec<Check> {
     let mut checks =
-        vec![kernel(machine), btf(machine), object(machine), capabilities(machine), cgroup(machine, config)];
+        vec![kernel(machine), btf(machine), object(machine), capabilities(machine), features(machine)];
+    checks.push(cgroup(machine, config));
+    checks.push(pins(config));
     checks.push(clock(machine));
     checks.push(authority(config));
     checks.push(parts(config));
@@ -119,6 +128,43 @@ fn capabilities(machine: &Machine) -> Check {
         return good("capabilities", "all that are needed");
     }
     bad("capabilities", format!("missing: {}", missing.join(", ")), "run as root, or grant them")
+}
+
+/// What is missing by name. A kernel that cannot be asked (without permission it does not answer) is a warning: the
+/// daemon may be started with more.
+fn features(machine: &Machine) -> Check {
+    let missing: Vec<_> = machine.features.iter().filter(|(_, _, there)| *there == Ok(false)).collect();
+    if !missing.is_empty() {
+        let names: Vec<_> = missing.iter().map(|(name, purpose, _)| format!("{name} to {purpose}")).collect();
+        let todo = "use Linux 5.15 or later, built with CONFIG_BPF_SYSCALL, CONFIG_CGROUP_BPF and CONFIG_NET";
+        return bad("BPF features", format!("missing: {}", names.join(", ")), todo);
+    }
+    match machine.features.iter().find_map(|(name, _, there)| there.as_ref().err().map(|error| (name, error)))
+    {
+        Some((name, error)) => Check {
+            what: "BPF features",
+            health: Health::Warning,
+            found: format!("the kernel does not say whether it has {name}: {error}"),
+            todo: Some("run doctor as root, or with the capabilities above".into()),
+        },
+        None => good("BPF features", format!("all {} that the programs use", machine.features.len())),
+    }
+}
+
+/// Where pins go. The daemon mounts the system's bpffs itself where it may.
+fn pins(config: &Config) -> Check {
+    let Some(path) = &config.capture.pins else {
+        return good("pins", "off: programs end with the daemon, and a dead daemon is a pass");
+    };
+    if bpf::pins_are_ready(path) {
+        return good("pins", format!("{} is in a bpffs", path.display()));
+    }
+    Check {
+        what: "pins",
+        health: Health::Warning,
+        found: format!("{} is in no bpffs; the daemon mounts one at /sys/fs/bpf if it may", path.display()),
+        todo: Some("mount -t bpf bpf /sys/fs/bpf".into()),
+    }
 }
 
 fn cgroup(machine: &Machine, config: &Config) -> Check {
@@ -195,6 +241,7 @@ mod tests {
             btf: true,
             capabilities: u64::MAX,
             cgroup: Ok("/sys/fs/cgroup".into()),
+            features: vec![("bpf_sk_lookup_tcp", "find listeners", Ok(true))],
             object: true,
             now: SystemTime::UNIX_EPOCH + Duration::from_secs(2_000_000_000),
             built: SystemTime::UNIX_EPOCH + Duration::from_secs(1_900_000_000),
@@ -209,6 +256,17 @@ mod tests {
             assert_eq!(check.health, Health::Bad, "{old}");
             assert!(check.found.contains(old), "{}", check.found);
         }
+    }
+
+    #[test]
+    fn a_missing_feature_is_named_and_an_unknown_one_is_a_warning() {
+        assert_eq!(features(&machine()).health, Health::Good);
+        let with =
+            |there| Machine { features: vec![("bpf_sk_lookup_tcp", "find listeners", there)], ..machine() };
+        let missing = features(&with(Ok(false)));
+        assert_eq!(missing.health, Health::Bad);
+        assert_eq!(missing.found, "missing: bpf_sk_lookup_tcp to find listeners");
+        assert_eq!(features(&with(Err("not permitted".into()))).health, Health::Warning);
     }
 
     #[test]
