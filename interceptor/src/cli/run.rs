@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::Args;
+use nix::sys::resource::{Resource, getrlimit, setrlimit};
 use tokio::signal::unix::{SignalKind, signal};
 
 use super::exit;
@@ -37,6 +38,7 @@ impl Run {
         };
         super::log_to_stderr(self.log_json);
         harden();
+        raise_descriptors(config.limits.connections);
         let runtime = match tokio::runtime::Builder::new_current_thread().enable_all().build() {
             Ok(runtime) => runtime,
             Err(error) => return super::failed(&error, exit::FAILED),
@@ -77,6 +79,28 @@ pub(super) fn harden() {
     }
 }
 
+/// Takes as many descriptors as are allowed: a shell's usual 1,024 end at some 500 connections. What is allowed may still
+/// be less than the configured connections need, two descriptors each; the fail policy answers from there on.
+fn raise_descriptors(connections: usize) {
+    let (soft, hard) = match getrlimit(Resource::RLIMIT_NOFILE) {
+        Ok(limits) => limits,
+        Err(error) => return tracing::warn!(%error, "cannot tell how many descriptors are allowed"),
+    };
+    if soft < hard
+        && let Err(error) = setrlimit(Resource::RLIMIT_NOFILE, hard, hard)
+    {
+        tracing::warn!(%error, soft, hard, "cannot take as many descriptors as are allowed");
+    }
+    let wanted = 2 * connections as u64;
+    if hard < wanted {
+        tracing::warn!(
+            allowed = hard,
+            wanted,
+            "fewer descriptors than limits.connections needs; raise the hard limit (LimitNOFILE, ulimit -Hn)"
+        );
+    }
+}
+
 async fn serve(config: Config, upgrade: bool) -> ExitCode {
     // Signals are caught before anything is attached, so that an early one still ends in order.
     let (mut term, mut interrupt) = match (signal(SignalKind::terminate()), signal(SignalKind::interrupt())) {
@@ -108,5 +132,19 @@ async fn serve(config: Config, upgrade: bool) -> ExitCode {
     match ended {
         Ok(_) => ExitCode::SUCCESS,
         Err(error) => super::failed(&error, exit::FAILED),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn as_many_descriptors_are_taken_as_are_allowed() {
+        let (_, hard) = getrlimit(Resource::RLIMIT_NOFILE).unwrap();
+        // One less hurts nobody who is tested beside us.
+        setrlimit(Resource::RLIMIT_NOFILE, hard - 1, hard).unwrap();
+        raise_descriptors(1);
+        assert_eq!(getrlimit(Resource::RLIMIT_NOFILE).unwrap(), (hard, hard));
     }
 }
