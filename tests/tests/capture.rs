@@ -26,7 +26,7 @@ const AF_INET: u16 = 2;
 const AF_INET6: u16 = 10;
 
 #[test]
-fn a_v4_connection_reaches_the_listener_with_its_origin_known() {
+fn case_01_a_v4_connection_reaches_the_listener_with_its_origin_known() {
     require_kernel!();
     let bed = Bed::new();
     let (text, destination) = at(ENDPOINTS[0], 443);
@@ -49,7 +49,7 @@ fn a_v4_connection_reaches_the_listener_with_its_origin_known() {
 }
 
 #[test]
-fn a_v6_connection_reaches_the_v6_listener() {
+fn case_01_a_v6_connection_reaches_the_v6_listener() {
     require_kernel!();
     let bed = Bed::new();
     let (text, destination) = at(ENDPOINTS[1], 443);
@@ -63,7 +63,7 @@ fn a_v6_connection_reaches_the_v6_listener() {
 }
 
 #[test]
-fn a_mapped_connection_is_a_v4_connection() {
+fn case_02_a_mapped_connection_is_a_v4_connection() {
     require_kernel!();
     let bed = Bed::new();
     let (text, destination) = at(ENDPOINTS[0], 443);
@@ -91,7 +91,7 @@ fn getpeername_shows_what_was_asked_for() {
 }
 
 #[test]
-fn a_non_blocking_connection_is_redirected_alike() {
+fn case_05_a_non_blocking_connection_is_redirected_alike() {
     require_kernel!();
     let bed = Bed::new();
     let (text, destination) = at(ENDPOINTS[0], 443);
@@ -102,7 +102,7 @@ fn a_non_blocking_connection_is_redirected_alike() {
 }
 
 #[test]
-fn a_bound_source_is_kept_and_finds_its_flow() {
+fn case_04_a_bound_source_is_kept_and_finds_its_flow() {
     require_kernel!();
     let bed = Bed::new();
     for (source, endpoint) in [("203.0.113.2:7001", ENDPOINTS[0]), ("[2001:db8::2]:7002", ENDPOINTS[1])] {
@@ -222,7 +222,7 @@ fn a_released_namespace_is_left_alone_again() {
 }
 
 #[test]
-fn two_namespaces_may_use_one_source_port_at_once() {
+fn case_13_two_namespaces_may_use_one_source_port_at_once() {
     require_kernel!();
     let bed = Bed::new();
     let other = App::new();
@@ -244,7 +244,7 @@ fn two_namespaces_may_use_one_source_port_at_once() {
 }
 
 #[test]
-fn the_listener_refuses_direct_connections() {
+fn case_21_the_listener_refuses_direct_connections() {
     require_kernel!();
     let mut bed = Bed::new();
     let mut events = bed.capture.take_events().unwrap();
@@ -261,7 +261,7 @@ fn the_listener_refuses_direct_connections() {
 }
 
 #[test]
-fn a_socket_used_again_forgets_its_first_destination() {
+fn case_15_a_socket_used_again_forgets_its_first_destination() {
     require_kernel!();
     let bed = Bed::new();
     let (first, _) = at(ENDPOINTS[0], 443);
@@ -275,7 +275,7 @@ fn a_socket_used_again_forgets_its_first_destination() {
 }
 
 #[test]
-fn a_strict_namespace_sends_every_address() {
+fn case_30_a_strict_namespace_sends_every_address() {
     require_kernel!();
     let bed = Bed::bare(16);
     bed.enrol(&bed.app, Namespace::STRICT);

@@ -35,7 +35,7 @@ async fn a_broken_hello_is_ended_and_the_provider_never_called() -> Result<()> {
 }
 
 #[tokio::test]
-async fn a_hello_without_a_name_passes() -> Result<()> {
+async fn case_25_a_hello_without_a_name_passes() -> Result<()> {
     let Some(stage) = Stage::up().await? else { return Ok(()) };
     let mut config = Arc::unwrap_or_clone(client::trusting(&stage.lab.pki.root_pem(), &["http/1.1"])?);
     config.enable_sni = false;
@@ -93,7 +93,7 @@ async fn a_hello_that_does_not_go_on_is_ended() -> Result<()> {
 }
 
 #[tokio::test]
-async fn a_hello_over_many_records_and_segments_is_read() -> Result<()> {
+async fn case_25_a_hello_over_many_records_and_segments_is_read() -> Result<()> {
     let Some(stage) = Stage::up().await? else { return Ok(()) };
     let mut config = Arc::unwrap_or_clone(stage.lab.client(&["http/1.1"])?);
     config.max_fragment_size = Some(64);
@@ -177,7 +177,7 @@ async fn a_client_that_rejects_our_certificate_passes_next_time_where_policy_say
 }
 
 #[tokio::test]
-async fn the_hellos_name_is_compared_without_regard_to_case() -> Result<()> {
+async fn case_25_the_hellos_name_is_compared_without_regard_to_case() -> Result<()> {
     let Some(stage) = Stage::up().await? else { return Ok(()) };
     let mut app = stage.http1(host::SHARED, "API.OpenAI.com").await?;
     assert_eq!(app.call(&post("/v1/chat/completions"), chat("hello")).await?.head.status, 200);

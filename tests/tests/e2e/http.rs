@@ -268,7 +268,7 @@ async fn advice_to_leave_tcp_is_not_passed_on() -> Result<()> {
 }
 
 #[tokio::test]
-async fn a_request_for_another_host_than_its_connection_is_sent_elsewhere() -> Result<()> {
+async fn case_26_a_request_for_another_host_than_its_connection_is_sent_elsewhere() -> Result<()> {
     let Some(stage) = Stage::up().await? else { return Ok(()) };
     let mut app = stage.openai().await?;
     app.send("GET /v1/models HTTP/1.1\r\nhost: api.anthropic.com\r\n\r\n").await?;
