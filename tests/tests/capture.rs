@@ -12,6 +12,8 @@ mod dns;
 mod failure;
 #[path = "capture/pins.rs"]
 mod pins;
+#[path = "capture/ways.rs"]
+mod ways;
 
 use bed::{App, Bed, ENDPOINTS, OTHERS, Probe, at, ip};
 use interceptor::bpf::{self, Capture, CaptureConfig};

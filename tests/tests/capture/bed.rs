@@ -201,7 +201,9 @@ impl Probe {
         let report: serde_json::Value = serde_json::from_str(&line).unwrap();
         let address = |field: &str| report[field].as_str().map(|text| text.parse().unwrap());
         let error = report["error"].as_i64().map(|code| i32::try_from(code).unwrap());
-        Self { pid: child.id(), error, local: address("local"), peer: address("peer"), child }
+        // Not the child's own, where it has another process do it.
+        let pid = u32::try_from(report["pid"].as_u64().unwrap()).unwrap();
+        Self { pid, error, local: address("local"), peer: address("peer"), child }
     }
 }
 
