@@ -77,6 +77,9 @@ pub enum Counter {
     GuardDropped = 31,
     /// A count by workload found no room. The counters here have it.
     WorkloadsFull = 32,
+
+    /// Refused: an endpoint, but the network namespace is not enrolled, and such namespaces fail closed.
+    UnknownRefused = 33,
 }
 
 impl Counter {
@@ -84,7 +87,7 @@ impl Counter {
     pub const COUNT: usize = Self::ALL.len();
 
     /// All, in the order of their numbers.
-    pub const ALL: [Self; 33] = [
+    pub const ALL: [Self; 34] = [
         Self::Inactive,
         Self::Exempt,
         Self::OtherProtocol,
@@ -118,6 +121,7 @@ impl Counter {
         Self::GuardUnseen,
         Self::GuardDropped,
         Self::WorkloadsFull,
+        Self::UnknownRefused,
     ];
 
     /// The slot in `STATS`.
@@ -130,7 +134,8 @@ impl Counter {
     /// Whether it says how an attempt to connect ended; the others say what happened besides.
     #[must_use]
     pub const fn is_of_attempts(self) -> bool {
-        self.slot() < Self::FlowEntered.slot() || matches!(self, Self::SilentLeft | Self::SilentRefused)
+        self.slot() < Self::FlowEntered.slot()
+            || matches!(self, Self::SilentLeft | Self::SilentRefused | Self::UnknownRefused)
     }
 
     /// The counter of a slot, if this build knows it.
@@ -176,6 +181,7 @@ impl Counter {
             Self::GuardUnseen => "guard_unseen",
             Self::GuardDropped => "guard_dropped",
             Self::WorkloadsFull => "workloads_full",
+            Self::UnknownRefused => "refused_unknown_namespace",
         }
     }
 }

@@ -20,12 +20,12 @@ pub fn decide_datagram(attempt: &Attempt, world: &impl World) -> Datagram {
     if !world.is_active() || !world.has_port(attempt.port) || attempt.destination.is_loopback_target() {
         return Datagram::Leave;
     }
-    let namespace = world.namespace();
-    let is_strict = namespace.is_some_and(|namespace| namespace.is_strict());
-    if (!is_strict && !world.has_endpoint(attempt.destination)) || world.is_exempt() {
+    let enrolled = world.namespace();
+    let namespace = enrolled.unwrap_or_else(|| world.unknown());
+    if (!namespace.is_strict() && !world.has_endpoint(attempt.destination)) || world.is_exempt() {
         return Datagram::Leave;
     }
-    if namespace.is_some() { Datagram::Refuse } else { Datagram::LeaveUnknown }
+    if enrolled.is_some() || namespace.is_closed() { Datagram::Refuse } else { Datagram::LeaveUnknown }
 }
 
 #[cfg(test)]
@@ -39,6 +39,7 @@ mod tests {
         active: bool,
         exempt: bool,
         namespace: Option<Namespace>,
+        unknown: u32,
     }
 
     impl World for Node {
@@ -57,6 +58,15 @@ mod tests {
         fn namespace(&self) -> Option<Namespace> {
             self.namespace
         }
+        fn unknown(&self) -> Namespace {
+            Namespace { port4: 0, port6: 0, flags: self.unknown, worker: 0 }
+        }
+        fn is_alive(&self, _: u32) -> bool {
+            unreachable!("a datagram is not redirected")
+        }
+        fn has_listener(&self, _: Address, _: u16) -> bool {
+            unreachable!("a datagram is not redirected")
+        }
     }
 
     fn ip(text: &str) -> Address {
@@ -68,7 +78,8 @@ mod tests {
     }
 
     const fn enrolled(flags: u32) -> Node {
-        Node { active: true, exempt: false, namespace: Some(Namespace { port4: 1, port6: 1, flags }) }
+        let namespace = Namespace { port4: 1, port6: 1, flags, worker: 0 };
+        Node { active: true, exempt: false, namespace: Some(namespace), unknown: 0 }
     }
 
     #[test]
@@ -96,5 +107,8 @@ mod tests {
         let unknown = Node { namespace: None, ..enrolled(0) };
         assert_eq!(to("203.0.113.10", 443, &unknown), Datagram::LeaveUnknown);
         assert_eq!(to("203.0.113.11", 443, &unknown), Datagram::Leave);
+        let closed = Node { unknown: Namespace::CLOSED, ..unknown };
+        assert_eq!(to("203.0.113.10", 443, &closed), Datagram::Refuse);
+        assert_eq!(to("203.0.113.11", 443, &closed), Datagram::Leave);
     }
 }

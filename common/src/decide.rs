@@ -30,6 +30,8 @@ pub trait World {
     fn has_endpoint(&self, address: Address) -> bool;
     /// The enrolment of the socket's network namespace.
     fn namespace(&self) -> Option<Namespace>;
+    /// How a namespace without an enrolment is treated.
+    fn unknown(&self) -> Namespace;
     /// Whether this worker of the daemon has given a sign of life lately.
     fn is_alive(&self, worker: u32) -> bool;
     /// Whether somebody listens on this port of the loopback address of the destination's family.
@@ -71,7 +73,7 @@ pub enum Left {
     OtherPort,
     /// The address is no known endpoint.
     OtherAddress,
-    /// An endpoint, but nobody listens in this namespace. Told to the daemon by an event.
+    /// An endpoint, but the namespace is not enrolled. Told to the daemon by an event, so that it will be.
     UnknownNamespace,
     /// The namespace has no listener for this family.
     NoListener,
@@ -86,6 +88,8 @@ pub enum Left {
 pub enum Refused {
     /// It went to our own listener, which serves redirected connections only.
     DirectConnect,
+    /// An endpoint, but the namespace is not enrolled, and such namespaces fail closed. Told by the same event.
+    UnknownNamespace,
     /// The namespace has no listener for this family, and the workload fails closed.
     NoListener,
     /// The worker that accepts in the namespace gives no sign of life, and the workload fails closed.
@@ -122,6 +126,7 @@ impl Decision {
             Self::Leave(Left::NotRecorded) => Counter::NotRecordedLeft,
             Self::Redirect(_) => Counter::Redirected,
             Self::Refuse(Refused::DirectConnect) => Counter::DirectConnect,
+            Self::Refuse(Refused::UnknownNamespace) => Counter::UnknownRefused,
             Self::Refuse(Refused::NoListener) => Counter::NoListenerRefused,
             Self::Refuse(Refused::DaemonSilent) => Counter::SilentRefused,
             Self::Refuse(Refused::NotRecorded) => Counter::NotRecordedRefused,
@@ -169,10 +174,7 @@ fn loopback(attempt: &Attempt, world: &impl World) -> Decision {
 /// The port is one that we redirect, and the task is not ours.
 #[inline(always)]
 fn candidate(attempt: &Attempt, world: &impl World) -> Decision {
-    let Some(namespace) = world.namespace() else {
-        let known = world.has_endpoint(attempt.destination);
-        return Decision::Leave(if known { Left::UnknownNamespace } else { Left::OtherAddress });
-    };
+    let Some(namespace) = world.namespace() else { return unknown(attempt, world) };
     if !namespace.is_strict() && !world.has_endpoint(attempt.destination) {
         return Decision::Leave(Left::OtherAddress);
     }
@@ -194,6 +196,20 @@ fn candidate(attempt: &Attempt, world: &impl World) -> Decision {
         return without_listener(closed);
     }
     Decision::Redirect(Target { port, closed })
+}
+
+/// Nobody serves the namespace yet, or ever. It may be one that has begun a moment ago.
+#[inline(always)]
+fn unknown(attempt: &Attempt, world: &impl World) -> Decision {
+    let namespace = world.unknown();
+    if !namespace.is_strict() && !world.has_endpoint(attempt.destination) {
+        return Decision::Leave(Left::OtherAddress);
+    }
+    if namespace.is_closed() {
+        Decision::Refuse(Refused::UnknownNamespace)
+    } else {
+        Decision::Leave(Left::UnknownNamespace)
+    }
 }
 
 /// The fail policy where nobody listens.

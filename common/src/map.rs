@@ -18,8 +18,8 @@ pub struct Config {
     pub heartbeat_limit: u64,
     /// [`Config::ACTIVE`] or zero.
     pub flags: u32,
-    /// Always zero.
-    pub pad: u32,
+    /// Flags of [`Namespace`], for every namespace that is not enrolled.
+    pub unknown: u32,
 }
 const _: () = assert!(size_of::<Config>() == 32);
 
@@ -32,6 +32,13 @@ impl Config {
     #[must_use]
     pub const fn exempts(&self, cgroup: u64) -> bool {
         cgroup == self.daemon_cgroup || cgroup == self.former_cgroup
+    }
+
+    /// A namespace that is not enrolled: nobody listens there.
+    #[inline(always)]
+    #[must_use]
+    pub const fn unknown_namespace(&self) -> Namespace {
+        Namespace { port4: 0, port6: 0, flags: self.unknown, worker: 0 }
     }
 }
 

@@ -85,6 +85,11 @@ impl<Rewrite> World for Hook<'_, Rewrite> {
     }
 
     #[inline(always)]
+    fn unknown(&self) -> Namespace {
+        maps::unknown_namespace()
+    }
+
+    #[inline(always)]
     fn is_alive(&self, worker: u32) -> bool {
         liveness::is_fresh(worker)
     }
@@ -184,7 +189,9 @@ impl<Rewrite: Fn(Address)> Hook<'_, Rewrite> {
     #[inline(always)]
     fn tell(&self, attempt: &Attempt, decision: Decision) {
         let kind = match decision {
-            Decision::Leave(Left::UnknownNamespace) => EventKind::UnknownNamespace,
+            Decision::Leave(Left::UnknownNamespace) | Decision::Refuse(Refused::UnknownNamespace) => {
+                EventKind::UnknownNamespace
+            }
             Decision::Leave(Left::NotRecorded) | Decision::Refuse(Refused::NotRecorded) => {
                 EventKind::NotRecorded
             }

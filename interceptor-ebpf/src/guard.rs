@@ -67,7 +67,7 @@ fn judge(ctx: &SkBuffContext, passage: &Passage) -> i32 {
         return PASS;
     }
     let mut mark = if is_known { mark::of_packet(ctx) } else { mark::of_packet_if_any(ctx) };
-    let standing = mark.as_ref().map_or(0, |mark| standing(mark.netns));
+    let standing = mark.as_ref().map_or(0, |mark| standing(config, mark.netns));
     if !is_known && standing & Namespace::STRICT == 0 {
         return PASS;
     }
@@ -124,11 +124,15 @@ fn is_new(mark: &mut Mark, passage: &Passage) -> bool {
     is_new
 }
 
-/// Flags of an enrolled namespace, and one that says that it is one; 0 for any other. A number, because the compiler
-/// leaves the inside of a `None` undefined, and the verifier refuses what it then makes of two tests in one.
+/// Flags of an enrolled namespace, and one that says that it is one; those of unknown namespaces for any other, and 0
+/// where nobody could tell. A number, because the compiler leaves the inside of a `None` undefined, and the verifier
+/// refuses what it then makes of two tests in one.
 #[inline(always)]
-fn standing(netns: u64) -> u32 {
+fn standing(config: &Config, netns: u64) -> u32 {
+    if netns == 0 {
+        return 0;
+    }
     // SAFETY: the daemon replaces an entry as a whole, and the kernel frees the old one after a grace period that
     // this program is part of.
-    unsafe { NAMESPACES.get(netns) }.map_or(0, |namespace| namespace.flags | ENROLLED)
+    unsafe { NAMESPACES.get(netns) }.map_or(config.unknown, |namespace| namespace.flags | ENROLLED)
 }

@@ -96,6 +96,13 @@ pub fn has_port(port: u16) -> bool {
     PORTS.get(0).is_some_and(|ports| ports.contains(port))
 }
 
+/// How a namespace is treated that is not enrolled.
+#[inline(always)]
+pub fn unknown_namespace() -> Namespace {
+    let open = Namespace { port4: 0, port6: 0, flags: 0, worker: 0 };
+    CONFIG.get(0).map_or(open, Config::unknown_namespace)
+}
+
 /// Whether the address is a known endpoint, however it came to be known.
 #[inline(always)]
 pub fn has_endpoint(address: Address) -> bool {

@@ -183,6 +183,11 @@ impl Capture {
         self.change_config(|config| config.heartbeat_limit = heartbeat::nanoseconds(limit))
     }
 
+    /// How connections in namespaces that are not enrolled are treated: flags of [`Namespace`].
+    pub fn set_unknown(&self, flags: u32) -> Result<(), CaptureError> {
+        self.change_config(|config| config.unknown = flags)
+    }
+
     /// Only the daemon writes the configuration, and only on one thread.
     fn change_config(&self, change: impl FnOnce(&mut Config)) -> Result<(), CaptureError> {
         let mut config = self.config.look_up(&0)?.ok_or(CaptureError::MissingMap { name: "CONFIG" })?;

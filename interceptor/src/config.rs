@@ -120,6 +120,11 @@ impl Config {
         Ok(Self { capture, policies: new.policies, catalogue: new.catalogue, ..self.clone() })
     }
 
+    /// Whether namespaces are served that the file does not name.
+    pub fn discovers(&self) -> bool {
+        self.namespaces.contains(&NamespaceSpec::Discover)
+    }
+
     /// The configuration that an empty file gives.
     pub fn standard() -> Self {
         Self {

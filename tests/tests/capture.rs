@@ -12,6 +12,8 @@ mod dns;
 mod failure;
 #[path = "capture/pins.rs"]
 mod pins;
+#[path = "capture/unknown.rs"]
+mod unknown;
 #[path = "capture/ways.rs"]
 mod ways;
 

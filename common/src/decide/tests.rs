@@ -9,6 +9,8 @@ struct Node {
     active: bool,
     exempt: bool,
     namespace: Option<Namespace>,
+    /// Flags of namespaces that are not enrolled.
+    unknown: u32,
     /// The worker that is alive.
     alive: u32,
     /// Whether the listeners of the enrolment are there.
@@ -33,6 +35,9 @@ impl World for Node {
     fn namespace(&self) -> Option<Namespace> {
         self.namespace
     }
+    fn unknown(&self) -> Namespace {
+        Namespace { port4: 0, port6: 0, flags: self.unknown, worker: 0 }
+    }
     fn is_alive(&self, worker: u32) -> bool {
         worker == self.alive
     }
@@ -46,7 +51,7 @@ fn ip(text: &str) -> Address {
 }
 
 fn node() -> Node {
-    Node { active: true, exempt: false, namespace: Some(ENROLLED), alive: 1, listens: true }
+    Node { active: true, exempt: false, namespace: Some(ENROLLED), unknown: 0, alive: 1, listens: true }
 }
 
 fn connect(node: &Node, to: &str, port: u16) -> Decision {
@@ -103,6 +108,26 @@ fn an_unknown_namespace_is_left_and_only_reported_for_endpoints() {
     assert_eq!(connect(&unknown, "203.0.113.10", 443), Decision::Leave(Left::UnknownNamespace));
     assert_eq!(connect(&unknown, "203.0.113.11", 443), Decision::Leave(Left::OtherAddress));
     assert_eq!(connect(&unknown, "127.0.0.1", 15443), Decision::Leave(Left::Loopback));
+}
+
+#[test]
+fn an_unknown_namespace_is_refused_where_such_fail_closed() {
+    let closed = Node { namespace: None, unknown: Namespace::CLOSED, ..node() };
+    let refused = Decision::Refuse(Refused::UnknownNamespace);
+    assert_eq!(connect(&closed, "203.0.113.10", 443), refused);
+    assert_eq!(connect(&closed, "2001:db8::10", 443), refused);
+    assert_eq!(connect(&closed, "203.0.113.11", 443), Decision::Leave(Left::OtherAddress));
+    assert_eq!(connect(&closed, "203.0.113.10", 80), Decision::Leave(Left::OtherPort));
+    assert_eq!(connect(&closed, "127.0.0.1", 15443), Decision::Leave(Left::Loopback));
+    let strict = Node { unknown: Namespace::CLOSED | Namespace::STRICT, ..closed };
+    assert_eq!(connect(&strict, "203.0.113.11", 443), refused);
+    let open = Node { unknown: Namespace::STRICT, ..strict };
+    assert_eq!(connect(&open, "203.0.113.11", 443), Decision::Leave(Left::UnknownNamespace));
+    // The daemon reaches everything from there too, and an enrolled namespace is none of these.
+    let exempt = Node { exempt: true, unknown: Namespace::CLOSED, ..open };
+    assert_eq!(connect(&exempt, "203.0.113.10", 443), Decision::Leave(Left::Exempt));
+    let enrolled = Node { unknown: Namespace::CLOSED, ..node() };
+    assert!(matches!(connect(&enrolled, "203.0.113.10", 443), Decision::Redirect(_)));
 }
 
 #[test]

@@ -28,10 +28,10 @@ use super::reload::{self, Asked, AuthorityFiles};
 use super::resolve::{Change, Learner};
 use super::start::{self, StartError};
 use super::told::say;
-use super::treatment::Treatments;
+use super::treatment::{Treatments, flags_of_unknown};
 use crate::admin::Admin;
 use crate::bpf::{self, Capture};
-use crate::config::{Config, NamespaceSpec, OnStop};
+use crate::config::{Config, OnStop};
 use crate::netns::NetnsCookie;
 use crate::proxy::accept::{Flows, Recorded};
 use crate::proxy::shared::Shared;
@@ -127,6 +127,7 @@ impl Daemon {
         let attached = attach_point(config.cgroup.as_deref())?;
         let mut capture = load(&config, &exempt, lock)?;
         capture.set_heartbeat_limit(config.capture.heartbeat)?;
+        capture.set_unknown(flags_of_unknown(&config.capture, config.discovers()))?;
         let (crew, threads) = crew(&config, &shared, &capture)?;
         prefixes(&config, &capture)?;
         let mut namespaces = Namespaces::new(
@@ -280,7 +281,7 @@ impl Daemon {
         }
         guard.clear_ready();
         drop(guard);
-        if self.discovers() && !unknown.is_empty() {
+        if self.config.discovers() && !unknown.is_empty() {
             let treatments = Treatments::look_up(&self.config.capture);
             for pid in unknown {
                 self.namespaces.enrol_process(&self.capture, pid, &treatments);
@@ -288,13 +289,9 @@ impl Daemon {
         }
     }
 
-    fn discovers(&self) -> bool {
-        self.config.namespaces.contains(&NamespaceSpec::Discover)
-    }
-
     fn look(&mut self) {
         let treatments = Treatments::look_up(&self.config.capture);
-        if self.discovers() {
+        if self.config.discovers() {
             self.namespaces.look(&self.capture, &self.attached, &treatments);
         } else if treatments.need_cgroups() {
             self.namespaces.look_into(&self.capture, &self.attached, &treatments);
@@ -342,6 +339,7 @@ impl Daemon {
     fn reread(&mut self) -> Result<(), StartError> {
         let config = self.config.reread()?;
         self.capture.set_heartbeat_limit(config.capture.heartbeat)?;
+        self.capture.set_unknown(flags_of_unknown(&config.capture, config.discovers()))?;
         reload::engine(&config, &self.shared)?;
         answers::names(&self.capture, self.shared.engine.load().catalogue())?;
         self.config = config;

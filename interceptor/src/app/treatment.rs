@@ -56,6 +56,13 @@ impl Treatments {
     }
 }
 
+/// How the kernel side is told of namespaces that are not served. Strict they are only where they will be served:
+/// elsewhere, every connection of somebody else would be ours to answer for.
+pub fn flags_of_unknown(spec: &CaptureSpec, discovers: bool) -> u32 {
+    let mode = if discovers { spec.standard.mode } else { Mode::Hint };
+    flags(Treatment { mode, on_failure: spec.unknown })
+}
+
 /// How the kernel side is told.
 pub fn flags(treatment: Treatment) -> u32 {
     let mode = match treatment.mode {

@@ -13,6 +13,8 @@ pub struct CaptureSpec {
     pub standard: Treatment,
     /// Exceptions; the first that matches a namespace is applied.
     pub workloads: Vec<Workload>,
+    /// What becomes of connections in a namespace that is not served, or not yet.
+    pub unknown: OnFailure,
     /// How long the accept loop of a namespace may stay silent before its fail policy answers.
     pub heartbeat: Duration,
     /// The directory, in a bpffs, in which programs and maps outlive the daemon; `None` ends them with it.
@@ -27,6 +29,7 @@ impl CaptureSpec {
         Self {
             standard: Treatment { mode: Mode::Hint, on_failure: OnFailure::Open },
             workloads: Vec::new(),
+            unknown: OnFailure::Open,
             heartbeat: HEARTBEAT_LIMIT,
             pins: Some(PathBuf::from("/sys/fs/bpf/interceptor")),
             on_stop: OnStop::Keep,

@@ -319,19 +319,20 @@ mod tests {
     fn mistakes_about_capture_are_reported_at_once() {
         check(
             "apiVersion: interceptor.dev/v1alpha1\nkind: InterceptorConfig\nspec:\n  capture:\n    mode: stirct\n    \
-             onFailure: maybe\n    heartbeat: 100ms\n    onStop: leave\n    workloads:\n      - {mode: strict}\n      \
+             onFailure: maybe\n    unknown: shut\n    heartbeat: 100ms\n    onStop: leave\n    workloads:\n      - {mode: strict}\n      \
              - {namespace: /run/netns/a, cgroup: /b, mode: hint}\n      - {cgroup: /b}\n      \
              - {cgroup: /b, onFailure: shut, fail: open}\n",
             expect![[r#"
                 file.yaml:5:11: spec.capture.mode: unknown value `stirct`; expected one of `hint`, `strict`; did you mean `strict`?
                 file.yaml:6:16: spec.capture.onFailure: unknown value `maybe`; expected one of `open`, `closed`
-                file.yaml:7:16: spec.capture.heartbeat: too short; expected at least 500ms
-                file.yaml:8:13: spec.capture.onStop: unknown value `leave`; expected one of `keep`, `detach`
-                file.yaml:10:9: spec.capture.workloads[0]: does not say which workload; expected either `namespace` or `cgroup`
-                file.yaml:11:9: spec.capture.workloads[1]: does not say which workload; expected either `namespace` or `cgroup`
-                file.yaml:12:9: spec.capture.workloads[2]: changes nothing; expected `mode`, `onFailure` or both
-                file.yaml:13:33: spec.capture.workloads[3].onFailure: unknown value `shut`; expected one of `open`, `closed`
-                file.yaml:13:39: spec.capture.workloads[3]: unknown field `fail`; expected one of `namespace`, `cgroup`, `mode`, `onFailure`"#]],
+                file.yaml:7:14: spec.capture.unknown: unknown value `shut`; expected one of `open`, `closed`
+                file.yaml:8:16: spec.capture.heartbeat: too short; expected at least 500ms
+                file.yaml:9:13: spec.capture.onStop: unknown value `leave`; expected one of `keep`, `detach`
+                file.yaml:11:9: spec.capture.workloads[0]: does not say which workload; expected either `namespace` or `cgroup`
+                file.yaml:12:9: spec.capture.workloads[1]: does not say which workload; expected either `namespace` or `cgroup`
+                file.yaml:13:9: spec.capture.workloads[2]: changes nothing; expected `mode`, `onFailure` or both
+                file.yaml:14:33: spec.capture.workloads[3].onFailure: unknown value `shut`; expected one of `open`, `closed`
+                file.yaml:14:39: spec.capture.workloads[3]: unknown field `fail`; expected one of `namespace`, `cgroup`, `mode`, `onFailure`"#]],
         );
     }
 }

@@ -20,7 +20,7 @@ fn sender(bed: &Bed, cgroup: &Cgroup, words: &[&str]) -> Command {
 }
 
 /// What an application of the bed says that it met.
-fn sent(bed: &Bed, words: &[&str]) -> Value {
+pub(crate) fn sent(bed: &Bed, words: &[&str]) -> Value {
     sent_from(bed, &bed.apps, words)
 }
 

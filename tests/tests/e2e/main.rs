@@ -1,6 +1,7 @@
 //! The end-to-end tier: an application, the daemon and providers in namespaces with no way out, on the real kernel.
 //! Needs root and the BPF object; says aloud when it cannot run. Each file is one promise of the product.
 
+mod arrival;
 mod blocked;
 mod body;
 mod command;

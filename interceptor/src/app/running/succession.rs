@@ -10,6 +10,7 @@ use tokio::sync::oneshot;
 
 use super::Daemon;
 use crate::app::handover::{Door, Inherited, InheritedNamespace, Offer, Predecessor, Visit};
+use crate::app::treatment::flags_of_unknown;
 use crate::telemetry::chain;
 
 impl Daemon {
@@ -35,7 +36,9 @@ impl Daemon {
 
     /// After a successor that did not come to serve.
     pub(super) fn go_on(&self) {
-        let reasserted = self.capture.reassert(self.exempt.id);
+        let unknown = flags_of_unknown(&self.config.capture, self.config.discovers());
+        let reasserted =
+            self.capture.reassert(self.exempt.id).and_then(|()| self.capture.set_unknown(unknown));
         if let Err(error) = reasserted.and_then(|()| self.namespaces.reassert(&self.capture)) {
             tracing::error!(error = chain(&error), "what the new daemon has changed stays changed");
         }

@@ -11,13 +11,14 @@ use crate::config::capture::{CaptureSpec, Mode, OnFailure, OnStop, Which, Worklo
 /// A sign of life comes four times a second, and one may be late on a busy machine.
 const SHORTEST_HEARTBEAT: Duration = Duration::from_millis(500);
 
-const KNOWN: &[&str] = &["mode", "onFailure", "heartbeat", "pins", "onStop", "workloads"];
+const KNOWN: &[&str] = &["mode", "onFailure", "unknown", "heartbeat", "pins", "onStop", "workloads"];
 
 impl Reader<'_> {
     pub(super) fn capture(&self, field: &Field<'_>, capture: &mut CaptureSpec) {
         let Some(fields) = field.map(KNOWN) else { return };
         set(&mut capture.standard.mode, mode(&fields));
-        set(&mut capture.standard.on_failure, on_failure(&fields));
+        set(&mut capture.standard.on_failure, on_failure(&fields, "onFailure"));
+        set(&mut capture.unknown, on_failure(&fields, "unknown"));
         let heartbeat = fields.optional("heartbeat");
         set(&mut capture.heartbeat, heartbeat.and_then(|field| time(&field, SHORTEST_HEARTBEAT)));
         if let Some(field) = fields.optional("pins") {
@@ -42,7 +43,7 @@ impl Reader<'_> {
                 None
             }
         };
-        let (mode, on_failure) = (mode(&fields), on_failure(&fields));
+        let (mode, on_failure) = (mode(&fields), on_failure(&fields, "onFailure"));
         if fields.optional("mode").is_none() && fields.optional("onFailure").is_none() {
             item.mistake("changes nothing", Some("`mode`, `onFailure` or both"));
         }
@@ -54,6 +55,6 @@ fn mode(fields: &Fields<'_>) -> Option<Mode> {
     fields.optional("mode")?.one_of(&[("hint", Mode::Hint), ("strict", Mode::Strict)])
 }
 
-fn on_failure(fields: &Fields<'_>) -> Option<OnFailure> {
-    fields.optional("onFailure")?.one_of(&[("open", OnFailure::Open), ("closed", OnFailure::Closed)])
+fn on_failure(fields: &Fields<'_>, name: &'static str) -> Option<OnFailure> {
+    fields.optional(name)?.one_of(&[("open", OnFailure::Open), ("closed", OnFailure::Closed)])
 }
