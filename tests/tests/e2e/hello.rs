@@ -184,3 +184,45 @@ async fn case_25_the_hellos_name_is_compared_without_regard_to_case() -> Result<
     assert_eq!(stage.exchange("complete").await?["host"], OPENAI);
     Ok(())
 }
+
+/// A ClientHello in one record that names a server and nothing else.
+fn hello_for(name: &str) -> Result<Vec<u8>> {
+    let length = |extra: usize| u16::try_from(name.len() + extra).map(u16::to_be_bytes);
+    let extension = [&[0, 0][..], &length(5)?, &length(3)?, &[0], &length(0)?, name.as_bytes()].concat();
+    // Version, random, no session id, one cipher suite of TLS 1.3, no compression.
+    let head = [&[3, 3][..], &[7; 32], &[0, 0, 2, 0x13, 1, 1, 0]].concat();
+    let body = [&head[..], &length(9)?, &extension].concat();
+    let body_length = u16::try_from(body.len())?.to_be_bytes();
+    let handshake = [&[1, 0][..], &body_length, &body].concat();
+    let record_length = u16::try_from(handshake.len())?.to_be_bytes();
+    Ok([&[22, 3, 1][..], &record_length, &handshake].concat())
+}
+
+#[tokio::test]
+async fn case_25_an_address_for_a_name_passes_untouched() -> Result<()> {
+    for name in ["203.0.113.10", "2001:db8::10"] {
+        let Some(stage) = Stage::up().await? else { return Ok(()) };
+        let mut bare = stage.lab.bare()?;
+        let mut app = Wire::new(stage.dialer.connect(https(host::BARE))??);
+        let hello = hello_for(name)?;
+        app.send(&hello).await?;
+        let mut origin = Wire::new(bare.accept().await?);
+        assert_eq!(origin.exactly(hello.len()).await?, hello, "{name}");
+        drop((app, origin));
+        assert_eq!(stage.connection("closed").await?["route"], "passthrough", "{name}");
+    }
+    Ok(())
+}
+
+#[tokio::test]
+async fn case_25_a_name_with_a_dot_at_its_end_is_the_name_without() -> Result<()> {
+    let Some(stage) = Stage::up().await? else { return Ok(()) };
+    let mut app = Wire::new(stage.dialer.connect(https(host::SHARED))??);
+    app.send(hello_for("api.openai.com.")?).await?;
+    // A hello without key shares comes no further; that it was not passed on is what counts.
+    let (rest, _) = app.end().await?;
+    assert!(rest.is_empty() || rest[0] == 21, "{rest:?}");
+    let about = |e: &serde_json::Value| e["event"] == "connection" && e["host"] == OPENAI;
+    assert_eq!(stage.daemon.audited("the connection's event", about).await?["route"], "inspect");
+    Ok(())
+}

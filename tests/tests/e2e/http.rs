@@ -1,10 +1,11 @@
 //! HTTP as it is spoken: both versions, kept and reused connections, interim answers, trailers, upgrades.
 
 use anyhow::{Context as _, Result};
+use http_body_util::Full;
 use hyper::HeaderMap;
 use hyper::header::HeaderValue;
 use interceptor_tests::client::{self, Wire};
-use interceptor_tests::lab::{OPENAI, host, https};
+use interceptor_tests::lab::{OPENAI, STATIC, host, https};
 use interceptor_tests::provider::{Script, Site, accept_key, gzip, pattern};
 use interceptor_tests::stage::{Setup, Stage};
 use interceptor_tests::within;
@@ -275,5 +276,20 @@ async fn case_26_a_request_for_another_host_than_its_connection_is_sent_elsewher
     assert_eq!(app.answer().await?.head.status, 421);
     assert_eq!(stage.lab.provider.record().seen().calls.len(), 0);
     stage.exchange("bad_request").await?;
+    Ok(())
+}
+
+#[tokio::test]
+async fn case_28_a_connection_is_not_shared_with_a_name_that_it_was_not_opened_for() -> Result<()> {
+    let Some(stage) = Stage::up().await? else { return Ok(()) };
+    let mut app = stage.http2(host::SHARED, OPENAI).await?;
+    // Another name at the same address, of a provider and of somebody else: a browser may reuse the connection if the
+    // certificate has the name too, and 421 tells it to open one of its own.
+    for (name, status) in [("api.anthropic.com", 421), (STATIC, 421), (OPENAI, 200)] {
+        let request = hyper::Request::get(format!("https://{name}/v1/models"));
+        let answer = app.send(request.body(Full::default())?).await?;
+        assert_eq!(answer.status(), status, "{name}");
+    }
+    assert_eq!(stage.lab.provider.record().seen().calls.len(), 1);
     Ok(())
 }
