@@ -2,6 +2,7 @@
 //! Holds no payload, because events hold none.
 
 pub mod audit;
+pub mod coverage;
 pub mod event;
 pub mod metrics;
 
@@ -9,6 +10,7 @@ use std::fmt::Write as _;
 use std::sync::Arc;
 
 use self::audit::Audit;
+use self::coverage::Coverage;
 use self::event::{Capture, Event, Label, Outcome, Reloaded};
 use self::metrics::Metrics;
 
@@ -16,20 +18,22 @@ use self::metrics::Metrics;
 #[derive(Clone)]
 pub struct Telemetry {
     metrics: Arc<Metrics>,
+    coverage: Arc<Coverage>,
     audit: Arc<Audit>,
 }
 
 impl Telemetry {
     /// Sends audit lines to `audit`, and counts in metrics of its own.
     pub fn new(audit: Audit) -> Self {
-        Self { metrics: Arc::new(Metrics::new()), audit: Arc::new(audit) }
+        Self { metrics: Arc::new(Metrics::new()), coverage: Arc::default(), audit: Arc::new(audit) }
     }
 
     /// Tells of an event.
     pub fn record(&self, event: Event) {
         self.metrics.count(&event);
+        self.coverage.count(&event);
         log(&event);
-        if !self.audit.write(event) {
+        if event.has_line() && !self.audit.write(event) {
             self.metrics.audit_lost();
         }
     }
@@ -44,6 +48,11 @@ impl Telemetry {
         &self.metrics
     }
 
+    /// What became of redirected connections, by workload.
+    pub fn coverage(&self) -> &Coverage {
+        &self.coverage
+    }
+
     /// Writes out what is still queued.
     pub fn flush(&self) {
         self.audit.flush();
@@ -53,6 +62,7 @@ impl Telemetry {
 /// The log has what an operator must act upon; the audit trail has everything.
 fn log(event: &Event) {
     match event {
+        Event::ConnectionBegan { .. } => {}
         Event::ConnectionEnded(ended) => match ended.outcome {
             Outcome::Closed | Outcome::Idle | Outcome::Application | Outcome::Shutdown => tracing::debug!(
                 id = %ended.id, route = ended.route.label(), outcome = ended.outcome.label(), "connection ended"
@@ -73,6 +83,9 @@ fn log(event: &Event) {
         ),
         Event::Capture(Capture::FlowMissed) => {
             tracing::warn!("reset a connection to the listener that the kernel did not redirect");
+        }
+        Event::Capture(Capture::FlowDropped { cgroup, why }) => {
+            tracing::info!(cgroup, why = why.label(), "a redirected connection was not served");
         }
         Event::Capture(Capture::AcceptFailed(kind)) => tracing::error!(%kind, "cannot accept connections"),
         Event::Capture(Capture::NamespaceEnrolled { name, cookie }) => {

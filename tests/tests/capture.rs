@@ -330,9 +330,12 @@ fn flows_that_nobody_takes_are_swept() {
     let bed = Bed::new();
     let probe = bed.probe(&[&at(ENDPOINTS[0], 443).0]);
     let flows = bed.capture.flows();
-    let young = flows.sweep(Duration::from_secs(3600)).unwrap();
+    let young = flows.sweep(Duration::from_secs(3600), |_| {}).unwrap();
     assert_eq!((young.seen, young.removed), (1, 0));
-    let old = flows.sweep(Duration::ZERO).unwrap();
+    assert_eq!(flows.waiting().unwrap(), [(bed.apps.id(), 1)].into());
+    let mut swept = Vec::new();
+    let old = flows.sweep(Duration::ZERO, |flow| swept.push(flow.cgroup)).unwrap();
+    assert_eq!(swept, [bed.apps.id()]);
     assert_eq!((old.seen, old.removed), (1, 1));
     assert_eq!(flows.take(bed.app.cookie, probe.local.unwrap()).unwrap(), None);
 }

@@ -37,6 +37,7 @@ use crate::proxy::accept::{Flows, Recorded};
 use crate::proxy::shared::Shared;
 use crate::proxy::worker::Crew;
 use crate::telemetry::chain;
+use crate::telemetry::event::{self, Dropped, Event};
 use crate::tls::authority::LiveAuthority;
 
 /// How long the first round of questions may delay readiness.
@@ -350,7 +351,10 @@ impl Daemon {
     fn make_room(&self) {
         let workloads = self.capture.workloads();
         let made = match workloads.is_crowded() {
-            Ok(true) => bpf::cgroup::ids_below(&self.attached).and_then(|alive| workloads.retain(&alive)),
+            Ok(true) => bpf::cgroup::ids_below(&self.attached).and_then(|mut alive| {
+                self.shared.telemetry.coverage().retain(&mut alive);
+                workloads.retain(&alive)
+            }),
             Ok(false) => return,
             Err(error) => Err(error),
         };
@@ -363,7 +367,12 @@ impl Daemon {
     fn sweep(&self) {
         answers::sweep(&self.capture, &self.config.endpoints);
         self.make_room();
-        match self.capture.flows().sweep(FLOW_SWEEP) {
+        let tell = |flow: &interceptor_common::Flow| {
+            let why = Dropped::NotAccepted;
+            let dropped = event::Capture::FlowDropped { cgroup: flow.cgroup, why };
+            self.shared.telemetry.record(Event::Capture(dropped));
+        };
+        match self.capture.flows().sweep(FLOW_SWEEP, tell) {
             Ok(swept) if swept.removed > 0 => {
                 tracing::info!(
                     removed = swept.removed,

@@ -4,6 +4,7 @@ use super::table::Table;
 use super::{CaptureError, monotonic};
 use aya::Ebpf;
 use interceptor_common::{Address, Flow, FlowKey};
+use std::collections::HashMap;
 use std::net::SocketAddr;
 use std::num::NonZeroU32;
 use std::time::Duration;
@@ -39,9 +40,20 @@ impl Flows {
         self.table.take(&FlowKey::new(netns.0, Address::from(peer.ip()), peer.port()))
     }
 
-    /// Removes flows older than `age`: their clients gave up before the listener accepted. `age` must be well above
-    /// the longest time that an accepted connection may wait for its turn.
-    pub fn sweep(&self, age: Duration) -> Result<Swept, CaptureError> {
+    /// How many flows wait to be accepted, by the cgroup that connected.
+    pub fn waiting(&self) -> Result<HashMap<u64, u64>, CaptureError> {
+        let mut waiting = HashMap::new();
+        for key in self.table.keys(self.capacity.get() as usize)? {
+            if let Some(flow) = self.table.look_up(&key)? {
+                *waiting.entry(flow.cgroup).or_default() += 1;
+            }
+        }
+        Ok(waiting)
+    }
+
+    /// Removes flows older than `age`, and tells of each: their clients gave up before the listener accepted. `age` must
+    /// be well above the longest time that an accepted connection may wait for its turn.
+    pub fn sweep(&self, age: Duration, mut tell: impl FnMut(&Flow)) -> Result<Swept, CaptureError> {
         let now = monotonic()?;
         let keys = self.table.keys(self.capacity.get() as usize)?;
         let is_old = |flow: &Flow| now.saturating_sub(Duration::from_nanos(flow.at)) > age;
@@ -53,7 +65,10 @@ impl Flows {
             match self.table.take(&key)? {
                 // Between the two calls the port was used anew: what we hold is a flow that is wanted.
                 Some(flow) if !is_old(&flow) => drop(self.table.insert_new(&key, &flow)?),
-                Some(_) => swept.removed += 1,
+                Some(flow) => {
+                    tell(&flow);
+                    swept.removed += 1;
+                }
                 None => {}
             }
         }

@@ -14,7 +14,7 @@ use super::flow::{Flow, Namespace, OrigDst};
 use super::worker::{self, Crew, Order, Worker};
 use super::{passthrough, pulse};
 use crate::identity;
-use crate::telemetry::event::{Capture, Event};
+use crate::telemetry::event::{Capture, Dropped, Event};
 
 /// What the kernel recorded when a connection was redirected.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -114,8 +114,9 @@ impl Acceptor {
         let listener = SockRef::from(listener);
         while let Ok((stream, peer)) = listener.accept() {
             // The record would wait for the next connection with this source port.
-            if let Some(peer) = peer.as_socket() {
-                let _ = self.flows.take(self.namespace.cookie, peer);
+            let recorded = peer.as_socket().map(|peer| self.flows.take(self.namespace.cookie, peer));
+            if let Some(Ok(Some(recorded))) = recorded {
+                dropped(&self.worker, recorded.cgroup, Dropped::Exhausted);
             }
             let _ = stream.set_linger(Some(Duration::ZERO));
         }
@@ -130,6 +131,7 @@ impl Acceptor {
                 return self.worker.shared.telemetry.record(Event::Capture(Capture::FlowMissed));
             }
         };
+        self.worker.shared.telemetry.record(Event::ConnectionBegan { cgroup: recorded.cgroup });
         // Streamed tokens are small writes; none may wait for an acknowledgement.
         let _ = stream.set_nodelay(true);
         let flow = Flow {
@@ -144,9 +146,17 @@ impl Acceptor {
         }
         match stream.into_std() {
             Ok(stream) => self.crew.0[taker].order(Order::Take(Arrival { stream, flow })),
-            Err(error) => failed(&self.worker, &error),
+            Err(error) => {
+                failed(&self.worker, &error);
+                dropped(&self.worker, recorded.cgroup, Dropped::NotTaken);
+            }
         }
     }
+}
+
+/// Tells that a redirected connection is not served.
+pub(super) fn dropped(worker: &Worker, cgroup: u64, why: Dropped) {
+    worker.shared.telemetry.record(Event::Capture(Capture::FlowDropped { cgroup, why }));
 }
 
 /// Tells that a connection was lost before it could be served.

@@ -21,6 +21,7 @@ use super::pulse::{BEAT, LastBeat, Pulse};
 use super::shared::Shared;
 use super::upstream::Pool;
 use crate::bpf::Heartbeats;
+use crate::telemetry::event::Dropped;
 
 /// What the tasks of one worker share.
 pub struct Worker {
@@ -258,7 +259,10 @@ pub(super) fn take(worker: &Rc<Worker>, arrival: Arrival, load: &Arc<AtomicUsize
     let stream = match tokio::net::TcpStream::from_std(arrival.stream) {
         Ok(stream) => stream,
         // The reactor has no room for it. Dropping it resets the connection, which says as much.
-        Err(error) => return accept::failed(worker, &error),
+        Err(error) => {
+            accept::failed(worker, &error);
+            return accept::dropped(worker, arrival.flow.caller.cgroup, Dropped::NotTaken);
+        }
     };
     serve(worker, stream, arrival.flow, load);
 }

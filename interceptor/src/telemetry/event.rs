@@ -12,6 +12,11 @@ use crate::hello::Host;
 /// One thing worth telling.
 #[derive(Debug)]
 pub enum Event {
+    /// A redirected connection was accepted, and its record found. It is told of again when it ends.
+    ConnectionBegan {
+        /// The cgroup of the task that called connect().
+        cgroup: u64,
+    },
     /// A redirected connection has ended.
     ConnectionEnded(Box<Connection>),
     /// One request and its answer have ended.
@@ -20,6 +25,16 @@ pub enum Event {
     Capture(Capture),
     /// Files that the daemon runs by were read again.
     Reloaded(Reload),
+}
+
+impl Event {
+    /// Whether the audit trail has a line for it: beginnings and capture's own events are metrics and log lines.
+    pub(super) fn has_line(&self) -> bool {
+        match self {
+            Self::ConnectionEnded(_) | Self::ExchangeEnded(_) | Self::Reloaded(_) => true,
+            Self::ConnectionBegan { .. } | Self::Capture(_) => false,
+        }
+    }
 }
 
 /// Identifies a connection or an exchange in every event about it: 16 hexadecimal digits.
@@ -209,6 +224,13 @@ pub struct Exchange {
 pub enum Capture {
     /// A connection on a listener without an entry in the flow map: it was reset.
     FlowMissed,
+    /// A redirected connection was not served.
+    FlowDropped {
+        /// The cgroup of the task that called connect().
+        cgroup: u64,
+        /// Why.
+        why: Dropped,
+    },
     /// A namespace is served from now on.
     NamespaceEnrolled {
         /// Its name.
@@ -225,6 +247,17 @@ pub enum Capture {
     },
     /// Accepting failed, for want of file descriptors for example.
     AcceptFailed(std::io::ErrorKind),
+}
+
+/// Why a redirected connection was not served.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Dropped {
+    /// It waited for too long to be accepted, or its client gave up before.
+    NotAccepted,
+    /// There was no descriptor for it, and it was reset.
+    Exhausted,
+    /// It was accepted, told of as begun, and could not be given to a worker.
+    NotTaken,
 }
 
 /// What is read again while the daemon runs.
@@ -308,6 +341,11 @@ labels! {
         Outcome::Idle => "idle",
         Outcome::Refused => "refused",
         Outcome::Shutdown => "shutdown",
+    }
+    Dropped {
+        Dropped::NotAccepted => "not_accepted",
+        Dropped::Exhausted => "exhausted",
+        Dropped::NotTaken => "not_taken",
     }
     Part {
         Part::Policy => "policy",

@@ -32,6 +32,11 @@ struct FindingLabels {
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct DroppedLabels {
+    reason: &'static str,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
 struct ReloadLabels {
     part: &'static str,
     result: &'static str,
@@ -45,6 +50,7 @@ pub struct Metrics {
     findings: Family<FindingLabels, Counter>,
     passed_bytes: Counter,
     flow_missed: Counter,
+    flow_dropped: Family<DroppedLabels, Counter>,
     accept_failed: Counter,
     audit_lost: Counter,
     reloads: Family<ReloadLabels, Counter>,
@@ -66,6 +72,7 @@ impl Metrics {
             findings: Family::default(),
             passed_bytes: Counter::default(),
             flow_missed: Counter::default(),
+            flow_dropped: Family::default(),
             accept_failed: Counter::default(),
             audit_lost: Counter::default(),
             reloads: Family::default(),
@@ -92,6 +99,11 @@ impl Metrics {
             "flow_missed",
             "Connections to a listener that the kernel had not redirected; each was reset",
             self.flow_missed.clone(),
+        );
+        registry.register(
+            "flow_dropped",
+            "Redirected connections that were not served",
+            self.flow_dropped.clone(),
         );
         registry.register(
             "accept_failed",
@@ -127,9 +139,14 @@ impl Metrics {
     /// Counts an event.
     pub fn count(&self, event: &Event) {
         match event {
+            Event::ConnectionBegan { .. } => {}
             Event::ConnectionEnded(ended) => self.connection(ended),
             Event::ExchangeEnded(ended) => self.exchange(ended),
             Event::Capture(Capture::FlowMissed) => drop(self.flow_missed.inc()),
+            Event::Capture(Capture::FlowDropped { why, .. }) => {
+                let labels = DroppedLabels { reason: why.label() };
+                self.flow_dropped.get_or_create(&labels).inc();
+            }
             Event::Capture(Capture::AcceptFailed(_)) => drop(self.accept_failed.inc()),
             Event::Capture(Capture::NamespaceEnrolled { .. } | Capture::NamespaceReleased { .. }) => {}
             Event::Reloaded(reload) => {

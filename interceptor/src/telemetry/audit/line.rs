@@ -20,7 +20,7 @@ pub(super) fn write(out: &mut impl Write, event: &Event) -> io::Result<()> {
         Event::ConnectionEnded(ended) => serde_json::to_writer(&mut *out, &ConnectionLine::new(ended))?,
         Event::ExchangeEnded(ended) => serde_json::to_writer(&mut *out, &ExchangeLine::new(ended))?,
         Event::Reloaded(reload) => serde_json::to_writer(&mut *out, &ReloadLine::new(reload))?,
-        Event::Capture(_) => return Ok(()),
+        Event::ConnectionBegan { .. } | Event::Capture(_) => return Ok(()),
     }
     out.write_all(b"\n")
 }
