@@ -1,4 +1,4 @@
-//! Serves metrics and health on a local port. Runs apart from the data path, on a runtime of its own.
+//! Serves metrics, coverage and health on a local port. Runs apart from the data path, on a runtime of its own.
 //! Knows plain HTTP and what telemetry says. Cannot change anything.
 
 use std::convert::Infallible;
@@ -28,12 +28,21 @@ pub struct Admin {
     ready: AtomicBool,
     /// Lines in Prometheus' format that are not counted from events: the kernel's counters.
     extra: Box<dyn Fn() -> String + Send + Sync>,
+    coverage: Box<CoverageReport>,
 }
 
+/// Makes the report of coverage, as JSON, or says what is wrong.
+type CoverageReport = dyn Fn() -> Result<String, String> + Send + Sync;
+
 impl Admin {
-    /// Not ready yet. `extra` is asked at every scrape.
-    pub fn new(telemetry: Telemetry, extra: impl Fn() -> String + Send + Sync + 'static) -> Arc<Self> {
-        Arc::new(Self { telemetry, ready: AtomicBool::new(false), extra: Box::new(extra) })
+    /// Not ready yet. `extra` is asked at every scrape, `coverage` on a thread that may wait.
+    pub fn new(
+        telemetry: Telemetry,
+        extra: impl Fn() -> String + Send + Sync + 'static,
+        coverage: impl Fn() -> Result<String, String> + Send + Sync + 'static,
+    ) -> Arc<Self> {
+        let (extra, coverage) = (Box::new(extra), Box::new(coverage));
+        Arc::new(Self { telemetry, ready: AtomicBool::new(false), extra, coverage })
     }
 
     /// Says whether redirected connections are served.
@@ -61,8 +70,8 @@ impl Admin {
             let admin = self.clone();
             tokio::spawn(async move {
                 let service = service_fn(|request| {
-                    let answer = admin.answer(&request);
-                    async move { Ok::<_, Infallible>(answer) }
+                    let admin = admin.clone();
+                    async move { Ok::<_, Infallible>(admin.answer(&request).await) }
                 });
                 // A scraper that breaks off is its own problem.
                 let _ = http1::Builder::new()
@@ -75,7 +84,7 @@ impl Admin {
         }
     }
 
-    fn answer(&self, request: &Request<Incoming>) -> Response<Full<Bytes>> {
+    async fn answer(self: Arc<Self>, request: &Request<Incoming>) -> Response<Full<Bytes>> {
         match (request.method(), request.uri().path()) {
             (&Method::GET, "/metrics") => {
                 let mut text = self.telemetry.metrics_text();
@@ -85,6 +94,7 @@ impl Admin {
                 }
                 plain(StatusCode::OK, "application/openmetrics-text; version=1.0.0; charset=utf-8", text)
             }
+            (&Method::GET, "/coverage") => self.coverage().await,
             (&Method::GET, "/healthz") => plain(StatusCode::OK, "text/plain", "alive\n".into()),
             (&Method::GET, "/readyz") if self.ready.load(Ordering::Acquire) => {
                 plain(StatusCode::OK, "text/plain", "ready\n".into())
@@ -92,7 +102,20 @@ impl Admin {
             (&Method::GET, "/readyz") => {
                 plain(StatusCode::SERVICE_UNAVAILABLE, "text/plain", "starting or draining\n".into())
             }
-            _ => plain(StatusCode::NOT_FOUND, "text/plain", "try /metrics, /healthz or /readyz\n".into()),
+            _ => plain(
+                StatusCode::NOT_FOUND,
+                "text/plain",
+                "try /metrics, /coverage, /healthz or /readyz\n".into(),
+            ),
+        }
+    }
+
+    async fn coverage(self: Arc<Self>) -> Response<Full<Bytes>> {
+        match tokio::task::spawn_blocking(move || (self.coverage)()).await {
+            Ok(Ok(json)) => plain(StatusCode::OK, "application/json", json),
+            Ok(Err(wrong)) => plain(StatusCode::INTERNAL_SERVER_ERROR, "text/plain", wrong + "\n"),
+            // It panicked and has told so, or the daemon is ending.
+            Err(_) => plain(StatusCode::INTERNAL_SERVER_ERROR, "text/plain", "no report was made\n".into()),
         }
     }
 }

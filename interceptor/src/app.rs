@@ -2,6 +2,7 @@
 //! Sees every module. The data path itself is in `proxy`; this is what surrounds it.
 
 mod answers;
+pub mod coverage;
 pub mod exempt;
 pub mod handover;
 pub mod namespaces;

@@ -20,6 +20,7 @@ use tokio::time::{Instant, MissedTickBehavior, interval, interval_at};
 use self::parts::{crew, load, prefixes};
 use self::succession::{apart, knock, or_never, told};
 use super::answers;
+use super::coverage::Coverage;
 use super::exempt::Exempt;
 use super::handover::{self, Door, Inherited, Predecessor};
 use super::namespaces::{LOOK, Namespaces, attach_point};
@@ -58,6 +59,7 @@ pub struct Daemon {
     capture: Capture,
     attached: PathBuf,
     learner: Learner,
+    coverage: Arc<Coverage>,
     admin: Arc<Admin>,
     admin_port: Option<AdminPort>,
     /// The daemon that this one takes over from, until it has ended.
@@ -145,7 +147,11 @@ impl Daemon {
         let mut learner = Learner::new(names(&shared), servers, config.endpoints.keep);
         learner.adopt(capture.addresses()?);
         let counters = current(capture.counters()?, capture.learning().clone(), shared.clone());
-        let (admin, admin_port) = open_admin(&config, &shared, counters, inherited_admin).await?;
+        let coverage = Coverage::new(&capture, shared.telemetry.clone(), attached.clone())?;
+        let coverage = Arc::new(coverage);
+        let reporter = coverage.clone();
+        let admin = Admin::new(shared.telemetry.clone(), counters, move || reporter.json());
+        let admin_port = open_admin(&config, &admin, inherited_admin).await?;
         for other in capture.attach(&attached)? {
             tracing::info!(path = %other.display(), "the pins of another version are removed");
         }
@@ -159,6 +165,7 @@ impl Daemon {
             capture,
             attached,
             learner,
+            coverage,
             admin,
             admin_port,
             predecessor,
@@ -441,12 +448,10 @@ struct AdminPort {
 
 async fn open_admin(
     config: &Config,
-    shared: &Shared,
-    counters: impl Fn() -> String + Send + Sync + 'static,
+    admin: &Arc<Admin>,
     inherited: Option<TcpListener>,
-) -> Result<(Arc<Admin>, Option<AdminPort>), StartError> {
-    let admin = Admin::new(shared.telemetry.clone(), counters);
-    let Some(wanted) = config.admin else { return Ok((admin, None)) };
+) -> Result<Option<AdminPort>, StartError> {
+    let Some(wanted) = config.admin else { return Ok(None) };
     let failed = |io| StartError::Admin { address: wanted, io };
     // Two daemons cannot bind one port, and a scraper need not notice that there are two.
     let suits = |listener: &TcpListener| {
@@ -464,5 +469,5 @@ async fn open_admin(
         std::fs::write(path, address.to_string()).map_err(failed)?;
     }
     tokio::spawn(admin.clone().serve(listener));
-    Ok((admin, Some(AdminPort { address, copy })))
+    Ok(Some(AdminPort { address, copy }))
 }

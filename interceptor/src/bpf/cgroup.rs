@@ -2,7 +2,7 @@
 
 use super::CaptureError;
 use nix::sys::statfs::{CGROUP2_SUPER_MAGIC, fstatfs};
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::fs::{self, File};
 use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
@@ -78,19 +78,24 @@ pub fn id(path: &Path) -> Result<u64, CaptureError> {
 
 /// The ids of the cgroup at `path` and of all below it. One that is removed meanwhile is passed over.
 pub fn ids_below(path: &Path) -> Result<HashSet<u64>, CaptureError> {
-    let mut ids = HashSet::from([id(path)?]);
+    Ok(paths_below(path)?.into_keys().collect())
+}
+
+/// The same, with the directory of each.
+pub fn paths_below(path: &Path) -> Result<HashMap<u64, PathBuf>, CaptureError> {
+    let mut paths = HashMap::from([(id(path)?, path.to_owned())]);
     let mut waiting = vec![path.to_owned()];
     while let Some(directory) = waiting.pop() {
         for entry in fs::read_dir(&directory).into_iter().flatten().flatten() {
             if let Ok(metadata) = entry.metadata()
                 && metadata.is_dir()
             {
-                ids.insert(metadata.ino());
+                paths.insert(metadata.ino(), entry.path());
                 waiting.push(entry.path());
             }
         }
     }
-    Ok(ids)
+    Ok(paths)
 }
 
 /// Opens a cgroup directory, and refuses whatever is none of version 2.

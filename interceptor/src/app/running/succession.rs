@@ -49,6 +49,9 @@ impl Daemon {
         if let Err(error) = self.capture.forget_former() {
             tracing::warn!(error = chain(&error), "the cgroup of the daemon that ran before stays exempt");
         }
+        if let Err(error) = self.coverage.settle() {
+            tracing::warn!(error = chain(&error), "what it was brought is not accounted for");
+        }
     }
 
     /// Ends after a successor has taken over: what is open may finish, and the kernel side stays as it is.
