@@ -2,6 +2,7 @@
 //! Knows what to call. Does none of the work.
 
 pub mod ca;
+pub mod coverage;
 pub mod doctor;
 pub mod exec;
 pub mod policy;
@@ -34,6 +35,14 @@ enum Command {
     /// Say what of this machine is ready, what is not, and what to do.
     #[command(after_help = "Example:\n  interceptor doctor --config /etc/interceptor/config.yaml --json")]
     Doctor(doctor::Doctor),
+    /// Say what became of calls to AI providers, workload by workload: inspected, passed, refused, missed, and why.
+    #[command(after_help = "Examples:\n  interceptor coverage --config /etc/interceptor/config.yaml\n  \
+                            interceptor coverage --admin 127.0.0.1:9465 --strict\n  \
+                            interceptor coverage --json | jq '.workloads[] | select(.left != {})'\n\n\
+                            Counts are of connections since the programs were loaded. With --strict the exit code is \
+                            1 if anything\nreached, or may have reached, an AI provider uninspected, or the counts \
+                            do not add up.")]
+    Coverage(coverage::Coverage),
     /// Make, renew, show and export the certificate authority.
     Ca(ca::Ca),
     /// Remove every trace of the daemon from the kernel: programs, maps, pins and its cgroups. Files stay.
@@ -59,6 +68,7 @@ pub fn main() -> ExitCode {
         Command::Run(run) => run.run(),
         Command::Exec(exec) => exec.run(),
         Command::Doctor(doctor) => doctor.run(),
+        Command::Coverage(coverage) => coverage.run(),
         Command::Ca(ca) => authority(&ca),
         Command::Uninstall(uninstall) => uninstall.run(),
         Command::Policy(policy) => policy.run(),

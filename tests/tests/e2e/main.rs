@@ -6,6 +6,7 @@ mod blocked;
 mod body;
 mod command;
 mod container;
+mod coverage;
 mod ech;
 mod failure;
 mod framing;

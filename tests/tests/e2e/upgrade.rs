@@ -12,7 +12,7 @@ use nix::sys::signal::Signal;
 use serde_json::{Value, json};
 
 use super::failure::{config, pinned};
-use super::{Secured, chat, chat_stream, post};
+use super::{Secured, chat, chat_stream, coverage, post};
 
 /// Streams that are open while the daemon is exchanged.
 const STREAMS: usize = 500;
@@ -96,6 +96,11 @@ async fn case_39_an_upgrade_under_load_loses_nothing() -> Result<()> {
         assert_eq!(bad, None);
     }
     assert!(!stage.daemon.written().contains("the kernel did not redirect"));
+    // What the old daemon was brought is told apart from what the new one was, and nothing is missing between them.
+    let report = coverage::report(&stage).await?;
+    assert_eq!(report["adds_up"], true, "{report}");
+    let counts = ["earlier", "inspected"].map(|field| report["workloads"][0][field].as_u64().unwrap_or(0));
+    assert!(counts[0] >= STREAMS as u64 && counts[1] > 0, "{report}");
     Ok(())
 }
 
