@@ -4,6 +4,7 @@
 //! Everything but loading takes `&self` and may be called from any thread: the kernel serialises map operations.
 
 pub mod cgroup;
+mod cost;
 mod error;
 mod event;
 pub mod features;
@@ -19,6 +20,7 @@ mod stats;
 mod table;
 mod workloads;
 
+pub use cost::{Counting, RunTime};
 pub use error::CaptureError;
 pub use event::Events;
 pub use flow::{Flows, Swept};
@@ -290,6 +292,11 @@ impl Capture {
     /// million, and kernels differ in how well they avoid to follow one twice. `None` before Linux 5.16.
     pub fn verified(&self) -> Result<Vec<(&'static str, Option<u32>)>, CaptureError> {
         program::verified(&self.programs)
+    }
+
+    /// What the programs have cost while somebody held a [`Counting`].
+    pub fn run_times(&self) -> Result<Vec<RunTime>, CaptureError> {
+        cost::read(&self.programs)
     }
 
     /// A reader of the counters that outlives borrows of the capture, for metrics.

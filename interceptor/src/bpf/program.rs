@@ -13,7 +13,7 @@ use std::os::unix::fs::MetadataExt as _;
 
 /// All programs with their hooks, in the order of attachment. `flow` comes before the connect hooks: a connection must
 /// not be redirected while nobody enters it.
-const PROGRAMS: [(&str, bpf_attach_type); 10] = [
+pub(super) const PROGRAMS: [(&str, bpf_attach_type); 10] = [
     ("flow", bpf_attach_type::BPF_CGROUP_SOCK_OPS),
     ("peer4", bpf_attach_type::BPF_CGROUP_INET4_GETPEERNAME),
     ("peer6", bpf_attach_type::BPF_CGROUP_INET6_GETPEERNAME),
