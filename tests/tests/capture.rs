@@ -4,6 +4,8 @@
 
 #[path = "capture/bed.rs"]
 mod bed;
+#[path = "capture/burst.rs"]
+mod burst;
 #[path = "capture/bypass.rs"]
 mod bypass;
 #[path = "capture/dns.rs"]
