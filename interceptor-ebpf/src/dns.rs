@@ -50,6 +50,9 @@ pub struct Scratch {
 /// Reads the packet if it may be an answer. Everything but an HTTPS answer about an endpoint goes on unchanged.
 #[inline(always)]
 pub fn ingress(ctx: &SkBuffContext) -> i32 {
+    if packet::glance(ctx).is_some_and(|seen| seen.source_port != dns::PORT) {
+        return PASS;
+    }
     match packet::read(ctx) {
         Read::Transport(transport) if transport.source_port == dns::PORT => answer(ctx, &transport),
         Read::Extended(network) => {

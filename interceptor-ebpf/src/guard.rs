@@ -34,6 +34,9 @@ struct Verdict {
 /// Looks at one packet. Nearly all of them are none of ours: the cheap questions come first.
 #[inline(always)]
 pub fn egress(ctx: &SkBuffContext) -> i32 {
+    if packet::glance(ctx).is_some_and(|seen| seen.is_later_tcp || !maps::has_port(seen.destination_port)) {
+        return PASS;
+    }
     match packet::read(ctx) {
         Read::Transport(transport) if maps::has_port(transport.destination_port) => first(ctx, &transport),
         // Nothing of ours sends these. The ports are not read: any packet counts.

@@ -1,5 +1,5 @@
 //! Reads the headers of a packet, which the hooks of `cgroup_skb` see from its network header on. Knows IPv4 with
-//! options, IPv6 without extension headers, TCP and UDP.
+//! options, IPv6 without extension headers, TCP and UDP. A glance tells most packets apart; the others are read.
 
 use aya_ebpf::helpers::generated;
 use aya_ebpf::programs::SkBuffContext;
@@ -64,6 +64,77 @@ struct V6 {
     _hops: u8,
     source: [u32; 4],
     destination: [u32; 4],
+}
+
+/// What a look at a packet tells that takes no helper: enough to let nearly all of them go.
+pub struct Glance {
+    /// Whether it belongs to a TCP connection that exists already.
+    pub is_later_tcp: bool,
+    /// Host byte order.
+    pub source_port: u16,
+    /// Host byte order.
+    pub destination_port: u16,
+}
+
+/// Looks at a packet where it is. `None` says nothing of it but that [`read`] has to be asked: options, extension
+/// headers, a fragment, another transport, too short a packet, or headers that are not in one piece. Of a packet whose
+/// version is not that of its frame it may say anything: nobody takes such a packet.
+#[inline(always)]
+pub fn glance(ctx: &SkBuffContext) -> Option<Glance> {
+    const V4_WITHOUT_OPTIONS: u8 = 0x45;
+    // All bits but the one that forbids fragments: of a first fragment `read` takes the ports just as well.
+    const FRAGMENTED: u16 = 0xbfff_u16.to_be();
+    const V4: usize = size_of::<V4>();
+    const V6: usize = size_of::<V6>();
+    let start = first::<{ V4 + FLAGS + 1 }>(ctx)?;
+    // SAFETY: every offset below is inside the piece; the compiler is told nothing else of where it is.
+    unsafe {
+        let version = start.read();
+        if version == V4_WITHOUT_OPTIONS {
+            let is_fragment = start.add(6).cast::<u16>().read() & FRAGMENTED != 0;
+            return if is_fragment { None } else { ports(start.add(V4), start.add(9).read()) };
+        }
+        if version >> 4 != 6 {
+            return None;
+        }
+        let start = first::<{ V6 + FLAGS + 1 }>(ctx)?;
+        ports(start.add(V6), start.add(6).read())
+    }
+}
+
+/// Where the flags are in a TCP header.
+const FLAGS: usize = 13;
+
+/// # Safety
+/// Of the transport header as much as TCP's flags is there.
+#[inline(always)]
+unsafe fn ports(header: *const u8, protocol: u8) -> Option<Glance> {
+    if protocol != TCP && protocol != UDP {
+        return None;
+    }
+    // SAFETY: as promised, and the kernel aligns headers to two bytes at least.
+    let (source, destination, flags) = unsafe {
+        (header.cast::<u16>().read(), header.add(2).cast::<u16>().read(), header.add(FLAGS).read())
+    };
+    Some(Glance {
+        is_later_tcp: protocol == TCP && !begins(flags),
+        source_port: u16::from_be(source),
+        destination_port: u16::from_be(destination),
+    })
+}
+
+/// The packet's first `LENGTH` bytes, if they are in one piece.
+#[inline(always)]
+fn first<const LENGTH: usize>(ctx: &SkBuffContext) -> Option<*const u8> {
+    // SAFETY: the kernel passes a valid context, two of whose fields it makes pointers when they are loaded.
+    let (start, end) = unsafe {
+        let skb = ctx.skb.skb;
+        (
+            (&raw const (*skb).data).read_volatile() as usize,
+            (&raw const (*skb).data_end).read_volatile() as usize,
+        )
+    };
+    if start + LENGTH > end { None } else { Some(start as *const u8) }
 }
 
 /// Reads the headers.
@@ -131,9 +202,7 @@ impl Transport {
     /// Whether a TCP packet begins a connection.
     #[inline(always)]
     pub fn is_syn(&self, ctx: &SkBuffContext) -> bool {
-        const SYN: u8 = 0x02;
-        const ACK: u8 = 0x10;
-        load::<u8>(ctx, self.offset + 13).is_some_and(|flags| flags & (SYN | ACK) == SYN)
+        load::<u8>(ctx, self.offset + FLAGS as u32).is_some_and(begins)
     }
 
     /// Where the payload begins. It may be empty.
@@ -145,6 +214,14 @@ impl Transport {
         let length = u32::from(load::<u8>(ctx, self.offset + 12)? >> 4) * 4;
         (length >= TCP_HEADER).then_some(self.offset + length)
     }
+}
+
+/// Whether the flags of a TCP header are those of a connection's first packet.
+#[inline(always)]
+fn begins(flags: u8) -> bool {
+    const SYN: u8 = 0x02;
+    const ACK: u8 = 0x10;
+    flags & (SYN | ACK) == SYN
 }
 
 /// Loads a header or a part of one.
