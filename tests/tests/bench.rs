@@ -1,5 +1,5 @@
 //! Keeps the benchmark from rotting: every shape of load runs for a moment against a real origin, through the relay.
-//! Pure tier: loopback only; the two tests of the command itself need root. What it costs is not judged here; that the figures are there, and right, is.
+//! Pure tier: loopback only; the tests of the command itself need root. What it costs is not judged here; that the figures are there, and right, is.
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on should stop here")]
 
 use std::io::{BufRead as _, BufReader, Read as _};
@@ -123,15 +123,36 @@ fn the_command_finds_out_what_an_idle_passed_through_connection_keeps() {
     assert!(result["summary"][0]["figures"]["memory"]["median"].is_number(), "{result}");
 }
 
-/// `cargo xtask bench` with the programs that were built together with this test.
+#[test]
+fn the_command_finds_out_what_the_programs_in_the_kernel_cost() {
+    require_kernel!();
+    let result = run(&["capture", "--quick"]);
+    let ways = result["connect_divided_by_bare"].as_array().unwrap();
+    assert!(ways.len() == 4 && ways.iter().all(|way| way["ratio"]["median"].is_number()), "{result}");
+    let measured = &result["measured"];
+    let programs = |of: &Value| of["programs"].as_array().unwrap().len();
+    assert_eq!(programs(&measured["connect"][0]), 0, "no program runs outside its cgroup: {result}");
+    assert!(measured["connect"].as_array().unwrap()[1..].iter().all(|way| programs(way) >= 5), "{result}");
+    assert!(measured["dns"].as_array().unwrap().iter().all(|kind| programs(kind) > 0), "{result}");
+    assert_eq!((&measured["burst"]["connections"], &measured["burst"]["lost"]), (&400.into(), &0.into()));
+    assert!(result["passthrough_divided_by_direct"]["median"].is_number(), "{result}");
+}
+
+/// One scenario for a moment.
 fn command(scenario: &str, contenders: &[&str]) -> Value {
+    let scenario = ["--quick", "--seconds", "0.2", "--only", scenario];
+    let contenders = contenders.iter().flat_map(|contender| ["--contender", contender]);
+    run(&scenario.into_iter().chain(contenders).collect::<Vec<_>>())
+}
+
+/// `cargo xtask bench` with the programs that were built together with this test.
+fn run(words: &[&str]) -> Value {
     let folder = tempfile::tempdir().unwrap();
     let json = folder.path().join("bench.json");
     let binaries = Path::new(env!("CARGO_BIN_EXE_bench-load")).parent().unwrap();
     let mut command = Command::new(env!("CARGO"));
-    command.args(["run", "--quiet", "--package", "xtask", "--", "bench", "--quick", "--seconds", "0.2"]);
-    command.args(["--only", scenario, "--json"]).arg(&json).arg("--binaries").arg(binaries);
-    command.args(contenders.iter().flat_map(|contender| ["--contender", contender]));
+    command.args(["run", "--quiet", "--package", "xtask", "--", "bench"]).args(words);
+    command.arg("--json").arg(&json).arg("--binaries").arg(binaries);
     let output = command.output().unwrap();
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     serde_json::from_slice(&std::fs::read(json).unwrap()).unwrap()

@@ -1,6 +1,7 @@
 //! `cargo xtask bench`: the daemon beside its peers, on one machine, in one run. BENCHMARKS.md has the method.
 //! This file is the order of events; each step is a file of its own.
 
+mod capture;
 mod contender;
 mod engine;
 mod install;
@@ -25,7 +26,10 @@ use crate::{ebpf, tools};
 
 /// Arguments of `cargo xtask bench`.
 #[derive(clap::Args)]
+#[command(args_conflicts_with_subcommands = true)]
 pub(crate) struct Args {
+    #[command(subcommand)]
+    part: Option<Part>,
     /// One short round of everything, in a minute or two: shows that it runs, not how fast it is.
     #[arg(long)]
     quick: bool,
@@ -55,6 +59,12 @@ pub(crate) struct Args {
     list: bool,
 }
 
+#[derive(clap::Subcommand)]
+enum Part {
+    /// What the programs in the kernel cost: connections, DNS answers, packets, a burst.
+    Capture(capture::Args),
+}
+
 /// How long and how often.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Effort {
@@ -65,6 +75,9 @@ pub(crate) struct Effort {
 }
 
 pub(crate) fn run(args: &Args) -> anyhow::Result<()> {
+    if let Some(Part::Capture(args)) = &args.part {
+        return capture::run(args);
+    }
     let scenarios = scenario::all();
     if args.list {
         for scenario in &scenarios {
@@ -87,7 +100,7 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<()> {
         install::peers(&contenders)?;
         let binaries = match &args.binaries {
             Some(folder) => folder.clone(),
-            None => build(contenders.contains(&Contender::Interceptor))?,
+            None => build(&["bench-origin", "bench-load"], contenders.contains(&Contender::Interceptor))?,
         };
         let lab = Lab::new(&binaries, !args.no_pin)?;
         let _first = priority::Raised::enter();
@@ -118,8 +131,8 @@ fn choose<'a>(all: &'a [Scenario], wanted: &[String]) -> anyhow::Result<Vec<&'a 
 }
 
 /// Builds what is measured and what measures, optimised, and says where it went.
-fn build(with_daemon: bool) -> anyhow::Result<PathBuf> {
-    let mut packages = vec![("interceptor-tests", "bench-origin"), ("interceptor-tests", "bench-load")];
+fn build(tools_of_ours: &[&'static str], with_daemon: bool) -> anyhow::Result<PathBuf> {
+    let mut packages: Vec<_> = tools_of_ours.iter().map(|tool| ("interceptor-tests", *tool)).collect();
     if with_daemon {
         // The daemon's build embeds the object.
         ebpf::build()?;

@@ -55,7 +55,7 @@ impl Report {
         self.samples.iter().filter(mine).filter_map(figure).collect()
     }
 
-    fn estimate(&self, scenario: &str, contender: Contender, metric: Metric) -> Option<Estimate> {
+    pub(super) fn estimate(&self, scenario: &str, contender: Contender, metric: Metric) -> Option<Estimate> {
         let values: Vec<f64> = self.values(scenario, contender, metric).into_values().collect();
         Estimate::of(&values)
     }
@@ -76,7 +76,7 @@ impl Report {
     }
 
     /// What ours costs, as a multiple of what theirs costs.
-    fn ratio(&self, scenario: &str, metric: Metric, theirs: Contender) -> Option<Estimate> {
+    pub(super) fn ratio(&self, scenario: &str, metric: Metric, theirs: Contender) -> Option<Estimate> {
         self.paired(scenario, metric, (Contender::Interceptor, theirs), |ours, theirs| ours / theirs)
     }
 
@@ -163,11 +163,7 @@ impl Report {
             "goals": goals,
             "samples": self.samples,
         });
-        if let Some(folder) = path.parent() {
-            fs::create_dir_all(folder)?;
-        }
-        fs::write(path, serde_json::to_string_pretty(&document)?)
-            .with_context(|| format!("write {}", path.display()))
+        save(path, &document)
     }
 
     fn summary(&self, scenario: &Scenario, contender: Contender) -> serde_json::Value {
@@ -220,8 +216,17 @@ impl Report {
     }
 }
 
+/// Writes a result as JSON.
+pub(super) fn save(path: &Path, document: &serde_json::Value) -> anyhow::Result<()> {
+    if let Some(folder) = path.parent() {
+        fs::create_dir_all(folder)?;
+    }
+    fs::write(path, serde_json::to_string_pretty(document)?)
+        .with_context(|| format!("write {}", path.display()))
+}
+
 /// Three significant digits or so, which is more than the machine deserves.
-fn number(value: f64) -> String {
+pub(super) fn number(value: f64) -> String {
     match value.abs() {
         large if large >= 100.0 => format!("{value:.0}"),
         middle if middle >= 10.0 => format!("{value:.1}"),
@@ -229,12 +234,12 @@ fn number(value: f64) -> String {
     }
 }
 
-fn interval(estimate: &Estimate) -> String {
+pub(super) fn interval(estimate: &Estimate) -> String {
     format!("{} [{}, {}]", number(estimate.median), number(estimate.low), number(estimate.high))
 }
 
 /// What the figures depend on.
-fn machine() -> serde_json::Value {
+pub(super) fn machine() -> serde_json::Value {
     let read = |path: &str| fs::read_to_string(path).unwrap_or_default().trim().to_owned();
     let cpuinfo = read("/proc/cpuinfo");
     let model = cpuinfo.lines().find_map(|line| line.strip_prefix("model name")).unwrap_or_default();
