@@ -198,6 +198,16 @@ fn case_17_a_packet_with_its_own_header_is_seen_and_a_closed_namespace_drops_it(
 }
 
 #[test]
+fn case_17_options_in_the_header_hide_nothing() {
+    require_kernel!();
+    let bed = Bed::new();
+    assert_eq!(sent(&bed, &["raw-options", &at(OTHERS[0], 443).0]), json!({ "sent": null }));
+    assert_eq!(counts(&bed), []);
+    assert_eq!(sent(&bed, &["raw-options", &at(ENDPOINTS[0], 443).0]), json!({ "sent": null }));
+    assert_eq!(counts(&bed), [(bed.apps.id(), Counter::GuardUnseen, Counter::GuardUnseen, 1)]);
+}
+
+#[test]
 fn case_20_no_mark_is_a_way_out() {
     require_kernel!();
     let bed = Bed::new();
