@@ -16,7 +16,7 @@ use nix::sys::signal::Signal;
 use serde_json::{Value, json};
 use tokio::time::timeout;
 
-use super::{chat, post};
+use super::{chat, coverage, post};
 
 /// What became of an application's call to an AI provider.
 #[derive(Debug, PartialEq, Eq)]
@@ -72,6 +72,13 @@ async fn until(stage: &Stage, wanted: &Met, meanwhile: &[Met]) -> Result<()> {
     within(&format!("a call that is {wanted:?}"), calls).await?
 }
 
+/// Whatever became of the calls, none is lost between what the kernel and what the daemon counted.
+async fn accounted_for(stage: &Stage) -> Result<()> {
+    let report = coverage::report(stage).await?;
+    ensure!(report["adds_up"] == true, "{report:#}");
+    Ok(())
+}
+
 /// The fail policies by name, and what applications meet under them.
 const POLICIES: [(&str, Met); 2] = [("open", Met::Direct), ("closed", Met::Refused)];
 
@@ -115,6 +122,7 @@ async fn case_35_without_descriptors_new_calls_meet_the_policy_and_open_ones_go_
         let counter = if policy == "open" { "left_daemon_silent" } else { "refused_daemon_silent" };
         let line = metrics.lines().find(|line| line.contains(counter)).context("the counter")?;
         assert!(!line.ends_with(" 0"), "{line}");
+        accounted_for(&stage).await?;
     }
     Ok(())
 }
@@ -253,6 +261,7 @@ async fn case_38_a_connection_that_is_reset_before_it_is_accepted_leaves_no_trac
     let ended = |event: &Value| event["event"] == "connection" && event["outcome"] == "application";
     stage.daemon.audited("a connection that was reset", ended).await?;
     assert_eq!(stage.lab.provider.record().seen().calls.len(), 0);
+    accounted_for(&stage).await?;
     Ok(())
 }
 
@@ -321,6 +330,7 @@ async fn case_36_a_namespace_that_goes_while_it_connects_is_let_go_and_the_next_
         }
         // Discovery found the laboratory's own application meanwhile.
         until(&stage, &Met::Intercepted, &[Met::Direct]).await?;
+        accounted_for(&stage).await?;
     }
     Ok(())
 }
