@@ -94,7 +94,8 @@ impl Coverage {
         Ok(self.read(earlier)?.join(names))
     }
 
-    /// In the order that a connection goes, so that none is missed: one on its way is seen twice at most.
+    /// In the order that a connection goes, so that none is missed. One that is made or on its way meanwhile can be seen
+    /// too early or twice, and is in its place when it is read again.
     fn read(&self, earlier: HashMap<u64, u64>) -> Result<Halves, CaptureError> {
         let stats = self.counters.read()?;
         let node = Counter::ALL.into_iter().map(|counter| (counter, stats.of(counter))).collect();

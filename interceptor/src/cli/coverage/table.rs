@@ -82,7 +82,7 @@ fn listed(counts: &Counts) -> String {
 fn missing(unaccounted: i64) -> String {
     let by = unaccounted.unsigned_abs();
     if unaccounted < 0 {
-        return format!("{by} more than were redirected: the kernel's counts have been dropped meanwhile");
+        return format!("{by} more than were redirected: made while it was read; ask again");
     }
     format!(
         "{by} not accounted for: with an earlier daemon that still drains, without a free port, or without a record"
@@ -178,7 +178,7 @@ mod tests {
                          5         0         0         0         0         0         0         0  NO       /a
                            5 not accounted for: with an earlier daemon that still drains, without a free port, or without a record
                          5         0         0         0         0         0         0         0  NO       /b
-                           2 more than were redirected: the kernel's counts have been dropped meanwhile
+                           2 more than were redirected: made while it was read; ask again
                 1 redirected without room for their record, and reset
                 not in any line, for want of room or because the workload is gone: redirected 3
                 Not everything adds up; 0 reached, or may have reached, a provider uninspected.
