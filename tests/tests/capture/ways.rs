@@ -233,6 +233,8 @@ fn case_30_a_second_address_of_a_private_endpoint_is_redirected_in_a_strict_name
 /// A cgroup of version 1 with the `net_cls` controller, in mounts that only the calling thread and its processes see.
 struct NetCls {
     mounted: tempfile::TempDir,
+    /// How many cgroups the hierarchy had without ours.
+    others: u32,
 }
 
 impl NetCls {
@@ -244,11 +246,18 @@ impl NetCls {
         mount(none, "/", none, MsFlags::MS_REC | MsFlags::MS_PRIVATE, none).unwrap();
         let mounted = tempfile::tempdir().unwrap();
         mount(Some("cgroup"), mounted.path(), Some("cgroup"), MsFlags::empty(), Some("net_cls")).unwrap();
-        let own = Self { mounted };
+        let own = Self { mounted, others: Self::count() };
         let _ = fs::remove_dir(own.path());
         fs::create_dir(own.path()).unwrap();
         fs::write(own.path().join("net_cls.classid"), "0x100001").unwrap();
         own
+    }
+
+    /// How many cgroups there are with the controller: the third column.
+    fn count() -> u32 {
+        let all = fs::read_to_string("/proc/cgroups").unwrap();
+        let line = all.lines().find(|line| line.starts_with("net_cls\t")).unwrap();
+        line.split('\t').nth(2).unwrap().parse().unwrap()
     }
 
     fn path(&self) -> std::path::PathBuf {
@@ -268,8 +277,15 @@ impl NetCls {
 
 impl Drop for NetCls {
     fn drop(&mut self) {
-        // Without a cgroup in it, the kernel ends the hierarchy with its last mount.
         let removed = fs::remove_dir(self.path());
+        // Without a cgroup in it, the kernel ends the hierarchy with its last mount; but a removed one takes a moment
+        // to be gone, which nothing here can wait for.
+        for _ in 0..100_000 {
+            if Self::count() <= self.others {
+                break;
+            }
+            std::thread::yield_now();
+        }
         let unmounted = umount2(self.mounted.path(), MntFlags::MNT_DETACH);
         if !std::thread::panicking() {
             removed.unwrap();
