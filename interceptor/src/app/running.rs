@@ -2,11 +2,11 @@
 //! Everything here runs beside the data path, on the main thread.
 
 mod parts;
+mod scrape;
 mod succession;
 
 use std::io;
-use std::net::{IpAddr, SocketAddr, TcpListener};
-use std::os::fd::{AsFd as _, OwnedFd};
+use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::thread::JoinHandle;
@@ -18,6 +18,7 @@ use tokio::sync::oneshot;
 use tokio::time::{Instant, MissedTickBehavior, interval, interval_at};
 
 use self::parts::{crew, load, prefixes};
+use self::scrape::{AdminPort, current, open_admin};
 use self::succession::{apart, knock, or_never, told};
 use super::answers;
 use super::coverage::Coverage;
@@ -404,70 +405,4 @@ async fn readable(
 /// The names whose addresses can be asked for.
 fn names(shared: &Shared) -> Vec<String> {
     shared.engine.load().catalogue().exact_names().map(str::to_owned).collect()
-}
-
-/// What is asked at each scrape: the kernel's counters, and what is open right now.
-fn current(
-    counters: bpf::Counters,
-    learning: bpf::Learning,
-    shared: Arc<Shared>,
-) -> impl Fn() -> String + Send + Sync + 'static {
-    let kernel = kernel_counters(counters, learning);
-    move || kernel() + &shared.gauges()
-}
-
-/// The kernel's counters as lines for a scrape. They are the ground truth of coverage.
-fn kernel_counters(
-    counters: bpf::Counters,
-    learning: bpf::Learning,
-) -> impl Fn() -> String + Send + Sync + 'static {
-    move || {
-        let Ok(stats) = counters.read() else { return String::new() };
-        let mut text = String::from(
-            "# HELP interceptor_kernel What the kernel side decided, by counter.\n# TYPE interceptor_kernel counter\n",
-        );
-        for (counter, value) in stats.iter() {
-            text.push_str(&format!("interceptor_kernel_total{{counter=\"{}\"}} {value}\n", counter.name()));
-        }
-        if let Ok(learned) = learning.count() {
-            text.push_str(&format!(
-                "# HELP interceptor_learned_addresses Addresses learned from DNS answers and still kept.\n\
-                 # TYPE interceptor_learned_addresses gauge\ninterceptor_learned_addresses {learned}\n"
-            ));
-        }
-        text
-    }
-}
-
-/// The admin port.
-struct AdminPort {
-    address: SocketAddr,
-    /// For a successor.
-    copy: OwnedFd,
-}
-
-async fn open_admin(
-    config: &Config,
-    admin: &Arc<Admin>,
-    inherited: Option<TcpListener>,
-) -> Result<Option<AdminPort>, StartError> {
-    let Some(wanted) = config.admin else { return Ok(None) };
-    let failed = |io| StartError::Admin { address: wanted, io };
-    // Two daemons cannot bind one port, and a scraper need not notice that there are two.
-    let suits = |listener: &TcpListener| {
-        listener
-            .local_addr()
-            .is_ok_and(|has| has.ip() == wanted.ip() && [0, has.port()].contains(&wanted.port()))
-    };
-    let listener = match inherited.filter(suits) {
-        Some(listener) => tokio::net::TcpListener::from_std(listener).map_err(failed)?,
-        None => Admin::bind(wanted).await.map_err(failed)?,
-    };
-    let address = listener.local_addr().map_err(failed)?;
-    let copy = listener.as_fd().try_clone_to_owned().map_err(failed)?;
-    if let Some(path) = &config.admin_file {
-        std::fs::write(path, address.to_string()).map_err(failed)?;
-    }
-    tokio::spawn(admin.clone().serve(listener));
-    Ok(Some(AdminPort { address, copy }))
 }
