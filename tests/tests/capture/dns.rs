@@ -11,11 +11,11 @@ use interceptor_tests::dns::{Server, Zone};
 use interceptor_tests::place::Place;
 use interceptor_tests::{gate, require_kernel};
 use nix::time::{ClockId, clock_gettime};
-use std::io::{Read as _, Write as _};
+use std::io::{self, Read as _, Write as _};
 use std::net::{IpAddr, SocketAddr, TcpListener, UdpSocket};
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 /// The resolvers that are believed, and one that is not.
 const RESOLVERS: [&str; 2] = ["203.0.113.53", "2001:db8::53"];
@@ -46,7 +46,20 @@ fn is_learned(bed: &Bed, address: &str) -> bool {
 }
 
 fn datagrams(bed: &Bed, server: &str) -> UdpSocket {
-    let socket = bed.world.run(|| UdpSocket::bind(SocketAddr::new(ip(server), 53))).unwrap();
+    let bind = || UdpSocket::bind(SocketAddr::new(ip(server), 53));
+    // A process that another test has forked, and that is not its own program yet, has a copy of every descriptor: a
+    // socket that was closed here a moment ago may hold the port for as long as that takes.
+    let until = Instant::now() + PATIENCE;
+    let socket = bed.world.run(|| {
+        loop {
+            match bind() {
+                Err(error) if error.kind() == io::ErrorKind::AddrInUse && Instant::now() < until => {
+                    std::thread::yield_now();
+                }
+                bound => break bound.unwrap(),
+            }
+        }
+    });
     socket.set_read_timeout(Some(PATIENCE)).unwrap();
     socket
 }

@@ -84,7 +84,10 @@ async fn without_permission_it_says_which() -> Result<()> {
     let world = std::os::unix::fs::PermissionsExt::from_mode(0o755);
     std::fs::set_permissions(lab.folder().join("ca"), world)?;
     let binary = lab.folder().join("interceptor");
-    std::fs::copy(daemon::binary()?, &binary)?;
+    // By another process: a descriptor of ours that writes to it could be copied into a process that another test forks
+    // just then, and a file that somebody writes to cannot be executed.
+    let copied = std::process::Command::new("cp").arg(daemon::binary()?).arg(&binary).status()?;
+    anyhow::ensure!(copied.success(), "cp: {copied}");
     let file = lab.file("config.yaml", config.to_string())?;
     let mut command = lab.node()?.user(65_534).command(binary);
     command.arg("run").arg("--config").arg(file);
