@@ -5,20 +5,13 @@
 use std::sync::Arc;
 use std::time::SystemTime;
 
-use super::start::{self, StartError};
-use crate::config::Config;
+use super::start::StartError;
 use crate::proxy::shared::Shared;
 use crate::telemetry::chain;
 use crate::telemetry::event::{Event, Part, Reload, Reloaded};
 use crate::tls::authority::LiveAuthority;
 
-/// Puts policy and catalogue in force as the files have them now, if they have no mistake.
-pub(super) fn engine(config: &Config, shared: &Shared) -> Result<(), StartError> {
-    // Open connections keep the rules they began with.
-    start::engine(config).map(|engine| shared.engine.store(engine))
-}
-
-/// Tells what became of that.
+/// Tells what became of reading policy and catalogue again.
 pub(super) fn tell_engine(shared: &Shared, result: Result<(), StartError>) {
     let version = shared.engine.load().policy().version().to_owned();
     tell(shared, Part::Policy, version, result.err());

@@ -346,11 +346,14 @@ impl Daemon {
 
     /// Reads the configuration again for policy, catalogue, and how connections are captured: all of it or nothing.
     fn reread(&mut self) -> Result<(), StartError> {
+        // Whatever people can get wrong is found before anything is changed.
         let config = self.config.reread()?;
+        let engine = start::engine(&config)?;
         self.capture.set_heartbeat_limit(config.capture.heartbeat)?;
         self.capture.set_unknown(flags_of_unknown(&config.capture, config.discovers()))?;
-        reload::engine(&config, &self.shared)?;
-        answers::names(&self.capture, self.shared.engine.load().catalogue())?;
+        answers::names(&self.capture, engine.catalogue())?;
+        // Open connections keep the rules they began with.
+        self.shared.engine.store(engine);
         self.config = config;
         Ok(())
     }

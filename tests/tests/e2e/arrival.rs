@@ -9,7 +9,7 @@ use interceptor_tests::place::Place;
 use interceptor_tests::stage::{Setup, Stage};
 use interceptor_tests::{gate, within};
 use nix::sys::signal::Signal;
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::{chat, post};
 
@@ -86,6 +86,30 @@ async fn a_new_namespace_reaches_no_endpoint_before_it_is_served_where_unknown_o
         let refused = stage.metrics().await?;
         let line = refused.lines().find(|line| line.contains("\"refused_unknown_namespace\""));
         assert_eq!(line.context("the counter")?.ends_with(" 0"), unknown == "open", "{refused}");
+    }
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_mistake_in_the_policy_keeps_what_is_read_with_it_out_of_the_kernel_too() -> Result<()> {
+    let good = include_str!("../../../policies/default.yaml");
+    let Some(stage) = Setup::default().policy(good).up().await? else { return Ok(()) };
+    let file = stage.lab.folder().join("config.yaml");
+    let mut config: Value = serde_json::from_str(&std::fs::read_to_string(&file)?)?;
+    config["spec"]["capture"]["unknown"] = "closed".into();
+    std::fs::write(file, config.to_string())?;
+    let pod = Namespace::new();
+    let dialer = Dialer::start(&Place::new(&pod).cgroup(&stage.lab.app_cgroup()))?;
+    let told = [
+        ("no policy at all", "what was in force stays in force", libc::ENETUNREACH),
+        (good, "read again; new connections go by it", libc::EPERM),
+    ];
+    for (policy, line, error) in told {
+        stage.lab.file("policy.yaml", policy)?;
+        stage.daemon.signal(Signal::SIGHUP)?;
+        stage.daemon.logged(line, |log| log.contains(line)).await?;
+        let met = dialer.connect(https(host::SHARED))?.map(drop).expect_err("nobody listens there");
+        assert_eq!(met.raw_os_error(), Some(error), "{line}");
     }
     Ok(())
 }
