@@ -6,6 +6,7 @@ pub mod app;
 pub mod bpf;
 pub mod cli;
 pub mod config;
+pub mod confine;
 pub mod hello;
 pub mod identity;
 pub mod netns;

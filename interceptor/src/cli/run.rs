@@ -12,6 +12,8 @@ use tokio::signal::unix::{SignalKind, signal};
 use super::exit;
 use crate::app::{Daemon, StartError, Stop};
 use crate::config::{Config, ConfigError};
+use crate::confine;
+use crate::telemetry::chain;
 
 /// Intercept this node until told to stop.
 #[derive(Debug, Args)]
@@ -39,6 +41,7 @@ impl Run {
         super::log_to_stderr(self.log_json);
         harden();
         raise_descriptors(config.limits.connections);
+        give_up(&config);
         let runtime = match tokio::runtime::Builder::new_current_thread().enable_all().build() {
             Ok(runtime) => runtime,
             Err(error) => return super::failed(&error, exit::FAILED),
@@ -76,6 +79,15 @@ pub(super) fn harden() {
     }
     if let Err(error) = nix::sys::prctl::set_no_new_privs() {
         tracing::warn!(%error, "this process could gain privileges by executing a program");
+    }
+}
+
+/// Gives up what the daemon never needs, before there is a thread that could keep it.
+fn give_up(config: &Config) {
+    let ports = [config.port, config.admin.map(|address| address.port())];
+    let low = ports.iter().flatten().any(|port| (1..1024).contains(port));
+    if let Err(error) = confine::process(low) {
+        tracing::warn!(error = chain(&error), "this process can do more than it needs to");
     }
 }
 

@@ -6,8 +6,8 @@
 //! a backlog that nobody empties.
 
 use std::cell::RefCell;
-use std::fs::File;
 use std::io;
+use std::os::unix::net::UnixDatagram;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
@@ -27,7 +27,7 @@ pub(super) struct Pulse {
     beats: Heartbeats,
     last: LastBeat,
     /// Given up for a moment when descriptors run out, to take waiting connections and refuse them.
-    spare: RefCell<Option<File>>,
+    spare: RefCell<Option<UnixDatagram>>,
 }
 
 /// The other workers' view of one worker: when it gave its last sign of life.
@@ -95,8 +95,8 @@ impl Pulse {
         // A connection takes two descriptors: the application's and the provider's.
         let room = || {
             let spare = self.spare.borrow();
-            let Some(file) = spare.as_ref() else { return Ok(()) };
-            file.try_clone().and_then(|one| file.try_clone().map(|two| drop((one, two))))
+            let Some(socket) = spare.as_ref() else { return Ok(()) };
+            socket.try_clone().and_then(|one| socket.try_clone().map(|two| drop((one, two))))
         };
         self.hold_spare().and_then(|()| room()).is_ok()
     }
@@ -104,7 +104,8 @@ impl Pulse {
     fn hold_spare(&self) -> io::Result<()> {
         let mut spare = self.spare.borrow_mut();
         if spare.is_none() {
-            *spare = Some(File::open("/dev/null")?);
+            // No file: this thread may open none.
+            *spare = Some(UnixDatagram::unbound()?);
         }
         Ok(())
     }

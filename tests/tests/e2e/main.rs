@@ -5,6 +5,7 @@ mod arrival;
 mod blocked;
 mod body;
 mod command;
+mod confined;
 mod container;
 mod coverage;
 mod ech;
