@@ -21,8 +21,11 @@ mod machine;
 mod metadata;
 mod number;
 mod pem;
+mod personal;
 mod phone;
 mod provider_key;
+mod sample;
+mod secret;
 mod ssn;
 mod stream;
 mod text;
@@ -31,6 +34,7 @@ use std::fmt;
 use std::sync::Arc;
 
 pub use metadata::{Detector, Family};
+pub use sample::SampleSource;
 pub use stream::{StreamFinding, StreamScanner};
 pub use text::HOLD_BOUND;
 
@@ -42,12 +46,18 @@ pub struct DetectorId(u16);
 impl DetectorId {
     /// Every detector of this build, in order of their ids.
     pub fn all() -> impl ExactSizeIterator<Item = DetectorId> + Clone {
-        (0..metadata::COUNT).map(DetectorId)
+        (0..metadata::COUNT).map(Self::nth)
     }
 
     /// The detector called `name` (`secret.github_token`).
     pub fn named(name: &str) -> Option<Self> {
         Self::all().find(|id| id.name() == name)
+    }
+
+    const fn nth(at: usize) -> Self {
+        assert!(at < u16::MAX as usize, "detectors are counted in 16 bits");
+        #[expect(clippy::cast_possible_truncation, reason = "asserted in the line above")]
+        Self(at as u16)
     }
 
     /// Position in tables that have one place per detector; below [`DetectorId::all`]'s length.
@@ -57,7 +67,7 @@ impl DetectorId {
 
     /// What is known about it.
     pub fn detector(self) -> &'static Detector {
-        &metadata::TABLE[self.index()]
+        metadata::detector(self)
     }
 
     /// The stable name: `pii.email`.
@@ -132,7 +142,7 @@ pub struct Detectors {
 impl Detectors {
     /// The detectors that ship with this build.
     pub fn builtin() -> Arc<Self> {
-        Arc::new(Self { anchors: anchor::Anchors::new(metadata::LITERALS) })
+        Arc::new(Self { anchors: anchor::Anchors::new(metadata::literals()) })
     }
 
     /// Pushes every finding in `text` on `out`, sorted by start, none overlapping another. A key longer than

@@ -1,7 +1,7 @@
 //! What the detectors find and what they leave alone. Key-like values are put together at run time, so that
 //! no scanner takes this file for a leak.
 
-use interceptor_engine::detect::{DetectorId, Detectors, Finding};
+use interceptor_engine::detect::{DetectorId, Detectors, Family, Finding, SampleSource};
 
 /// Letters and digits as random keys have them.
 const ALNUM: &str = "a1B2c3D4e5F6g7H8i9J0k1L2m3N4o5P6q7R8s9T0u1V2w3X4y5Z6";
@@ -58,12 +58,31 @@ const AROUND_KEYS: [&str; 14] = [
 ];
 
 #[test]
-fn every_detector_has_a_name_of_its_family() {
+fn every_detector_has_a_name_of_its_family_and_finds_its_sample() {
+    let mut names: Vec<&str> = DetectorId::all().map(DetectorId::name).collect();
+    names.sort_unstable();
+    assert!(names.windows(2).all(|pair| pair[0] != pair[1]), "every name names one detector");
     for id in DetectorId::all() {
-        assert!(id.name().starts_with(id.detector().family.prefix()), "{id:?}");
+        let detector = id.detector();
+        assert!(id.name().starts_with(detector.family.prefix()), "{id:?}");
         assert_eq!(DetectorId::named(id.name()), Some(id));
-        assert!(id.label().bytes().all(|b| b.is_ascii_uppercase() || b == b'_'), "{id:?}");
+        let label = |b: u8| b.is_ascii_uppercase() || b.is_ascii_digit() || b == b'_';
+        assert!(id.label().bytes().all(label), "{id:?}");
+        assert!(!detector.description.is_empty() && !detector.validators.is_empty(), "{id:?}");
+        for seed in 0..20 {
+            let sample = detector.sample(&mut SampleSource::new(seed));
+            let text = format!("It is {sample}, and no more.");
+            let found = scan(text.as_bytes());
+            assert!(found.iter().any(|f| f.detector == id), "{id:?} does not find {text:?}: {found:?}");
+        }
     }
+}
+
+#[test]
+fn the_detectors_are_counted() {
+    let of = |family| DetectorId::all().filter(|id| id.detector().family == family).count();
+    assert!(of(Family::Secret) >= 8, "{}", of(Family::Secret));
+    assert!(of(Family::Personal) >= 5, "{}", of(Family::Personal));
 }
 
 #[test]

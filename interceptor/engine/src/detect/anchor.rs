@@ -9,8 +9,8 @@ use smallvec::SmallVec;
 
 use super::encoded::{self, ENCODED};
 use super::metadata::{Literal, Route};
-use super::number;
-use super::text::{Peek, Text, left};
+use super::personal;
+use super::text::{Peek, Text};
 
 /// A place worth a closer look.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -52,7 +52,7 @@ pub(super) struct Anchors {
 }
 
 impl Anchors {
-    pub(super) fn new(literals: &[Literal]) -> Self {
+    pub(super) fn new(literals: impl Iterator<Item = Literal>) -> Self {
         let mut anchors = Self { pairs: Box::new([0; 1 << 16]), buckets: vec![Vec::new()] };
         for other in 0..=u8::MAX {
             for digit in b'0'..=b'9' {
@@ -63,8 +63,8 @@ impl Anchors {
             anchors.pairs[pair(other, b'@')] |= AT;
         }
         for literal in literals {
-            anchors.enter(*literal, literal.rare);
-            anchors.enter(*literal, literal.rare + 1);
+            anchors.enter(literal, literal.rare);
+            anchors.enter(literal, literal.rare + 1);
         }
         anchors
     }
@@ -150,20 +150,10 @@ impl Anchors {
     }
 }
 
-/// Where in the pair at `at` a number or IBAN may begin. Most digits in keys, hashes and base64 end here: the
-/// ones inside a run, those behind a letter that is no country code's second, and short numbers.
+/// Where in the pair at `at` a group of digits begins that is worth a look.
 fn digit_at(bytes: &[u8], at: usize) -> Option<usize> {
     let digit = if bytes[at].is_ascii_digit() { at } else { at + 1 };
-    let before = |back: usize| digit.checked_sub(back).map(|i| bytes[i]);
-    let begins = match left(bytes, digit) {
-        Some(b'0'..=b'9' | b'_') => false,
-        Some(b) if b.is_ascii_alphabetic() => {
-            before(2).is_some_and(|b| b.is_ascii_alphabetic())
-                && !left(bytes, digit - 2).is_some_and(|b| b.is_ascii_alphanumeric())
-        }
-        None | Some(_) => !number::short_and_alone(bytes, digit),
-    };
-    begins.then_some(digit)
+    personal::may_begin(bytes, digit).then_some(digit)
 }
 
 /// Compares a literal whose pair at `offset` lies at `at` with the text.

@@ -2,6 +2,7 @@
 //! checksum (CRC-32 of the 30 before, in base 62), which makes a match certain; a token without it may still
 //! be one of a newer or a self-hosted format.
 
+use super::sample::SampleSource;
 use super::text::{Peek, Text, Verdict, is_placeholder};
 use super::{Confidence, Finding, Work, metadata};
 
@@ -52,20 +53,33 @@ fn confirm(
     }
 }
 
-/// The last six characters are the CRC-32 of the rest in base 62 (digits, upper case, lower case).
+/// A made-up token with its checksum.
+pub(super) fn sample(source: &mut SampleSource) -> String {
+    let key = source.mixed(30);
+    let check = check_characters(key.as_bytes());
+    ["gh", "p_", &key, &String::from_utf8_lossy(&check)].concat()
+}
+
+/// The last six characters check the rest.
 fn checksum(body: &[u8]) -> bool {
     let (key, check) = body.split_at(body.len() - 6);
+    check == check_characters(key)
+}
+
+/// The CRC-32 of the key in base 62 (digits, upper case, lower case), six characters.
+fn check_characters(key: &[u8]) -> [u8; 6] {
     let mut crc = crc32(key);
-    check.iter().rev().all(|c| {
+    let mut check = [0; 6];
+    for place in check.iter_mut().rev() {
         let digit = u8::try_from(crc % 62).unwrap_or(0);
         crc /= 62;
-        let wanted = match digit {
+        *place = match digit {
             0..=9 => b'0' + digit,
             10..=35 => b'A' + digit - 10,
             _ => b'a' + digit - 36,
         };
-        *c == wanted
-    })
+    }
+    check
 }
 
 /// CRC-32 as in IEEE 802.3, bit by bit: it runs over 30 bytes of a rare candidate.

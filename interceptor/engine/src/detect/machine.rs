@@ -4,7 +4,7 @@
 use super::anchor::{Anchor, Anchors, Kind};
 use super::metadata::Route;
 use super::text::{Text, Verdict};
-use super::{Finding, Work, aws, email, encoded, github, iban, jwt, metadata, number, pem, provider_key};
+use super::{Finding, Work, aws, encoded, jwt, pem, personal, secret};
 
 /// A candidate that may become long, with the progress of its walk. Re-walking it for every fragment would
 /// be quadratic.
@@ -111,7 +111,7 @@ impl Machine {
                     out.push(finding);
                     self.floor = finding.end;
                     self.next = finding.end;
-                    if finding.detector == metadata::AWS_ACCESS_KEY {
+                    if finding.detector == secret::AWS_ACCESS_KEY {
                         self.follow = Some(finding.end);
                     }
                     return None;
@@ -181,21 +181,15 @@ impl Machine {
 fn confirm(text: Text<'_>, anchor: Anchor, work: &mut Work) -> Verdict {
     match anchor.kind {
         Kind::Cut => Verdict::Undecided { hold: usize::MAX },
-        Kind::At => email::confirm(text, anchor.at, work),
+        Kind::At => personal::at_sign(text, anchor.at, work),
         _ if encoded::inside(text.bytes, anchor.at) => Verdict::No { resume: anchor.at },
-        Kind::Digit if text.left(anchor.at).is_some_and(|b| b.is_ascii_alphabetic()) => {
-            iban::confirm(text, anchor.at, work)
-        }
-        Kind::Digit => number::confirm(text, anchor.at, work),
+        Kind::Digit => personal::confirm(text, anchor.at, work),
         Kind::Literal { start, .. } if start < text.floor => Verdict::No { resume: anchor.at },
-        Kind::Literal { route, start, end } => match route {
-            Route::AwsKeyId => aws::key_id(text, start, work),
-            Route::AwsSecretName => aws::secret_name(text, start, end),
-            Route::GithubToken => github::token(text, start, end, work),
-            Route::GithubFineGrained => github::fine_grained(text, start, end, work),
-            Route::SkKey => provider_key::confirm(text, start, work),
-            Route::PrivateKey => pem::begin(text, start, end, work),
-            Route::Jwt => jwt::begin(text, start),
-        },
+        Kind::Literal { route: Route::Secret(route), start, end } => {
+            secret::literal(text, start, end, route, work)
+        }
+        Kind::Literal { route: Route::Personal(route), start, end } => {
+            personal::literal(text, start, end, route, work)
+        }
     }
 }

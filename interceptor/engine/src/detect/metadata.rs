@@ -1,9 +1,15 @@
-//! The table of detectors and of the literals that anchor them. What each one accepts is documented beside
-//! its code; here stands what policies, labels and reports need.
+//! What is known about a detector apart from its code: what policies, labels and reports need. The tables
+//! stand beside the detectors, in `secret.rs` and `personal.rs`; here they become one.
 
-use super::DetectorId;
+use super::sample::SampleSource;
+use super::{DetectorId, personal, secret};
 
-/// The two families, which are also the first part of a detector's name.
+pub(super) use super::personal::{CARD, EMAIL, IBAN, PHONE, US_SSN};
+pub(super) use super::secret::{
+    ANTHROPIC_KEY, API_KEY, AWS_ACCESS_KEY, AWS_SECRET_KEY, GITHUB_TOKEN, JWT, OPENAI_KEY, PRIVATE_KEY,
+};
+
+/// The kinds of data, which are also the first part of a detector's name.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Family {
     /// `secret.`: whoever holds it can act as its owner.
@@ -13,6 +19,14 @@ pub enum Family {
 }
 
 impl Family {
+    /// The word for it in lists and reports.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Secret => "secret",
+            Self::Personal => "personal",
+        }
+    }
+
     /// The first part of the names of its detectors, with the dot.
     pub fn prefix(self) -> &'static str {
         match self {
@@ -23,174 +37,103 @@ impl Family {
 }
 
 /// What is known about a detector apart from its code.
-#[derive(Debug)]
+#[derive(Debug, Clone, Copy)]
 pub struct Detector {
     /// Stable name, used in policies and audit events.
     pub name: &'static str,
-    /// Its family.
+    /// The kind of data.
     pub family: Family,
     /// What stands in for the found text, without the brackets.
     pub label: &'static str,
     /// One line for people.
     pub description: &'static str,
-    /// What confirms a candidate.
-    pub validator: &'static str,
+    /// What confirms a candidate, one name for each check.
+    pub validators: &'static [&'static str],
+    /// Makes a text in which it finds something.
+    pub(super) sample: Sample,
 }
 
-/// How many there are.
-pub(super) const COUNT: u16 = 13;
+impl Detector {
+    /// A text that this detector finds, made up: the value, with the words before it that it needs if it
+    /// needs any. The same source gives the same texts; no value of this kind stands in a source file.
+    pub fn sample(&self, source: &mut SampleSource) -> String {
+        match self.sample {
+            Sample::Made(make) => make(source),
+        }
+    }
+}
 
-pub(super) const EMAIL: DetectorId = DetectorId(0);
-pub(super) const CARD: DetectorId = DetectorId(1);
-pub(super) const IBAN: DetectorId = DetectorId(2);
-pub(super) const US_SSN: DetectorId = DetectorId(3);
-pub(super) const PHONE: DetectorId = DetectorId(4);
-pub(super) const AWS_ACCESS_KEY: DetectorId = DetectorId(5);
-pub(super) const AWS_SECRET_KEY: DetectorId = DetectorId(6);
-pub(super) const GITHUB_TOKEN: DetectorId = DetectorId(7);
-pub(super) const OPENAI_KEY: DetectorId = DetectorId(8);
-pub(super) const ANTHROPIC_KEY: DetectorId = DetectorId(9);
-pub(super) const PRIVATE_KEY: DetectorId = DetectorId(10);
-pub(super) const JWT: DetectorId = DetectorId(11);
-pub(super) const API_KEY: DetectorId = DetectorId(12);
+/// How a test value comes about.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Sample {
+    /// By a function of the detector's own.
+    Made(fn(&mut SampleSource) -> String),
+}
 
-pub(super) static TABLE: [Detector; COUNT as usize] = [
-    Detector {
-        name: "pii.email",
-        family: Family::Personal,
-        label: "EMAIL",
-        description: "an e-mail address",
-        validator: "local part, host labels, known top-level domain",
-    },
-    Detector {
-        name: "pii.card",
-        family: Family::Personal,
-        label: "CARD",
-        description: "a payment card number",
-        validator: "Luhn checksum, issuer range, length of that issuer, grouping",
-    },
-    Detector {
-        name: "pii.iban",
-        family: Family::Personal,
-        label: "IBAN",
-        description: "an international bank account number",
-        validator: "ISO 7064 mod 97-10, length of the country",
-    },
-    Detector {
-        name: "pii.us_ssn",
-        family: Family::Personal,
-        label: "US_SSN",
-        description: "a social security number of the United States",
-        validator: "no number of the never issued ranges; separators or context",
-    },
-    Detector {
-        name: "pii.phone",
-        family: Family::Personal,
-        label: "PHONE",
-        description: "a telephone number",
-        validator: "country code and length, or a common national form with separators",
-    },
-    Detector {
-        name: "secret.aws_access_key",
-        family: Family::Secret,
-        label: "AWS_ACCESS_KEY",
-        description: "an AWS access key id",
-        validator: "prefix, 16 base32 characters",
-    },
-    Detector {
-        name: "secret.aws_secret_key",
-        family: Family::Secret,
-        label: "AWS_SECRET_KEY",
-        description: "an AWS secret access key",
-        validator: "40 base64 characters of mixed kind behind a name or key id that announces them",
-    },
-    Detector {
-        name: "secret.github_token",
-        family: Family::Secret,
-        label: "GITHUB_TOKEN",
-        description: "a GitHub personal, OAuth, app or refresh token",
-        validator: "prefix, length, CRC-32 where the format has one",
-    },
-    Detector {
-        name: "secret.openai_key",
-        family: Family::Secret,
-        label: "OPENAI_KEY",
-        description: "an OpenAI API key",
-        validator: "prefix, length, the marker inside",
-    },
-    Detector {
-        name: "secret.anthropic_key",
-        family: Family::Secret,
-        label: "ANTHROPIC_KEY",
-        description: "an Anthropic API, admin or OAuth key",
-        validator: "prefix, length, the ending",
-    },
-    Detector {
-        name: "secret.private_key",
-        family: Family::Secret,
-        label: "PRIVATE_KEY",
-        description: "a private key in PEM or OpenPGP armour",
-        validator: "begin line, a body of base64, the end line if there is one",
-    },
-    Detector {
-        name: "secret.jwt",
-        family: Family::Secret,
-        label: "JWT",
-        description: "a JSON Web Token",
-        validator: "base64url parts of which the first is JSON with `alg`",
-    },
-    Detector {
-        name: "secret.api_key",
-        family: Family::Secret,
-        label: "API_KEY",
-        description: "an API key of the `sk-` shape whose issuer is not known",
-        validator: "prefix, length, letters and digits mixed",
-    },
-];
+/// How many there are in this build: the secrets, then the personal data.
+pub(super) const COUNT: usize = secret::TABLE.len() + personal::TABLE.len();
 
-/// Who confirms an anchor.
+/// What is known about a detector of this build.
+pub(super) fn detector(id: DetectorId) -> &'static Detector {
+    let at = id.index();
+    secret::TABLE.get(at).unwrap_or_else(|| &personal::TABLE[at - secret::TABLE.len()])
+}
+
+/// The id of a secret's detector, found while compiling: a name that is not in the table does not compile.
+pub(super) const fn secret_id(name: &str) -> DetectorId {
+    DetectorId::nth(position(secret::TABLE, name))
+}
+
+/// The id of a personal detector; see [`secret_id`].
+pub(super) const fn personal_id(name: &str) -> DetectorId {
+    DetectorId::nth(secret::TABLE.len() + position(personal::TABLE, name))
+}
+
+const fn position(table: &[Detector], name: &str) -> usize {
+    let mut at = 0;
+    while at < table.len() {
+        if same(table[at].name.as_bytes(), name.as_bytes()) {
+            return at;
+        }
+        at += 1;
+    }
+    panic!("no detector of the table has this name")
+}
+
+const fn same(a: &[u8], b: &[u8]) -> bool {
+    if a.len() != b.len() {
+        return false;
+    }
+    let mut at = 0;
+    while at < a.len() && a[at] == b[at] {
+        at += 1;
+    }
+    at == a.len()
+}
+
+/// Who confirms a literal.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Route {
-    AwsKeyId,
-    AwsSecretName,
-    GithubToken,
-    GithubFineGrained,
-    SkKey,
-    PrivateKey,
-    Jwt,
+    /// A detector of secrets.
+    Secret(secret::Route),
+    /// A detector of personal data.
+    Personal(personal::Route),
 }
 
-/// A literal that announces a candidate. `rare` is where in it the two rarest neighbouring pairs of bytes
-/// begin: the pass samples pairs, and sees one of these two.
+/// A literal that announces a candidate.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Literal {
     pub(super) text: &'static str,
+    /// Where in it two neighbouring pairs of bytes begin that are rare in texts: the pass samples pairs, and
+    /// sees one of these two.
     pub(super) rare: usize,
     pub(super) route: Route,
 }
 
-const fn literal(text: &'static str, rare: usize, route: Route) -> Literal {
-    Literal { text, rare, route }
+/// Every literal of this build.
+pub(super) fn literals() -> impl Iterator<Item = Literal> {
+    let secrets = secret::LITERALS.iter().map(|(text, rare, route)| (*text, *rare, Route::Secret(*route)));
+    let personal =
+        personal::LITERALS.iter().map(|(text, rare, route)| (*text, *rare, Route::Personal(*route)));
+    secrets.chain(personal).map(|(text, rare, route)| Literal { text, rare, route })
 }
-
-pub(super) static LITERALS: &[Literal] = &[
-    literal("AKIA", 0, Route::AwsKeyId),
-    literal("ASIA", 1, Route::AwsKeyId),
-    literal("ABIA", 0, Route::AwsKeyId),
-    literal("ACCA", 0, Route::AwsKeyId),
-    literal("access_key", 5, Route::AwsSecretName),
-    literal("ACCESS_KEY", 5, Route::AwsSecretName),
-    literal("accessKey", 5, Route::AwsSecretName),
-    literal("AccessKey", 5, Route::AwsSecretName),
-    literal("Access Key", 6, Route::AwsSecretName),
-    literal("access-key", 5, Route::AwsSecretName),
-    literal("ghp_", 1, Route::GithubToken),
-    literal("gho_", 1, Route::GithubToken),
-    literal("ghu_", 1, Route::GithubToken),
-    literal("ghs_", 1, Route::GithubToken),
-    literal("ghr_", 1, Route::GithubToken),
-    literal("github_pat_", 5, Route::GithubFineGrained),
-    literal("sk-", 0, Route::SkKey),
-    literal("-----BEGIN", 4, Route::PrivateKey),
-    literal("eyJ", 0, Route::Jwt),
-];

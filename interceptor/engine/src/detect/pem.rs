@@ -4,6 +4,7 @@
 //! A key longer than [`HOLD_BOUND`] is reported in pieces of that length.
 
 use super::machine::{Growing, Step};
+use super::sample::SampleSource;
 use super::text::{HOLD_BOUND, Peek, Text, Verdict};
 use super::{Confidence, Finding, Work, metadata};
 
@@ -15,6 +16,13 @@ const TELLING: usize = 40;
 /// Words shorter than this are not base64 lines, and after this many of them the key is over.
 const SHORT: usize = 16;
 const MOST_SHORT: u32 = 16;
+
+/// A made-up key in armour.
+pub(super) fn sample(source: &mut SampleSource) -> String {
+    let label = ["PRIVATE", "KEY"].join(" ");
+    let body: String = (0..3).map(|_| source.mixed(64) + "\n").collect();
+    format!("-----BEGIN {label}-----\n{body}-----END {label}-----")
+}
 
 /// The literal `-----BEGIN` is there, from `start` to `end`.
 pub(super) fn begin(text: Text<'_>, start: usize, end: usize, work: &mut Work) -> Verdict {
