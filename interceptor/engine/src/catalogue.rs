@@ -6,6 +6,7 @@ mod file;
 mod format;
 mod host;
 mod path;
+mod recognise;
 
 use std::sync::Arc;
 
@@ -17,6 +18,7 @@ pub use format::{
 };
 pub use host::{HostPattern, HostPatternError};
 pub use path::{PathPattern, PathPatternError};
+pub use recognise::Address;
 
 use host::HostIndex;
 

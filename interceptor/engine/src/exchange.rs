@@ -11,6 +11,7 @@ mod inner;
 mod inspect;
 mod scan;
 mod stream;
+mod text;
 
 use std::sync::Arc;
 
@@ -22,12 +23,14 @@ use crate::detect::Detectors;
 use crate::policy::{Context, Direction, Policy, Reach, Uncertainty};
 use crate::record::{Ledger, Record, Tokens};
 use crate::refusal::Refusal;
+use crate::reveal::Revealed;
 
 use body::{Body, BodyHead};
 use case::Case;
 use stream::StreamAnswer;
 
 pub use head::{Limits, RequestHead, RequestPlan, ResponseHead, ResponsePlan};
+pub use text::{TextFinding, TextScanner};
 
 /// Everything that exchanges share. Immutable: a new policy makes a new engine.
 #[derive(Debug)]
@@ -153,6 +156,18 @@ impl Engine {
 }
 
 impl Exchange {
+    /// Keeps what is found, in words, for [`Exchange::revealed`]: for whoever measures detectors on texts of his
+    /// own. The daemon never asks for it.
+    pub fn reveal(&mut self) {
+        self.case.revealed = Some(Vec::new());
+        self.request.inspector.scanner.reveal();
+    }
+
+    /// What was found since the last time, after [`Exchange::reveal`].
+    pub fn revealed(&mut self) -> Vec<Revealed> {
+        self.case.revealed.as_mut().map(std::mem::take).unwrap_or_default()
+    }
+
     /// How the request's body travels.
     pub fn request_plan(&self) -> RequestPlan {
         self.plan
@@ -335,7 +350,10 @@ impl Exchange {
         if is_event_stream(head.content_type) {
             self.case.streaming = true;
             let limits = self.engine.limits;
-            let stream = StreamAnswer::new(self.bodies.clone(), detectors, coded, acts, limits);
+            let mut stream = StreamAnswer::new(self.bodies.clone(), detectors, coded, acts, limits);
+            if self.case.revealed.is_some() {
+                stream.reveal();
+            }
             self.answer = Answer::Stream(Box::new(stream));
             return Ok(ResponsePlan {
                 hold: false,
@@ -344,7 +362,7 @@ impl Exchange {
                 bypass: false,
             });
         }
-        let body = Box::new(Body::new(BodyHead {
+        let mut body = Box::new(Body::new(BodyHead {
             content_type: head.content_type,
             coded,
             tables: self.bodies.clone().map(|bodies| (bodies, Direction::Response)),
@@ -352,6 +370,9 @@ impl Exchange {
             kept: acts,
             limits: self.engine.limits,
         }));
+        if self.case.revealed.is_some() {
+            body.inspector.scanner.reveal();
+        }
         // A body that may only be blocked goes out as it came.
         let plain = decoded && reach >= Reach::Rewrite;
         self.answer = Answer::Whole { body, plain };

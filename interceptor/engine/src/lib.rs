@@ -11,11 +11,14 @@ pub mod json;
 pub mod policy;
 pub mod record;
 pub mod refusal;
+pub mod reveal;
 pub mod sse;
 
 pub use catalogue::{Catalogue, Operation, ProviderId};
 pub use detect::Detectors;
-pub use exchange::{Engine, Exchange, Limits, RequestHead, RequestPlan, ResponseHead, ResponsePlan};
+pub use exchange::{
+    Engine, Exchange, Limits, RequestHead, RequestPlan, ResponseHead, ResponsePlan, TextFinding, TextScanner,
+};
 pub use policy::{Policy, Subject};
 pub use record::Record;
 pub use refusal::Refusal;

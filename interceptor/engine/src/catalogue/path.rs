@@ -51,6 +51,16 @@ impl PathPattern {
         all
     }
 
+    /// A path that fits, with `x` where anything may stand.
+    pub(super) fn example(&self) -> String {
+        let parts = self.0.iter().filter_map(|segment| match segment {
+            Segment::Literal(text) => Some(text.to_string()),
+            Segment::Glob(text) => Some(text.replace('*', "x")),
+            Segment::AnySegments => None,
+        });
+        parts.fold(String::new(), |path, part| path + "/" + &part)
+    }
+
     /// True if the path, cut by [`normal`], fits.
     pub(super) fn matches(&self, path: &str) -> bool {
         let parts: smallvec::SmallVec<[&str; 16]> = segments(path).collect();

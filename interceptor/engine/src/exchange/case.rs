@@ -10,6 +10,7 @@ use crate::edit::Edit;
 use crate::policy::{Action, Answer, Direction, Scope, Uncertainty};
 use crate::record::{Doubt, FindingRecord, MOST_FINDINGS, Verdict};
 use crate::refusal::{Reason, Refusal, Refused};
+use crate::reveal::Revealed;
 
 use super::inspect::{Hit, Quoting};
 
@@ -27,6 +28,8 @@ pub(super) struct Case {
     pub(super) findings_left_out: u64,
     pub(super) doubts: Vec<Doubt>,
     pub(super) verdict: Verdict,
+    /// Everything that was found, in words; only where that was asked for.
+    pub(super) revealed: Option<Vec<Revealed>>,
 }
 
 /// What becomes of one finding.
@@ -50,6 +53,7 @@ impl Case {
             findings_left_out: 0,
             doubts: Vec::new(),
             verdict: Verdict::Pass,
+            revealed: None,
         }
     }
 
@@ -57,6 +61,9 @@ impl Case {
     pub(super) fn rule(&mut self, direction: Direction, hit: &Hit) -> Result<Ruling, Box<Refusal>> {
         let decision = self.scope.decide(direction, hit.detector, hit.confidence).clone();
         let (action, rule) = (decision.action, decision.rule.clone());
+        if let Some(revealed) = &mut self.revealed {
+            revealed.push(Revealed::new(hit, direction, action));
+        }
         let left_alone = hit.sealed && matches!(action, Action::Redact(_));
         if rule.is_some() || decision.shadow.is_some() {
             self.list(FindingRecord {
@@ -149,6 +156,20 @@ impl Case {
         let refused = Refused { shape: self.shape, rule: &rule, reason, place, request_id: &self.request_id };
         let refusal = Refusal::new(&refused);
         Box::new(if self.streaming { refusal.in_stream(self.shape) } else { refusal })
+    }
+}
+
+impl Revealed {
+    fn new(hit: &Hit, direction: Direction, action: Action) -> Self {
+        let shown = hit.shown.as_deref().cloned().unwrap_or_default();
+        Revealed {
+            detector: hit.detector,
+            confidence: hit.confidence,
+            direction,
+            place: hit.place.clone(),
+            action,
+            shown,
+        }
     }
 }
 

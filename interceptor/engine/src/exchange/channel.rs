@@ -7,6 +7,7 @@ use std::sync::Arc;
 use crate::catalogue::DeltaKind;
 use crate::detect::{DetectorId, Detectors, StreamFinding, StreamScanner};
 use crate::json::escape;
+use crate::reveal::{Shower, Shown};
 
 use super::event::Keys;
 use super::inner::{Undone, Unescaper};
@@ -28,6 +29,8 @@ pub(super) struct Channel {
     /// Findings of which a part was out before they were certain: what was replaced of them.
     pub(super) clipped: Vec<(DetectorId, Range<u64>)>,
     view: Vec<u8>,
+    /// The whole text; only where findings are shown.
+    pub(super) said: Option<Vec<u8>>,
 }
 
 /// A fragment in an event that may still be held back.
@@ -62,7 +65,15 @@ impl Channel {
             released: 0,
             clipped: Vec::new(),
             view: Vec::new(),
+            said: None,
         }
+    }
+
+    /// What a range of the text says, where findings are shown.
+    pub(super) fn shown(&self, text: &Range<u64>) -> Option<Box<Shown>> {
+        let said = self.said.as_deref()?;
+        let place = |offset: u64| usize::try_from(offset).unwrap_or(usize::MAX).min(said.len());
+        Some(Shower::new(said).show(place(text.start)..place(text.end)))
     }
 
     /// True until the text is complete.
@@ -92,6 +103,9 @@ impl Channel {
         let text = if undone.is_some() { &self.view[..] } else { fragment };
         let begin = self.length;
         self.length += text.len() as u64;
+        if let Some(said) = &mut self.said {
+            said.extend_from_slice(text);
+        }
         if let Some(scanner) = &mut self.scanner {
             self.released = scanner.push(text, found);
         }
@@ -104,6 +118,9 @@ impl Channel {
         self.view.clear();
         self.unescaper.finish(&mut self.view);
         self.length += self.view.len() as u64;
+        if let Some(said) = &mut self.said {
+            said.extend_from_slice(&self.view);
+        }
         if !self.view.is_empty() {
             scanner.push(&self.view, found);
         }

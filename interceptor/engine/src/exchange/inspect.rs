@@ -7,6 +7,7 @@ use std::sync::{Arc, LazyLock};
 use crate::detect::{Confidence, DetectorId, Detectors, StreamScanner};
 use crate::json::{Capture, Class, Cursor, Sink, Table, Text, Usage, Walker, Word, escape};
 use crate::record::{Ledger, Tokens};
+use crate::reveal::Shown;
 
 use super::scan::{Scanner, Spot};
 
@@ -43,6 +44,8 @@ pub(super) struct Hit {
     pub(super) quoting: Quoting,
     /// The provider has signed or encrypted this.
     pub(super) sealed: bool,
+    /// What was found; only where that was asked for.
+    pub(super) shown: Option<Box<Shown>>,
 }
 
 /// What a replacement needs around it to leave valid JSON behind.
@@ -110,7 +113,7 @@ impl Inspector {
 
     /// Scans text that is no document, or none that could be read; `at` is its offset in the body.
     pub(super) fn plain_text(&mut self, place: &str, text: &[u8], at: usize) {
-        self.scanner.scan(text, memchr::memchr(b'\\', text).is_some(), &mut self.spots);
+        self.scanner.scan_plain(text, &mut self.spots);
         let whole = Text { raw: text, start: at, escaped: false, key: false };
         self.take_spots(|| place.to_owned(), &whole, Quoting::Inside, false);
     }
@@ -135,9 +138,10 @@ impl Inspector {
                 start: finding.start,
                 length,
                 raw: 0..0,
+                shown: None,
             };
             let nowhere = Text { raw: &[], start: 0, escaped: false, key: false };
-            self.hit(&spot, "body".into(), 0..0, &nowhere, Quoting::Inside, false);
+            self.hit(spot, "body".into(), 0..0, &nowhere, Quoting::Inside, false);
         }
     }
 
@@ -158,13 +162,13 @@ impl Inspector {
                 Quoting::Inside => text.start + spot.raw.start..text.start + spot.raw.end,
                 Quoting::Number | Quoting::InnerNumber => text.range(),
             };
-            self.hit(&spot, place.clone(), raw, text, quoting, sealed);
+            self.hit(spot, place.clone(), raw, text, quoting, sealed);
         }
     }
 
     fn hit(
         &mut self,
-        spot: &Spot,
+        spot: Spot,
         place: Arc<str>,
         raw: Range<usize>,
         text: &Text<'_>,
@@ -185,6 +189,7 @@ impl Inspector {
             text: text.range(),
             quoting,
             sealed,
+            shown: spot.shown,
         });
     }
 
@@ -230,7 +235,7 @@ impl Inspector {
                 if text.escaped { escape::raw_range(text.raw, spot.raw.clone()) } else { spot.raw.clone() };
             let raw = text.start + raw.start..text.start + raw.end;
             let place = format!("{}.{place}", cursor.place()).into();
-            self.hit(&spot, place, raw, text, quoting, false);
+            self.hit(spot, place, raw, text, quoting, false);
         }
         true
     }

@@ -1,11 +1,13 @@
 //! Scans one text in all the forms in which something may hide in it: as written, with its escapes undone,
 //! and with the escapes inside that undone again. Says where in the bytes as written each finding lies.
+//! Knows no document: a text is what stands between two quotes, or a whole file.
 
 use std::ops::Range;
 use std::sync::Arc;
 
 use crate::detect::{Confidence, DetectorId, Detectors, Finding};
 use crate::json::escape;
+use crate::reveal::{Shower, Shown};
 
 /// How often escapes are undone: text in JSON, JSON inside that text, and JSON inside that once more.
 const DEEPEST: usize = 3;
@@ -21,6 +23,8 @@ pub(super) struct Spot {
     pub(super) length: u64,
     /// Where it lies in the text as written.
     pub(super) raw: Range<usize>,
+    /// What it says; only where that was asked for.
+    pub(super) shown: Option<Box<Shown>>,
 }
 
 /// The detectors with the buffers they need, so that nothing is allocated for each text.
@@ -30,11 +34,13 @@ pub(super) struct Scanner {
     detectors: Option<Arc<Detectors>>,
     found: Vec<Finding>,
     views: [Vec<u8>; DEEPEST],
+    /// What is found is shown, too.
+    reveals: bool,
 }
 
 impl Scanner {
     pub(super) fn new(detectors: Option<Arc<Detectors>>) -> Self {
-        Scanner { detectors, found: Vec::new(), views: Default::default() }
+        Scanner { detectors, found: Vec::new(), views: Default::default(), reveals: false }
     }
 
     /// The set itself, for texts that come in fragments.
@@ -42,17 +48,51 @@ impl Scanner {
         self.detectors.as_ref()
     }
 
-    /// Scans a text; `escaped` says whether it holds backslashes. Spots are pushed in order of position and
-    /// do not overlap.
+    /// From now on spots carry what was found.
+    pub(super) fn reveal(&mut self) {
+        self.reveals = true;
+    }
+
+    /// True if spots carry what was found.
+    pub(super) fn reveals(&self) -> bool {
+        self.reveals
+    }
+
+    /// Scans the inside of a JSON string; `escaped` says whether it holds backslashes. Spots are pushed in order
+    /// of position and do not overlap.
     pub(super) fn scan(&mut self, raw: &[u8], escaped: bool, out: &mut Vec<Spot>) {
-        let Some(detectors) = &self.detectors else { return };
-        let first = out.len();
-        self.found.clear();
-        if !escaped {
-            detectors.scan(raw, &mut self.found);
-            out.extend(self.found.iter().map(|finding| Spot::new(finding, finding.start..finding.end)));
-            return;
+        if escaped {
+            let first = out.len();
+            self.undone(raw, first, out);
+        } else {
+            self.as_written(raw, out);
         }
+    }
+
+    /// Scans a text that nothing was done to. It may hold JSON, whose escapes hide what is in it.
+    pub(super) fn scan_plain(&mut self, text: &[u8], out: &mut Vec<Spot>) {
+        let first = out.len();
+        self.as_written(text, out);
+        if memchr::memchr(b'\\', text).is_some() {
+            self.undone(text, first, out);
+        }
+    }
+
+    fn as_written(&mut self, raw: &[u8], out: &mut Vec<Spot>) {
+        let Some(detectors) = &self.detectors else { return };
+        self.found.clear();
+        detectors.scan(raw, &mut self.found);
+        let mut shower = self.reveals.then(|| Shower::new(raw));
+        out.extend(self.found.iter().map(|finding| {
+            let shown = shower.as_mut().map(|shower| shower.show(finding.start..finding.end));
+            Spot::new(finding, finding.start..finding.end, shown)
+        }));
+    }
+
+    /// Scans the forms of a text in which its escapes are undone, once and more often. What is in `out` from
+    /// `first` on was found in it as written.
+    fn undone(&mut self, raw: &[u8], first: usize, out: &mut Vec<Spot>) {
+        let Some(detectors) = &self.detectors else { return };
         for depth in 1..=DEEPEST {
             let (above, below) = self.views.split_at_mut(depth - 1);
             let source = above.last().map_or(raw, Vec::as_slice);
@@ -67,8 +107,11 @@ impl Scanner {
             detectors.scan(view, &mut self.found);
             let more = memchr::memchr(b'\\', view).is_some();
             let middle = out.len();
+            let mut shower = self.reveals.then(|| Shower::new(view));
             for finding in &self.found {
-                out.push(Spot::new(finding, written(raw, above, finding.start..finding.end)));
+                let range = finding.start..finding.end;
+                let shown = shower.as_mut().map(|shower| shower.show(range.clone()));
+                out.push(Spot::new(finding, written(raw, above, range), shown));
             }
             prefer_deeper(out, first, middle);
             if !more {
@@ -102,13 +145,14 @@ fn prefer_deeper(out: &mut Vec<Spot>, first: usize, middle: usize) {
 }
 
 impl Spot {
-    fn new(finding: &Finding, raw: Range<usize>) -> Spot {
+    fn new(finding: &Finding, raw: Range<usize>, shown: Option<Box<Shown>>) -> Spot {
         Spot {
             detector: finding.detector,
             confidence: finding.confidence,
             start: finding.start as u64,
             length: (finding.end - finding.start) as u64,
             raw,
+            shown,
         }
     }
 }

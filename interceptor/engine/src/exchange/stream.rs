@@ -75,6 +75,11 @@ impl StreamAnswer {
         }
     }
 
+    /// Keeps what is found, in words.
+    pub(super) fn reveal(&mut self) {
+        self.reader.inspector.scanner.reveal();
+    }
+
     pub(super) fn ledger(&self) -> Ledger {
         let mut ledger = self.reader.inspector.ledger;
         ledger.seen += self.ledger.seen;

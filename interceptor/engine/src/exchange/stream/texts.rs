@@ -92,7 +92,9 @@ impl StreamAnswer {
         }
         let detectors = self.reader.inspector.scanner.detectors()?.clone();
         let place = rule.place_of(&own).into();
-        self.channels.push(Channel::new(number, own, kind, place, detectors));
+        let mut channel = Channel::new(number, own, kind, place, detectors);
+        channel.said = self.reader.inspector.scanner.reveals().then(Vec::new);
+        self.channels.push(channel);
         self.open += 1;
         Some(self.channels.len() - 1)
     }
@@ -119,6 +121,7 @@ impl StreamAnswer {
             quoting,
             // Nothing may be replaced where nothing is left to replace.
             sealed: channel.kind == DeltaKind::Sealed || (self.acts && first.is_none()),
+            shown: channel.shown(&text),
         };
         let begins = first.map(|(_, piece)| piece.text.start.max(text.start));
         let Ruling::Replace(with) = case.rule(Direction::Response, &hit)? else { return Ok(()) };
