@@ -7,6 +7,7 @@ pub mod doctor;
 pub mod exec;
 pub mod policy;
 pub mod run;
+pub mod scan;
 pub mod uninstall;
 
 use std::process::ExitCode;
@@ -50,6 +51,9 @@ enum Command {
     Uninstall(uninstall::Uninstall),
     /// Check policies.
     Policy(policy::PolicyCommand),
+    /// Score detectors: find secrets and personal data in records, without touching any traffic.
+    #[command(after_help = scan::EXAMPLES)]
+    Scan(scan::Scan),
 }
 
 /// What the exit codes mean.
@@ -72,6 +76,7 @@ pub fn main() -> ExitCode {
         Command::Ca(ca) => authority(&ca),
         Command::Uninstall(uninstall) => uninstall.run(),
         Command::Policy(policy) => policy.run(),
+        Command::Scan(scan) => scan.run(),
     }
 }
 

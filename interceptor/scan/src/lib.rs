@@ -1,0 +1,9 @@
+//! Scores detectors on records: one JSON object a line in, one a line out, in order.
+//! Knows records and the engine's public face. Knows no detector, and keeps nothing between two records.
+
+mod pad;
+mod payload;
+mod record;
+mod run;
+
+pub use run::{Options, Scan, Tally};
