@@ -5,6 +5,7 @@ mod ci;
 mod demo;
 mod ebpf;
 mod fuzz;
+mod quality;
 mod setup;
 mod test;
 mod tools;
@@ -27,6 +28,8 @@ enum Verb {
     Fuzz(fuzz::Args),
     /// Measure: direct against intercepted and against peers.
     Bench(bench::Args),
+    /// Score the detectors on labelled texts, and on sources that should be silent.
+    Quality(quality::Args),
     /// What .ci/run calls: `test` with CI's rules.
     Ci(ci::Args),
 }
@@ -39,6 +42,7 @@ fn main() -> anyhow::Result<()> {
         Verb::Test(args) => test::run(&args),
         Verb::Fuzz(args) => fuzz::run(&args),
         Verb::Bench(args) => bench::run(&args),
+        Verb::Quality(args) => quality::run(&args),
         Verb::Ci(args) => ci::run(&args),
     }
 }

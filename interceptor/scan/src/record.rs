@@ -78,7 +78,7 @@ struct Line {
 /// Reads a line. The id comes back also with an error, if the line has one that can be read.
 pub(crate) fn read(line: &[u8]) -> (Value, Result<Record, RecordError>) {
     let Ok(line) = std::str::from_utf8(line) else { return (Value::Null, Err(RecordError::NotUtf8)) };
-    match serde_json::from_str::<Line>(line) {
+    match serde_json::from_str::<Line>(line).or_else(|_| serde_json::from_str(&mend(line))) {
         Ok(mut line) => (line.id.take(), line.check()),
         Err(error) => {
             let what = match error.classify() {
@@ -88,6 +88,29 @@ pub(crate) fn read(line: &[u8]) -> (Value, Result<Record, RecordError>) {
             (Value::Null, Err(what))
         }
     }
+}
+
+/// The line with halves of surrogate pairs replaced by U+FFFD, which counts as one code point like them. Other
+/// languages write such strings.
+fn mend(line: &str) -> String {
+    let mut mended = String::with_capacity(line.len());
+    let mut rest = line;
+    while let Some(at) = rest.find('\\') {
+        let unit = |from: usize| {
+            let digits = rest.get(from..from + 6)?.strip_prefix("\\u")?;
+            u32::from_str_radix(digits, 16).ok()
+        };
+        let (taken, half) = match (unit(at), unit(at + 6)) {
+            (Some(0xD800..=0xDBFF), Some(0xDC00..=0xDFFF)) => (12, false),
+            (Some(0xD800..=0xDFFF), _) => (6, true),
+            // Another escape; its second character may be a backslash.
+            _ => (1 + rest[at + 1..].chars().next().map_or(0, char::len_utf8), false),
+        };
+        mended.push_str(&rest[..at]);
+        mended.push_str(if half { "\\ufffd" } else { &rest[at..at + taken] });
+        rest = &rest[at + taken..];
+    }
+    mended + rest
 }
 
 impl Line {
@@ -137,6 +160,18 @@ mod tests {
             Ok(_) => "none".into(),
             Err(error) => error.to_string(),
         }
+    }
+
+    #[test]
+    fn half_a_surrogate_pair_is_one_unknown_character() {
+        let text = |line: &str| match read(line.as_bytes()).1 {
+            Ok(Record::Text(text)) => text,
+            _ => "no text".into(),
+        };
+        assert_eq!(text(r#"{"text":"a\\ud83db"}"#), r"a\ud83db");
+        assert_eq!(text(r#"{"text":"a\ud83db\ude00"}"#), "a\u{fffd}b\u{fffd}");
+        assert_eq!(text(r#"{"text":"\ud83d\ude00\ud83d\n"}"#), "😀\u{fffd}\n");
+        assert_eq!(text(r#"{"text":"\ud83d"#), "no text");
     }
 
     #[test]

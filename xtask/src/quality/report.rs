@@ -1,0 +1,174 @@
+//! Shows scores, as tables for people and as JSON. Computes shares and nothing else.
+
+use std::collections::BTreeMap;
+
+use serde_json::{Value, json};
+
+use super::benign::Benign;
+use super::score::{Checked, Count, Rate, Scores};
+
+/// Everything that was measured.
+pub(super) struct Report {
+    pub(super) scores: Scores,
+    pub(super) benign: Option<Benign>,
+    /// So many failures of each kind are named.
+    pub(super) misses: usize,
+}
+
+type Rows<T> = BTreeMap<(String, String), T>;
+
+impl Report {
+    /// One object. Shares are null where there is nothing to share.
+    pub(super) fn json(&self) -> Value {
+        let rate = |((set, name), rate): (&(String, String), &Rate)| json!({ "set": set, "name": name, "of": rate.of, "hits": rate.hits, "wrong": self.named(&rate.wrong) });
+        let types = self.scores.types.iter().map(|((set, name), score)| {
+            let at = |of: fn(&Count) -> u64| {
+                json!({
+                    "recall": share(of(&score.places.hits), score.places.of),
+                    "precision": share(of(&score.right), of(&score.findings)),
+                })
+            };
+            json!({
+                "set": set, "type": name, "places": score.places.of, "findings": score.findings,
+                "medium": at(|count| count.medium), "any": at(|count| count.any),
+                "missed": self.named(&score.places.wrong), "wrong": self.named(&score.wrong),
+            })
+        });
+        let checked = self.scores.checked.iter().map(|((kind, locale), score)| {
+            json!({
+                "type": kind, "locale": locale,
+                "valid": score.valid.of, "valid_found": score.valid.hits,
+                "invalid": score.invalid.of, "invalid_found": score.invalid.hits,
+                "missed": self.named(&score.valid.wrong), "wrong": self.named(&score.invalid.wrong),
+            })
+        });
+        let others = self.scores.others.iter();
+        json!({
+            "secrets": self.scores.secrets.iter().map(rate).collect::<Vec<_>>(),
+            "look_alikes": self.scores.harmless.iter().map(rate).collect::<Vec<_>>(),
+            "types": types.collect::<Vec<_>>(),
+            "checked": checked.collect::<Vec<_>>(),
+            "unasked": others.map(|((set, name), count)| json!({ "set": set, "detector": name, "count": count })).collect::<Vec<_>>(),
+            "benign": self.benign.as_ref().map(|benign| json!({
+                "bytes": benign.bytes, "files": benign.files, "found": benign.found,
+                "per_100_mb": per_100_mb(total(benign), benign.bytes), "places": self.named(&benign.places),
+            })),
+        })
+    }
+
+    /// Tables on standard output.
+    pub(super) fn print(&self) {
+        self.rates("secrets found", &self.scores.secrets);
+        self.rates("look-alikes flagged", &self.scores.harmless);
+        self.types();
+        self.checked();
+        if !self.scores.others.is_empty() {
+            println!("\nfound where no label asks for it\n  {:42} {:>8} {:>8}", "", "medium", "any");
+            for ((set, detector), count) in &self.scores.others {
+                println!("  {:42} {:>8} {:>8}", format!("{set} {detector}"), count.medium, count.any);
+            }
+        }
+        if let Some(benign) = &self.benign {
+            self.benign(benign);
+        }
+    }
+
+    fn rates(&self, title: &str, rows: &Rows<Rate>) {
+        if rows.is_empty() {
+            return;
+        }
+        println!("\n{title}\n  {:42} {:>8} {:>8} {:>8}", "", "of", "medium", "any");
+        for ((set, name), rate) in rows {
+            let (medium, any) = (percent(rate.hits.medium, rate.of), percent(rate.hits.any, rate.of));
+            println!("  {:42} {:>8} {medium:>8} {any:>8}", format!("{set} {name}"), rate.of);
+            self.name("", &rate.wrong);
+        }
+        let sum = |of: fn(&Rate) -> u64| rows.values().map(of).sum::<u64>();
+        let of = sum(|rate| rate.of);
+        let medium = percent(sum(|rate| rate.hits.medium), of);
+        println!("  {:42} {of:>8} {medium:>8} {:>8}", "all", percent(sum(|rate| rate.hits.any), of));
+    }
+
+    fn types(&self) {
+        if self.scores.types.is_empty() {
+            return;
+        }
+        println!("\ntypes{:40} {:>8} {:>17} {:>17}", "", "places", "recall, precision", "at any confidence");
+        for ((set, kind), score) in &self.scores.types {
+            let at = |of: fn(&Count) -> u64| {
+                let recall = percent(of(&score.places.hits), score.places.of);
+                format!("{recall:>8} {:>8}", percent(of(&score.right), of(&score.findings)))
+            };
+            let (medium, any) = (at(|count| count.medium), at(|count| count.any));
+            println!("  {:42} {:>8} {medium} {any}", format!("{set} {kind}"), score.places.of);
+            self.name("missed", &score.places.wrong);
+            self.name("wrong", &score.wrong);
+        }
+    }
+
+    fn checked(&self) {
+        if self.scores.checked.is_empty() {
+            return;
+        }
+        println!("\ncheck digits{:33} {:>8} {:>8} {:>8} {:>8}", "", "valid", "found", "invalid", "found");
+        for ((kind, locale), score) in &self.scores.checked {
+            println!(
+                "  {:42} {:>8} {:>8} {:>8} {:>8}",
+                format!("{kind} {locale}"),
+                score.valid.of,
+                percent(score.valid.hits.any, score.valid.of),
+                score.invalid.of,
+                percent(score.invalid.hits.any, score.invalid.of),
+            );
+            self.name("missed", &score.valid.wrong);
+            self.name("wrong", &score.invalid.wrong);
+        }
+        let sum = |of: fn(&Checked) -> u64| self.scores.checked.values().map(of).sum::<u64>();
+        let (valid, invalid) = (sum(|score| score.valid.of), sum(|score| score.invalid.of));
+        println!(
+            "  {:42} {valid:>8} {:>8} {invalid:>8} {:>8}",
+            "all",
+            percent(sum(|score| score.valid.hits.any), valid),
+            percent(sum(|score| score.invalid.hits.any), invalid),
+        );
+    }
+
+    fn benign(&self, benign: &Benign) {
+        let (bytes, files) = (benign.bytes as f64 / 1e6, benign.files);
+        println!(
+            "\nfound in {bytes:.0} MB of sources, {files} files\n  {:42} {:>8} {:>8}",
+            "", "medium", "any"
+        );
+        for (detector, count) in &benign.found {
+            println!("  {detector:42} {:>8} {:>8}", count.medium, count.any);
+        }
+        println!("  {:42} {:>8.1}", "all, for each 100 MB", per_100_mb(total(benign), benign.bytes));
+        self.name("", &benign.places);
+    }
+
+    fn name(&self, what: &str, ids: &[String]) {
+        for id in self.named(ids) {
+            println!("      {what} {id}");
+        }
+    }
+
+    fn named<'a>(&self, ids: &'a [String]) -> &'a [String] {
+        &ids[..ids.len().min(self.misses)]
+    }
+}
+
+fn total(benign: &Benign) -> u64 {
+    benign.found.values().map(|count| count.medium).sum()
+}
+
+fn per_100_mb(count: u64, bytes: u64) -> f64 {
+    count as f64 * 1e8 / bytes.max(1) as f64
+}
+
+fn share(part: u64, whole: u64) -> Option<f64> {
+    (whole > 0).then(|| part as f64 / whole as f64)
+}
+
+fn percent(part: u64, whole: u64) -> String {
+    share(part, whole).map_or_else(|| "-".into(), |share| format!("{:.1} %", share * 100.0))
+}
