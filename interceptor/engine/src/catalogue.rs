@@ -14,7 +14,7 @@ use crate::document::Mistakes;
 
 pub(crate) use format::MOST_KEYS;
 pub use format::{
-    Bodies, CloseRule, DeltaKind, DeltaRule, Format, FormatId, RefusalShape, StreamRules, Transport,
+    Bodies, CloseRule, DeltaKind, DeltaRule, Format, FormatId, Framing, RefusalShape, StreamRules, Transport,
 };
 pub use host::{HostPattern, HostPatternError};
 pub use path::{PathPattern, PathPatternError};

@@ -126,6 +126,8 @@ impl Engine {
         });
         let too_long = head.content_length.is_some_and(|length| length > self.limits.held_body as u64);
         let first_doubt = match plan {
+            // Only its maker knows what it says.
+            _ if format.is_some_and(|format| format.closed) => Some(Uncertainty::NotInspected),
             RequestPlan::Hold if too_long => Some(Uncertainty::OversizedBody),
             RequestPlan::Hold | RequestPlan::Stream if coded == Coded::Unknown => {
                 Some(Uncertainty::UndecodableBody)

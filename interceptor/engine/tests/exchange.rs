@@ -9,6 +9,8 @@ mod answer;
 mod chunking;
 #[path = "exchange/golden.rs"]
 mod golden;
+#[path = "exchange/places.rs"]
+mod places;
 #[path = "exchange/request.rs"]
 mod request;
 #[path = "exchange/run.rs"]

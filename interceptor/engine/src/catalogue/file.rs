@@ -2,6 +2,7 @@
 //! All mistakes of all files are reported at once.
 
 mod bodies;
+mod merge;
 
 use std::sync::Arc;
 
@@ -11,6 +12,7 @@ use super::format::{Format, FormatId, FormatPath, RefusalShape, Transport};
 use super::host::{HostIndex, HostPattern};
 use super::path::PathPattern;
 use super::{BodySignature, Catalogue, HostScope, Match, Provider, ProviderId, ProviderKind};
+use merge::Merge;
 
 /// The embedded catalogue.
 const BUILTIN: [(&str, &str); 2] = [
@@ -66,8 +68,9 @@ struct FormatDraft<'a> {
     paths: Vec<PathDraft<'a>>,
     same_as: Option<Field<'a>>,
     transport: Transport,
+    closed: bool,
     refusal: RefusalShape,
-    bodies: bodies::BodiesDraft,
+    bodies: bodies::BodiesDraft<'a>,
     /// What `same_as` turned out to be.
     walked_as: Option<usize>,
 }
@@ -92,8 +95,20 @@ struct ProviderDraft<'a> {
     body_signed: Option<BodySignature>,
 }
 
-const FORMAT_FIELDS: &[&str] =
-    &["id", "remove", "methods", "paths", "sameAs", "transport", "refusal", "request", "response", "stream"];
+const FORMAT_FIELDS: &[&str] = &[
+    "id",
+    "remove",
+    "methods",
+    "paths",
+    "sameAs",
+    "transport",
+    "closed",
+    "refusal",
+    "bothSpellings",
+    "request",
+    "response",
+    "stream",
+];
 const PROVIDER_FIELDS: &[&str] = &[
     "id",
     "remove",
@@ -182,15 +197,17 @@ impl<'a> Draft<'a> {
             for path in &mut format.paths {
                 path.spoken_id = path.spoken.as_ref().and_then(|field| format_named(field, &ids));
             }
+            for include in format.bodies.includes() {
+                include.format_id = format_named(&include.format, &ids);
+            }
         }
     }
 
     /// Puts the catalogue together. Wrong parts have been reported and are simply missing.
     fn finish(self) -> Catalogue {
         let number = |at: usize| FormatId(u16::try_from(at).expect("a file of at most 100,000 values"));
-        let bodies: Vec<_> =
-            self.formats.iter().map(|format| format.bodies.compile().map(Arc::new)).collect();
-        let walked = |at: usize, format: &FormatDraft<'_>| bodies[format.walked_as.unwrap_or(at)].clone();
+        let mut merge = Merge::new(&self.formats);
+        let mut bodies = |at: usize| merge.bodies(at).map(Arc::new);
         let formats: Vec<Format> = self
             .formats
             .iter()
@@ -200,7 +217,8 @@ impl<'a> Draft<'a> {
                 methods: draft.methods.iter().map(|&method| method.into()).collect(),
                 transport: draft.transport,
                 refusal: draft.refusal,
-                bodies: walked(at, draft),
+                closed: draft.closed,
+                bodies: bodies(at),
                 paths: draft
                     .paths
                     .iter()
@@ -234,6 +252,7 @@ impl<'a> FormatDraft<'a> {
             paths: Vec::new(),
             same_as: None,
             transport: Transport::Http,
+            closed: false,
             refusal: RefusalShape::Generic,
             bodies: bodies::BodiesDraft::default(),
             walked_as: None,
@@ -253,6 +272,9 @@ impl<'a> FormatDraft<'a> {
         }
         if let Some(field) = fields.optional("transport") {
             self.transport = field.one_of(TRANSPORTS)?;
+        }
+        if let Some(field) = fields.optional("closed") {
+            self.closed = field.boolean()?;
         }
         if let Some(field) = fields.optional("refusal") {
             self.refusal = field.one_of(SHAPES)?;

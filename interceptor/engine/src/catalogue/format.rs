@@ -22,6 +22,8 @@ pub struct Format {
     pub transport: Transport,
     /// The error answer its client libraries understand.
     pub refusal: RefusalShape,
+    /// Nobody outside of its maker knows what its bodies mean: it is recognised, and policy says whether it may.
+    pub closed: bool,
     /// Where text lies, if the engine walks this format. Otherwise it is recognised and scanned as unknown.
     pub bodies: Option<Arc<Bodies>>,
     pub(super) paths: Vec<FormatPath>,
@@ -70,6 +72,8 @@ pub struct Bodies {
     pub request: Table,
     /// The answer in one piece.
     pub response: Table,
+    /// Whether the request, and whether the answer, may be JSON lines: a document each.
+    pub lines: [bool; 2],
     /// The answer as a stream, if the format has one.
     pub stream: Option<StreamRules>,
 }
@@ -77,12 +81,31 @@ pub struct Bodies {
 /// What the events of a streamed answer hold.
 #[derive(Debug)]
 pub struct StreamRules {
+    /// How its events may be told apart; the content type says which it is.
+    pub framings: Box<[Framing]>,
+    /// The key under which each event's own document stands in base64, where events are wrapped in others.
+    pub wrapped: Option<Box<str>>,
     /// Every event's document.
     pub event: Table,
     /// Fragments of longer texts.
     pub deltas: Box<[DeltaRule]>,
     /// What ends such texts.
     pub closes: Box<[CloseRule]>,
+}
+
+/// What is around the documents of a stream.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Framing {
+    /// Server-sent events.
+    Sse,
+    /// A document a line.
+    Ndjson,
+    /// One JSON array, sent element by element.
+    JsonArray,
+    /// `application/vnd.amazon.eventstream`; the header `:event-type` is the event's type.
+    EventStream,
+    /// A message of a WebSocket each.
+    WebSocket,
 }
 
 /// A fragment of a longer text.

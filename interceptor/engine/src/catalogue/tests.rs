@@ -15,24 +15,62 @@ fn operation(host: &str, method: &str, path: &str) -> String {
 fn the_embedded_catalogue_is_complete() {
     let catalogue = Catalogue::builtin();
     assert_eq!(catalogue.providers().count(), 190);
-    assert_eq!(catalogue.formats().len(), 53);
-    let walked: Vec<&str> = catalogue
+    assert_eq!(catalogue.formats().len(), 58);
+    // A list of paths of other formats, and a protocol that is nobody's business but its maker's.
+    let unread: Vec<&str> = catalogue
         .formats()
         .iter()
-        .filter(|format| format.bodies.is_some())
+        .filter(|format| format.bodies.is_none())
         .map(|format| &*format.id)
         .collect();
-    assert_eq!(
-        walked,
-        [
-            "openai.chat_completions",
-            "openai.responses",
-            "anthropic.messages",
-            "anthropic.count_tokens",
-            "google.vertex_raw_predict",
-            "databricks.serving"
-        ]
-    );
+    assert_eq!(unread, ["assistant.closed", "gateway.openai_like"]);
+}
+
+#[test]
+fn formats_lend_each_other_their_places() {
+    let catalogue = load(
+        "  formats:
+    - id: a
+      paths: [/a]
+      bothSpellings: true
+      request: { text: [userInput.theText], sealed: [seal] }
+      stream: { framing: [sse], deltas: [{ path: d.x, place: x, kind: text, keys: [d.n] }] }
+    - id: b
+      paths: [/b]
+      request: { include: [{ format: a, at: \"list[]\" }], plain: [\"list[].seal\"] }
+      stream: { framing: [ndjson, webSocket], wrapped: w, include: [{ format: a, at: in }] }
+    - { id: c, paths: [/c], sameAs: b, response: { text: [answer] } }
+",
+    )
+    .unwrap();
+    let bodies = |id: &str| {
+        let format = catalogue.formats().iter().find(|format| &*format.id == id).unwrap();
+        format.bodies.clone().unwrap()
+    };
+    let places = |table: &crate::json::Table| {
+        table.places().map(|(place, class)| format!("{place} {class:?}")).collect::<Vec<_>>()
+    };
+    let expected = ["list[].userInput.theText Text", "list[].seal Sealed", "list[].seal Plain"];
+    assert_eq!(places(&bodies("b").request), expected);
+    let same = bodies("c");
+    assert_eq!(places(&same.request), expected);
+    assert_eq!(places(&same.response), ["answer Text"]);
+    let stream = same.stream.as_ref().unwrap();
+    assert_eq!(*stream.framings, [Framing::Ndjson, Framing::WebSocket]);
+    assert_eq!(stream.wrapped.as_deref(), Some("w"));
+    assert_eq!(&*stream.deltas[0].place, "in.x");
+}
+
+#[test]
+fn circles_are_mistakes() {
+    let mistakes = load(
+        "  formats:
+    - { id: a, paths: [/a], request: { include: [{ format: b }] } }
+    - { id: b, paths: [/b], sameAs: a }
+",
+    )
+    .unwrap_err();
+    assert!(mistakes.to_string().contains("in a circle"), "{mistakes}");
 }
 
 #[test]
@@ -98,6 +136,11 @@ fn paths_lead_to_formats() {
             "bedrock.converse",
         ),
         ("openrouter.ai", "POST", "/api/v1/chat/completions", "openai.chat_completions"),
+        ("api.openai.com", "GET", "/v1/files/file-1/content", "openai.file_content"),
+        ("api.anthropic.com", "GET", "/v1/messages/batches/b/results", "anthropic.batch_results"),
+        ("api.mistral.ai", "POST", "/v1/agents/completions", "mistral.agents"),
+        ("api.mistral.ai", "POST", "/v1/conversations/c1", "mistral.conversations"),
+        ("api2.cursor.sh", "POST", "/aiserver.v1.ChatService/StreamChat", "assistant.closed"),
     ] {
         assert_eq!(operation(host, method, path), format, "{method} {host}{path}");
     }
@@ -162,7 +205,7 @@ fn all_mistakes_are_reported_with_their_place() {
     .unwrap_err();
     expect_test::expect![[r#"
         mine.yaml:5:24: spec.providers[0].hosts[0]: not a host: the last two labels must be written out
-        mine.yaml:5:44: spec.providers[0].formats[0]: unknown format `openai.chat_completion`; expected one of `openai.chat_completions`, `openai.responses`, `openai.completions`, `openai.embeddings`, `openai.moderations`, `openai.images`, `openai.audio`, `openai.files`, `openai.batches`, `openai.assistants`, `openai.realtime`; did you mean `openai.chat_completions`?
+        mine.yaml:5:44: spec.providers[0].formats[0]: unknown format `openai.chat_completion`; expected one of `openai.chat_completions`, `openai.responses`, `openai.completions`, `openai.embeddings`, `openai.moderations`, `openai.images`, `openai.audio`, `openai.files`, `openai.batches`, `openai.file_content`, `openai.assistants`, `openai.realtime`; did you mean `openai.chat_completions`?
         mine.yaml:6:24: spec.providers[1].hosts[0]: `api.openai.com` is already a host of `openai`
         mine.yaml:7:7: spec.providers[2]: the field `hosts` is missing
         mine.yaml:8:7: spec.providers[3]: there is no `d` to remove

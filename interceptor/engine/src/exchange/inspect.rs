@@ -300,6 +300,10 @@ impl Sink for Inspector {
             self.facts.tokens.set(usage, count);
             return;
         }
+        if state.tokens && raw.len() < SHORTEST_NUMBER {
+            self.ledger.binary += raw.len() as u64;
+            return;
+        }
         if let Some(digits) = worth_a_look(raw) {
             self.count(state.class, raw.len());
             self.scanner.scan(digits, false, &mut self.spots);

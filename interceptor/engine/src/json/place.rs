@@ -2,11 +2,15 @@
 //! `block{type=thinking}.**`.
 //! Says where in a body something stands; what is done there is the business of the table.
 
+use std::fmt;
+
 /// One step down into a JSON value.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Step {
     /// The member of this name.
     Key(Box<str>),
+    /// The member of this name, as it is written and as `snake_case`.
+    Either(Box<str>, Box<str>),
     /// Any member.
     AnyKey,
     /// Every element of an array.
@@ -57,6 +61,28 @@ impl Place {
         Ok(Place { steps: place.steps.into(), only: place.only })
     }
 
+    /// The same place, of a value that itself stands at `at`, which has no filter and no `**`.
+    pub(crate) fn below(self, at: &Place) -> Place {
+        let steps = at.steps.iter().cloned().chain(self.steps).collect();
+        Place { steps, only: self.only.map(|(depth, types)| (depth + at.steps.len(), types)) }
+    }
+
+    /// The same place; if asked for, its keys may be written in `snake_case` too, each for itself.
+    pub(crate) fn spelt(&self, both_ways: bool) -> Place {
+        let step = |step: &Step| match step {
+            Step::Key(key) if both_ways && key.contains(|c: char| c.is_ascii_uppercase()) => {
+                Step::Either(key.clone(), snake_case(key))
+            }
+            step => step.clone(),
+        };
+        Place { steps: self.steps.iter().map(step).collect(), only: self.only.clone() }
+    }
+
+    /// True if it means everything below something.
+    pub(crate) fn is_open_ended(&self) -> bool {
+        matches!(self.steps.last(), Some(Step::Rest))
+    }
+
     /// True if the `type` of a value decides.
     pub(crate) fn is_filtered(&self) -> bool {
         self.only.is_some()
@@ -64,8 +90,51 @@ impl Place {
 
     /// How exact the place is: places without `**` first, then by the number of keys written out.
     pub(crate) fn exactness(&self) -> (bool, usize) {
-        let keys = self.steps.iter().filter(|step| matches!(step, Step::Key(_))).count();
-        (!matches!(self.steps.last(), Some(Step::Rest)), keys)
+        let keys = self.steps.iter().filter(|step| matches!(step, Step::Key(_) | Step::Either(..))).count();
+        (!self.is_open_ended(), keys)
+    }
+}
+
+impl Step {
+    /// The names that it may have in a document.
+    pub(crate) fn names(&self) -> impl Iterator<Item = &str> {
+        let (first, second) = match self {
+            Step::Key(key) => (Some(key), None),
+            Step::Either(written, snake) => (Some(written), Some(snake)),
+            Step::AnyKey | Step::Element | Step::Rest => (None, None),
+        };
+        first.into_iter().chain(second).map(|name| &**name)
+    }
+}
+
+fn snake_case(key: &str) -> Box<str> {
+    let mut name = String::with_capacity(key.len() + 4);
+    for c in key.chars() {
+        if c.is_ascii_uppercase() {
+            name.push('_');
+        }
+        name.push(c.to_ascii_lowercase());
+    }
+    name.into()
+}
+
+impl fmt::Display for Place {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (at, step) in self.steps.iter().enumerate() {
+            if at > 0 && *step != Step::Element {
+                f.write_str(".")?;
+            }
+            match step {
+                Step::Key(key) | Step::Either(key, _) => f.write_str(key)?,
+                Step::AnyKey => f.write_str("*")?,
+                Step::Element => f.write_str("[]")?,
+                Step::Rest => f.write_str("**")?,
+            }
+            if let Some((_, types)) = self.only.as_ref().filter(|(depth, _)| *depth == at + 1) {
+                write!(f, "{{type={}}}", types.join("|"))?;
+            }
+        }
+        Ok(())
     }
 }
 
@@ -129,12 +198,34 @@ mod tests {
         let key = |text: &str| Step::Key(text.into());
         assert_eq!(*place.steps, [key("messages"), Step::Element, key("content"), Step::Element, Step::Rest]);
         assert_eq!(place.only.unwrap().0, 4);
+        assert_eq!(
+            place_text("messages[].content[type=thinking].**"),
+            "messages[].content[]{type=thinking}.**"
+        );
+        assert_eq!(place_text("[].a.*[][]"), "[].a.*[][]");
         assert_eq!(Place::parse("block{type=x}.**").unwrap().only.unwrap().0, 1);
         assert_eq!(*Place::parse("[].Text").unwrap().steps, [Step::Element, key("Text")]);
         assert_eq!(
             *Place::parse("a.*[][]").unwrap().steps,
             [key("a"), Step::AnyKey, Step::Element, Step::Element]
         );
+    }
+
+    fn place_text(text: &str) -> String {
+        Place::parse(text).unwrap().to_string()
+    }
+
+    #[test]
+    fn places_move_and_have_two_spellings() {
+        let at = Place::parse("requests[].params").unwrap();
+        let place = Place::parse("c[type=x].**").unwrap().below(&at);
+        assert_eq!(
+            (place.to_string().as_str(), place.only.unwrap().0),
+            ("requests[].params.c[]{type=x}.**", 5)
+        );
+        let spelt = Place::parse("inlineData.data").unwrap().spelt(true);
+        assert_eq!(spelt.steps[0].names().collect::<Vec<_>>(), ["inlineData", "inline_data"]);
+        assert_eq!(spelt.steps[1], Step::Key("data".into()));
     }
 
     #[test]

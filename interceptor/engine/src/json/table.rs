@@ -60,6 +60,8 @@ pub enum Usage {
 pub(crate) enum Role {
     Class(Class),
     Capture(Capture),
+    /// Numbers here are a tokeniser's: what they say nobody sees.
+    Tokens,
     /// The fragment of the stream rule with this number.
     Delta(u16),
     /// One of the numbers that tell parallel texts apart.
@@ -81,6 +83,7 @@ impl StateId {
 pub struct Table {
     states: Vec<State>,
     root: StateId,
+    places: Box<[(Place, Class)]>,
 }
 
 /// What is known of one place, or of all places that are alike.
@@ -88,6 +91,8 @@ pub struct Table {
 pub(crate) struct State {
     pub(crate) class: Class,
     pub(crate) capture: Option<Capture>,
+    /// Numbers here are a tokeniser's.
+    pub(crate) tokens: bool,
     /// Stream roles; empty nearly everywhere.
     pub(crate) stream: Box<[Role]>,
     /// Types which seal the object that stands here.
@@ -118,6 +123,11 @@ impl Table {
             compiler.add(place, role);
         }
         compiler.finish()
+    }
+
+    /// Every place that the catalogue names in this body, and what stands there.
+    pub fn places(&self) -> impl Iterator<Item = (&Place, Class)> {
+        self.places.iter().map(|(place, class)| (place, *class))
     }
 
     pub(crate) fn root(&self) -> StateId {
@@ -189,8 +199,8 @@ impl Compiler {
                 .into_iter()
                 .map(|name| {
                     let fits = |step: &Step| match step {
-                        Step::Key(key) => **key == *name,
-                        other => *other == Step::AnyKey,
+                        Step::AnyKey => true,
+                        step => step.names().any(|known| known == name),
                     };
                     let target = to(self.advance(&positions, fits));
                     (Box::from(name), target)
@@ -199,17 +209,21 @@ impl Compiler {
             assert!(state.keys.len() < usize::from(u16::MAX), "a catalogue with 65,535 keys in one object");
             states[usize::from(id.0)] = state;
         }
-        Table { states, root }
+        let class = |(place, role): (Place, Role)| match role {
+            Role::Class(class) => Some((place, class)),
+            _ => None,
+        };
+        Table { states, root, places: self.rules.into_iter().filter_map(class).collect() }
     }
 
     /// All names that are written out as the next step, in the order of the rules.
     fn names(&self, positions: &[Position]) -> Vec<&str> {
         let mut names: Vec<&str> = Vec::new();
         for (rule, taken) in positions {
-            if let Some(Step::Key(key)) = self.rules[*rule].0.steps.get(*taken)
-                && !names.contains(&&**key)
-            {
-                names.push(key);
+            for name in self.rules[*rule].0.steps.get(*taken).into_iter().flat_map(Step::names) {
+                if !names.contains(&name) {
+                    names.push(name);
+                }
             }
         }
         names
@@ -249,6 +263,7 @@ impl Compiler {
                     }
                 }
                 Role::Capture(capture) => state.capture = Some(*capture),
+                Role::Tokens => state.tokens = true,
                 other => stream.push(other.clone()),
             }
         }

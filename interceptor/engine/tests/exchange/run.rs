@@ -50,8 +50,12 @@ spec:
 ";
 
 pub(crate) fn engine_with(policy: &str, limits: Limits) -> Arc<Engine> {
+    engine_of(Catalogue::builtin(), policy, limits)
+}
+
+pub(crate) fn engine_of(catalogue: Arc<Catalogue>, policy: &str, limits: Limits) -> Arc<Engine> {
     let policy = Policy::load(&[("test.yaml", policy)]).unwrap_or_else(|mistakes| panic!("{mistakes}"));
-    Engine::new(Catalogue::builtin(), Arc::new(policy), Detectors::builtin(), limits)
+    Engine::new(catalogue, Arc::new(policy), Detectors::builtin(), limits)
 }
 
 /// An engine with standard limits; each policy's is made once, because reading the catalogue takes its time.

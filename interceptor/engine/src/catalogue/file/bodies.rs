@@ -1,31 +1,97 @@
-//! Reads where text lies in a format's bodies, and compiles it into tables.
+//! Reads where text lies in a format's bodies. What several formats share is put together in `merge`.
 
-use crate::catalogue::format::{Bodies, CloseRule, DeltaKind, DeltaRule, MOST_KEYS, StreamRules};
+use crate::catalogue::format::{DeltaKind, Framing};
 use crate::document::{Field, Fields};
-use crate::json::{Capture, Class, Place, Role, Table, Usage};
+use crate::json::{Capture, Class, Place, Role, Usage};
 
 /// Rules of one body, not yet compiled.
-type Rules = Vec<(Place, Role)>;
+pub(super) type Rules = Vec<(Place, Role)>;
 
 /// What has been read of a format's bodies.
 #[derive(Default)]
-pub(super) struct BodiesDraft {
-    request: Option<Rules>,
-    response: Option<Rules>,
-    stream: Option<StreamDraft>,
+pub(super) struct BodiesDraft<'a> {
+    pub(super) request: Option<BodyDraft<'a>>,
+    pub(super) response: Option<BodyDraft<'a>>,
+    pub(super) stream: Option<StreamDraft<'a>>,
+    /// Keys may be written `inlineData` or `inline_data`, as Protocol Buffers' JSON allows.
+    pub(super) both_spellings: bool,
+}
+
+/// One body before it is put together with what it includes.
+#[derive(Default)]
+pub(super) struct BodyDraft<'a> {
+    pub(super) rules: Rules,
+    pub(super) includes: Vec<Include<'a>>,
+    /// It may be JSON lines.
+    pub(super) lines: bool,
+}
+
+/// What another format's body lends to this one.
+pub(super) struct Include<'a> {
+    pub(super) format: Field<'a>,
+    /// Found once all formats are known.
+    pub(super) format_id: Option<usize>,
+    /// Which of its bodies; none means the one that stands at the same place.
+    pub(super) body: Option<Part>,
+    /// Where it stands in this one; none means that it is all of it.
+    pub(super) at: Option<Place>,
+}
+
+/// The bodies of a format.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Part {
+    Request,
+    Response,
+    /// One event of a stream.
+    Event,
 }
 
 /// A stream before its table is compiled.
-#[derive(Default)]
-struct StreamDraft {
-    rules: Rules,
-    deltas: Vec<DeltaRule>,
-    closes: Vec<CloseRule>,
-    keys: Vec<Place>,
+pub(super) struct StreamDraft<'a> {
+    pub(super) field: Field<'a>,
+    pub(super) framings: Vec<Framing>,
+    pub(super) wrapped: Option<&'a str>,
+    /// Where an event says what it is, other than in `type`.
+    pub(super) kind: Option<Place>,
+    pub(super) event: BodyDraft<'a>,
+    pub(super) deltas: Vec<DeltaDraft<'a>>,
+    pub(super) closes: Vec<CloseDraft<'a>>,
+    pub(super) includes: Vec<Include<'a>>,
 }
 
-const BODY_FIELDS: &[&str] =
-    &["model", "stream", "text", "jsonString", "jsonValue", "schema", "binary", "sealed", "plain", "usage"];
+/// A fragment of a longer text, its keys not yet numbered.
+#[derive(Clone)]
+pub(super) struct DeltaDraft<'a> {
+    pub(super) event: Option<&'a str>,
+    pub(super) path: Place,
+    pub(super) place: String,
+    pub(super) kind: DeltaKind,
+    pub(super) keys: Vec<Place>,
+}
+
+/// What closes texts, its keys not yet numbered.
+#[derive(Clone)]
+pub(super) struct CloseDraft<'a> {
+    pub(super) event: Option<&'a str>,
+    pub(super) path: Option<Place>,
+    pub(super) keys: Vec<Place>,
+}
+
+const BODY_FIELDS: &[&str] = &[
+    "include",
+    "lines",
+    "model",
+    "stream",
+    "text",
+    "jsonString",
+    "jsonValue",
+    "schema",
+    "binary",
+    "sealed",
+    "plain",
+    "tokens",
+    "usage",
+];
 const CLASSES: [(&str, Class); 7] = [
     ("text", Class::Text),
     ("jsonString", Class::JsonString),
@@ -35,6 +101,8 @@ const CLASSES: [(&str, Class); 7] = [
     ("sealed", Class::Sealed),
     ("plain", Class::Plain),
 ];
+const PARTS: &[(&str, Part)] =
+    &[("request", Part::Request), ("response", Part::Response), ("event", Part::Event)];
 const USAGE_FIELDS: &[&str] = &["input", "output", "cacheRead", "cacheWrite", "reasoning"];
 const USAGES: [(&str, Usage); 5] = [
     ("input", Usage::Input),
@@ -49,10 +117,20 @@ const DELTA_KINDS: &[(&str, DeltaKind)] = &[
     ("sealed", DeltaKind::Sealed),
     ("binary", DeltaKind::Binary),
 ];
+const FRAMINGS: &[(&str, Framing)] = &[
+    ("sse", Framing::Sse),
+    ("ndjson", Framing::Ndjson),
+    ("jsonArray", Framing::JsonArray),
+    ("eventStream", Framing::EventStream),
+    ("webSocket", Framing::WebSocket),
+];
 
-impl BodiesDraft {
+impl<'a> BodiesDraft<'a> {
     /// Takes over the bodies that are written; the others stay as they were.
-    pub(super) fn correct(&mut self, fields: &Fields<'_>) -> Option<()> {
+    pub(super) fn correct(&mut self, fields: &Fields<'a>) -> Option<()> {
+        if let Some(field) = fields.optional("bothSpellings") {
+            self.both_spellings = field.boolean()?;
+        }
         if let Some(field) = fields.optional("request") {
             self.request = Some(body(&field)?);
         }
@@ -65,22 +143,18 @@ impl BodiesDraft {
         Some(())
     }
 
-    /// The tables, if anything is known of the bodies.
-    pub(super) fn compile(&self) -> Option<Bodies> {
-        if self.request.is_none() && self.response.is_none() && self.stream.is_none() {
-            return None;
-        }
-        let table = |rules: &Option<Rules>| Table::compile(rules.clone().unwrap_or_default());
-        Some(Bodies {
-            request: table(&self.request),
-            response: table(&self.response),
-            stream: self.stream.as_ref().map(StreamDraft::compile),
-        })
+    /// Everything that names another format.
+    pub(super) fn includes(&mut self) -> impl Iterator<Item = &mut Include<'a>> {
+        let bodies = self.request.iter_mut().chain(&mut self.response);
+        let stream = self.stream.iter_mut();
+        bodies
+            .flat_map(|body| &mut body.includes)
+            .chain(stream.flat_map(|stream| stream.includes.iter_mut().chain(&mut stream.event.includes)))
     }
 }
 
 /// The rules of one body.
-fn body(field: &Field<'_>) -> Option<Rules> {
+fn body<'a>(field: &Field<'a>) -> Option<BodyDraft<'a>> {
     let fields = field.map(BODY_FIELDS)?;
     let mut rules = Vec::new();
     for (name, capture) in [("model", Capture::Model), ("stream", Capture::Stream)] {
@@ -94,6 +168,9 @@ fn body(field: &Field<'_>) -> Option<Rules> {
             rules.push((place, Role::Class(class)));
         }
     }
+    if let Some(list) = fields.optional("tokens") {
+        rules.extend(list.list_of(place)?.into_iter().map(|place| (place, Role::Tokens)));
+    }
     if let Some(field) = fields.optional("usage") {
         let fields = field.map(USAGE_FIELDS)?;
         for (name, usage) in USAGES {
@@ -102,7 +179,33 @@ fn body(field: &Field<'_>) -> Option<Rules> {
             }
         }
     }
-    Some(rules)
+    let lines = fields.optional("lines").map_or(Some(false), |field| field.boolean())?;
+    Some(BodyDraft { rules, includes: includes(&fields)?, lines })
+}
+
+/// `include: [{ format, body, at }]`
+fn includes<'a>(fields: &Fields<'a>) -> Option<Vec<Include<'a>>> {
+    fields.optional("include").map_or(Some(Vec::new()), |list| list.list_of(include))
+}
+
+fn include<'a>(field: &Field<'a>) -> Option<Include<'a>> {
+    let fields = field.map(&["format", "body", "at"])?;
+    let body = match fields.optional("body") {
+        Some(field) => Some(field.one_of(PARTS)?),
+        None => None,
+    };
+    let at = match fields.optional("at") {
+        Some(field) => {
+            let at = place(&field)?;
+            if at.is_filtered() || at.is_open_ended() {
+                field.mistake("what is included stands at one place, whatever its type", None);
+                return None;
+            }
+            Some(at)
+        }
+        None => None,
+    };
+    Some(Include { format: fields.required("format")?, format_id: None, body, at })
 }
 
 fn place(field: &Field<'_>) -> Option<Place> {
@@ -120,79 +223,67 @@ fn place_for(field: &Field<'_>, class: Class) -> Option<Place> {
     Some(place)
 }
 
-impl StreamDraft {
-    fn read(field: &Field<'_>) -> Option<Self> {
-        let fields = field.map(&["framing", "deltas", "closes", "event"])?;
-        fields.required("framing")?.one_of(&[("sse", ())])?;
-        let mut draft = StreamDraft::default();
+impl<'a> StreamDraft<'a> {
+    fn read(field: &Field<'a>) -> Option<Self> {
+        let fields = field.map(&["framing", "wrapped", "kind", "include", "deltas", "closes", "event"])?;
+        let mut draft = StreamDraft {
+            field: field.clone(),
+            framings: fields.required("framing")?.list_of(|framing| framing.one_of(FRAMINGS))?,
+            wrapped: None,
+            kind: None,
+            event: BodyDraft::default(),
+            deltas: Vec::new(),
+            closes: Vec::new(),
+            includes: includes(&fields)?,
+        };
+        if let Some(wrapped) = fields.optional("wrapped") {
+            draft.wrapped = Some(wrapped.text()?);
+        }
+        if let Some(kind) = fields.optional("kind") {
+            draft.kind = Some(place(&kind)?);
+        }
         if let Some(event) = fields.optional("event") {
-            draft.rules = body(&event)?;
+            draft.event = body(&event)?;
         }
-        for field in fields.required("deltas")?.list()? {
-            draft.delta(&field)?;
+        if let Some(list) = fields.optional("deltas") {
+            draft.deltas = list.list_of(delta)?;
         }
-        for field in fields.optional("closes").map_or(Some(Vec::new()), |field| field.list())? {
-            draft.close(&field)?;
+        if let Some(list) = fields.optional("closes") {
+            draft.closes = list.list_of(close)?;
         }
         Some(draft)
     }
+}
 
-    fn delta(&mut self, field: &Field<'_>) -> Option<()> {
-        let fields = field.map(&["event", "path", "place", "kind", "keys"])?;
-        let kind = fields.required("kind")?.one_of(DELTA_KINDS)?;
-        let number = u16::try_from(self.deltas.len()).expect("a file of at most 100,000 values");
-        self.rules.push((place(&fields.required("path")?)?, Role::Delta(number)));
-        let place = fields.required("place")?.text()?.into();
-        let keys = self.keys(&fields)?;
-        self.deltas.push(DeltaRule { event: event(&fields)?, kind, place, keys });
-        Some(())
-    }
+fn delta<'a>(field: &Field<'a>) -> Option<DeltaDraft<'a>> {
+    let fields = field.map(&["event", "path", "place", "kind", "keys"])?;
+    Some(DeltaDraft {
+        event: event(&fields)?,
+        path: place(&fields.required("path")?)?,
+        place: fields.required("place")?.text()?.to_owned(),
+        kind: fields.required("kind")?.one_of(DELTA_KINDS)?,
+        keys: keys(&fields)?,
+    })
+}
 
-    fn close(&mut self, field: &Field<'_>) -> Option<()> {
-        let fields = field.map(&["event", "path", "keys"])?;
-        let number = u16::try_from(self.closes.len()).expect("a file of at most 100,000 values");
-        if let Some(path) = fields.optional("path") {
-            self.rules.push((place(&path)?, Role::Close(number)));
-        } else if fields.optional("event").is_none() {
-            field.mistake("nothing says what closes", Some("`event` or `path`"));
-        }
-        let keys = self.keys(&fields)?;
-        self.closes.push(CloseRule { event: event(&fields)?, keys });
-        Some(())
+fn close<'a>(field: &Field<'a>) -> Option<CloseDraft<'a>> {
+    let fields = field.map(&["event", "path", "keys"])?;
+    let path = match fields.optional("path") {
+        Some(path) => Some(place(&path)?),
+        None => None,
+    };
+    let event = event(&fields)?;
+    if path.is_none() && event.is_none() {
+        field.mistake("nothing says what closes", Some("`event` or `path`"));
     }
+    Some(CloseDraft { event, path, keys: keys(&fields)? })
+}
 
-    /// The numbers of the key places; each distinct place has one.
-    fn keys(&mut self, fields: &Fields<'_>) -> Option<Box<[u8]>> {
-        let Some(list) = fields.optional("keys") else { return Some(Box::default()) };
-        let mut numbers = Vec::new();
-        for field in list.list()? {
-            let place = place(&field)?;
-            let at = self.keys.iter().position(|known| *known == place).unwrap_or_else(|| {
-                self.keys.push(place);
-                self.keys.len() - 1
-            });
-            if at >= MOST_KEYS {
-                field.mistake("too many keys", Some(&format!("at most {MOST_KEYS} different ones")));
-                return None;
-            }
-            numbers.push(u8::try_from(at).expect("fewer than MOST_KEYS"));
-        }
-        Some(numbers.into())
-    }
-
-    fn compile(&self) -> StreamRules {
-        let kind = Place::parse("type").expect("a plain key is a place");
-        let keys = (0..).zip(&self.keys).map(|(number, place)| (place.clone(), Role::Key(number)));
-        let rules = self.rules.iter().cloned().chain([(kind, Role::Capture(Capture::Type))]).chain(keys);
-        StreamRules {
-            event: Table::compile(rules.collect()),
-            deltas: self.deltas.clone().into(),
-            closes: self.closes.clone().into(),
-        }
-    }
+fn keys(fields: &Fields<'_>) -> Option<Vec<Place>> {
+    fields.optional("keys").map_or(Some(Vec::new()), |list| list.list_of(place))
 }
 
 /// The event's type, if one is asked for.
-fn event(fields: &Fields<'_>) -> Option<Option<Box<str>>> {
-    fields.optional("event").map_or(Some(None), |field| Some(Some(field.text()?.into())))
+fn event<'a>(fields: &Fields<'a>) -> Option<Option<&'a str>> {
+    fields.optional("event").map_or(Some(None), |field| Some(Some(field.text()?)))
 }
