@@ -1,11 +1,12 @@
 //! Content codings: decoded as the bytes arrive and within bounds, encoded again when a body was changed.
-//! Knows gzip, deflate and brotli. Does not know what the bytes mean.
+//! Knows gzip, deflate, brotli and zstd. Does not know what the bytes mean.
 
 use std::io::{self, Write};
 
 use bytes::Bytes;
 use flate2::Compression;
 use flate2::write::{DeflateDecoder, DeflateEncoder, GzEncoder, MultiGzDecoder, ZlibDecoder, ZlibEncoder};
+use zstd::stream::raw::{DParameter, InBuffer, Operation, OutBuffer};
 
 /// A coding that can be undone.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -16,6 +17,8 @@ pub enum Coding {
     Deflate,
     /// RFC 7932.
     Brotli,
+    /// RFC 8878, with windows of at most 8 MiB (RFC 9659).
+    Zstd,
 }
 
 /// What a `content-encoding` header asks for.
@@ -42,6 +45,8 @@ impl Coded {
             Coded::By(Coding::Deflate)
         } else if is("br") {
             Coded::By(Coding::Brotli)
+        } else if is("zstd") {
+            Coded::By(Coding::Zstd)
         } else {
             Coded::Unknown
         }
@@ -88,6 +93,42 @@ enum Inflate {
     Zlib(ZlibDecoder<Vec<u8>>),
     Bare(DeflateDecoder<Vec<u8>>),
     Brotli(Box<brotli::DecompressorWriter<Vec<u8>>>),
+    Zstd(Zstd),
+}
+
+/// Zstandard, frame after frame.
+struct Zstd {
+    raw: zstd::stream::raw::Decoder<'static>,
+    ready: Vec<u8>,
+    /// The last frame has ended.
+    complete: bool,
+}
+
+/// Largest window that a sender may ask for, as a power of two: what HTTP allows, and what clients offer.
+const ZSTD_WINDOW: u32 = 23;
+
+impl Zstd {
+    fn new() -> io::Result<Self> {
+        let mut raw = zstd::stream::raw::Decoder::new()?;
+        raw.set_parameter(DParameter::WindowLogMax(ZSTD_WINDOW))?;
+        Ok(Zstd { raw, ready: Vec::new(), complete: true })
+    }
+
+    /// Decodes a piece, or as much of it as gives `most` bytes: a few bytes can stand for very many.
+    fn write(&mut self, piece: &[u8], most: usize) -> io::Result<()> {
+        let mut input = InBuffer::around(piece);
+        let mut buffer = [0; 4 * STRIDE];
+        while self.ready.len() <= most {
+            let mut output = OutBuffer::around(&mut buffer[..]);
+            self.complete = self.raw.run(&mut input, &mut output)? == 0;
+            let written = output.as_slice();
+            self.ready.extend_from_slice(written);
+            if input.pos() == piece.len() && written.len() < 4 * STRIDE {
+                break;
+            }
+        }
+        Ok(())
+    }
 }
 
 impl std::fmt::Debug for Decoder {
@@ -104,6 +145,7 @@ impl Decoder {
             Coding::Gzip => Inflate::Gzip(MultiGzDecoder::new(Vec::new())),
             Coding::Deflate => Inflate::Undecided(Vec::new()),
             Coding::Brotli => Inflate::Brotli(Box::new(brotli::DecompressorWriter::new(Vec::new(), STRIDE))),
+            Coding::Zstd => Inflate::Zstd(Zstd::new().expect("a window that the library knows")),
         };
         Decoder { coding, inflate, ratio, received: 0, decoded: 0 }
     }
@@ -130,6 +172,8 @@ impl Decoder {
             Inflate::Zlib(inner) => inner.try_finish(),
             Inflate::Bare(inner) => inner.try_finish(),
             Inflate::Brotli(inner) => inner.close(),
+            Inflate::Zstd(inner) if inner.complete => Ok(()),
+            Inflate::Zstd(_) => Err(io::ErrorKind::UnexpectedEof.into()),
         };
         // An empty body is no broken one, whatever its header says.
         if self.received > 0 {
@@ -140,7 +184,7 @@ impl Decoder {
     }
 
     fn inflate(&mut self, piece: &[u8]) -> Result<(), DecodeError> {
-        let coding = self.coding;
+        let (coding, most) = (self.coding, self.most().saturating_sub(self.decoded));
         let done = match &mut self.inflate {
             Inflate::Undecided(begun) => {
                 begun.extend_from_slice(piece);
@@ -155,8 +199,14 @@ impl Decoder {
             Inflate::Zlib(inner) => inner.write_all(piece).and_then(|()| inner.flush()),
             Inflate::Bare(inner) => inner.write_all(piece).and_then(|()| inner.flush()),
             Inflate::Brotli(inner) => inner.write_all(piece).and_then(|()| inner.flush()),
+            Inflate::Zstd(inner) => inner.write(piece, most),
         };
         done.map_err(|source| DecodeError::Broken { coding, source })
+    }
+
+    /// So many bytes may come of what was received.
+    fn most(&self) -> usize {
+        self.received.saturating_mul(self.ratio).max(ALWAYS_ALLOWED)
     }
 
     /// Moves what was decoded, and holds it against the limits.
@@ -167,15 +217,17 @@ impl Decoder {
             Inflate::Zlib(inner) => inner.get_mut(),
             Inflate::Bare(inner) => inner.get_mut(),
             Inflate::Brotli(inner) => inner.get_mut(),
+            Inflate::Zstd(inner) => &mut inner.ready,
         };
         self.decoded += ready.len();
-        if self.decoded > self.received.saturating_mul(self.ratio).max(ALWAYS_ALLOWED) {
+        let ready = std::mem::take(ready);
+        if self.decoded > self.most() {
             return Err(DecodeError::Limit);
         }
         if out.is_empty() {
-            *out = std::mem::take(ready);
+            *out = ready;
         } else {
-            out.append(ready);
+            out.extend_from_slice(&ready);
         }
         Ok(())
     }
@@ -209,6 +261,7 @@ pub fn encode(like: &Decoder, body: &[Bytes]) -> io::Result<Bytes> {
             body.iter().try_for_each(|chunk| writer.write_all(chunk))?;
             writer.into_inner()
         }
+        Inflate::Zstd(_) => all(zstd::stream::write::Encoder::new(Vec::new(), 1)?, body)?.finish()?,
     };
     Ok(encoded.into())
 }
@@ -218,6 +271,7 @@ mod tests {
     use super::*;
 
     const RATIO: usize = 100;
+    const EVERY: [Coding; 4] = [Coding::Gzip, Coding::Deflate, Coding::Brotli, Coding::Zstd];
 
     fn encoded(coding: Coding, text: &[u8]) -> Bytes {
         let mut like = Decoder::new(coding, RATIO);
@@ -240,7 +294,7 @@ mod tests {
     #[test]
     fn every_coding_survives_every_chunking() {
         let text: Vec<u8> = (0..5_000u32).flat_map(|n| n.to_string().into_bytes()).collect();
-        for coding in [Coding::Gzip, Coding::Deflate, Coding::Brotli] {
+        for coding in EVERY {
             let coded = encoded(coding, &text);
             for size in [1, 2, 7, 1_000, coded.len()] {
                 assert_eq!(decoded(coding, &coded, size).unwrap(), text, "{coding:?} by {size}");
@@ -259,7 +313,7 @@ mod tests {
     #[test]
     fn bombs_are_cut_off() {
         let zeros = vec![b'0'; 8 << 20];
-        for coding in [Coding::Gzip, Coding::Deflate, Coding::Brotli] {
+        for coding in EVERY {
             let bomb = encoded(coding, &zeros);
             assert!(matches!(decoded(coding, &bomb, 512), Err(DecodeError::Limit)), "{coding:?}");
         }
@@ -267,7 +321,7 @@ mod tests {
 
     #[test]
     fn broken_and_cut_bodies_are_errors() {
-        for coding in [Coding::Gzip, Coding::Deflate, Coding::Brotli] {
+        for coding in EVERY {
             let broken =
                 |bytes: &[u8]| matches!(decoded(coding, bytes, 100), Err(DecodeError::Broken { .. }));
             let coded = encoded(coding, b"some text that is long enough to be cut off in the middle of it");
@@ -278,10 +332,34 @@ mod tests {
     }
 
     #[test]
+    fn frames_of_zstd_follow_one_another_and_give_what_they_have() {
+        let two = [encoded(Coding::Zstd, b"one "), encoded(Coding::Zstd, b"two")].concat();
+        assert_eq!(decoded(Coding::Zstd, &two, 3).unwrap(), b"one two");
+        let mut encoder = zstd::stream::write::Encoder::new(Vec::new(), 1).unwrap();
+        let mut decoder = Decoder::new(Coding::Zstd, RATIO);
+        for event in ["data: 1\n\n", "data: 2\n\n"] {
+            encoder.write_all(event.as_bytes()).unwrap();
+            encoder.flush().unwrap();
+            let sent = std::mem::take(encoder.get_mut());
+            assert_eq!(decoder.push(&sent).unwrap(), event);
+        }
+    }
+
+    #[test]
+    fn a_window_beyond_what_http_allows_is_refused() {
+        // A frame that asks for 16 MiB, with one raw block of one byte.
+        let frame = b"\x28\xb5\x2f\xfd\x00\x70\x09\x00\x00x";
+        assert!(matches!(decoded(Coding::Zstd, frame, 100), Err(DecodeError::Broken { .. })));
+        let frame = b"\x28\xb5\x2f\xfd\x00\x68\x09\x00\x00x";
+        assert_eq!(decoded(Coding::Zstd, frame, 1).unwrap(), b"x");
+    }
+
+    #[test]
     fn headers_are_read() {
         assert_eq!(Coded::parse(None), Coded::Plain);
         assert_eq!(Coded::parse(Some(" GZIP ")), Coded::By(Coding::Gzip));
         assert_eq!(Coded::parse(Some("gzip, br")), Coded::Unknown);
-        assert_eq!(Coded::parse(Some("zstd")), Coded::Unknown);
+        assert_eq!(Coded::parse(Some("zstd")), Coded::By(Coding::Zstd));
+        assert_eq!(Coded::parse(Some("compress")), Coded::Unknown);
     }
 }

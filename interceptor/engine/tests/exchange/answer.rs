@@ -94,7 +94,7 @@ fn an_answer_past_the_limit_goes_on_as_policy_says() {
 
 #[test]
 fn what_cannot_be_decoded_is_passed_or_refused_as_policy_says() {
-    let call = Call { answer_coding: Some("zstd"), ..Call::json_answer(Format::Chat, b"whatever") };
+    let call = Call { answer_coding: Some("compress"), ..Call::json_answer(Format::Chat, b"whatever") };
     let outcome = run(&engine(BOTH_WAYS), &call);
     assert_eq!(outcome.received(), "whatever");
     assert_eq!(outcome.record.doubts[0].uncertainty, Uncertainty::UndecodableBody);
