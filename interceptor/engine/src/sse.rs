@@ -4,16 +4,15 @@
 
 use std::ops::Range;
 
-use bytes::{Bytes, BytesMut};
+use bytes::Bytes;
+
+use crate::frame::Cutter;
+pub use crate::frame::Framed;
 
 /// Cuts a stream of chunks into events. An event reaches to the end of the blank line that closes it.
 #[derive(Debug, Default)]
 pub struct Framer {
-    /// An event whose end has not come.
-    partial: BytesMut,
-    /// The chunk that is being cut, and how far it is cut.
-    chunk: Bytes,
-    cut: usize,
+    cutter: Cutter,
     /// How far the chunk has been searched.
     at: usize,
     /// The line so far is empty.
@@ -31,14 +30,12 @@ impl Framer {
 
     /// Takes a chunk. All events of the one before must have been taken out.
     pub fn push(&mut self, chunk: Bytes) {
-        self.keep_rest();
-        self.chunk = chunk;
-        self.cut = 0;
+        self.cutter.push(chunk);
         self.at = 0;
         // A byte order mark is no text; a line that holds nothing else is empty.
-        if !self.begun && self.chunk.len() >= 3 {
+        if !self.begun && self.cutter.chunk().len() >= 3 {
             self.begun = true;
-            if self.chunk.starts_with(b"\xef\xbb\xbf") {
+            if self.cutter.chunk().starts_with(b"\xef\xbb\xbf") {
                 self.at = 3;
             }
         }
@@ -46,9 +43,9 @@ impl Framer {
 
     /// The next event that is complete, and where it lies in the chunk if it lies there alone.
     pub fn next_event(&mut self) -> Option<Framed> {
-        while self.at < self.chunk.len() {
+        while self.at < self.cutter.chunk().len() {
             if self.step() {
-                return Some(self.take());
+                return Some(self.cutter.take(self.at));
             }
         }
         None
@@ -56,19 +53,18 @@ impl Framer {
 
     /// Bytes of the event that has begun.
     pub fn pending(&self) -> usize {
-        self.partial.len() + self.chunk.len() - self.cut
+        self.cutter.pending()
     }
 
     /// The stream has ended: what is left, if anything. By the standard it is no event.
     pub fn finish(&mut self) -> Option<Bytes> {
-        self.keep_rest();
-        let rest = self.partial.split().freeze();
-        (!rest.is_empty()).then_some(rest)
+        self.cutter.finish()
     }
 
     /// Goes on to the next line end; true if an event ends there.
     fn step(&mut self) -> bool {
-        let rest = &self.chunk[self.at..];
+        let chunk = self.cutter.chunk();
+        let rest = &chunk[self.at..];
         if self.after_cr && rest[0] == b'\n' {
             self.after_cr = false;
             self.at += 1;
@@ -77,7 +73,7 @@ impl Framer {
         self.after_cr = false;
         let Some(found) = memchr::memchr2(b'\n', b'\r', rest) else {
             self.at_line_start = false;
-            self.at = self.chunk.len();
+            self.at = chunk.len();
             return false;
         };
         let blank = found == 0 && self.at_line_start;
@@ -85,40 +81,12 @@ impl Framer {
         self.at += found + 1;
         self.at_line_start = true;
         // The LF of a CRLF goes with it if it is here already.
-        if self.after_cr && self.chunk.get(self.at) == Some(&b'\n') {
+        if self.after_cr && chunk.get(self.at) == Some(&b'\n') {
             self.after_cr = false;
             self.at += 1;
         }
         blank
     }
-
-    fn take(&mut self) -> Framed {
-        let range = self.cut..self.at;
-        self.cut = self.at;
-        let piece = self.chunk.slice(range.clone());
-        if self.partial.is_empty() {
-            return Framed { raw: piece, within: Some(range) };
-        }
-        self.partial.extend_from_slice(&piece);
-        Framed { raw: self.partial.split().freeze(), within: None }
-    }
-
-    fn keep_rest(&mut self) {
-        let rest = &self.chunk[self.cut..];
-        self.partial.extend_from_slice(rest);
-        self.chunk = Bytes::new();
-        self.cut = 0;
-        self.at = 0;
-    }
-}
-
-/// An event as it came.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Framed {
-    /// All its bytes.
-    pub raw: Bytes,
-    /// Where they lie in the chunk that was pushed last, if they all do.
-    pub within: Option<Range<usize>>,
 }
 
 /// The fields of an event that carry content; ranges are offsets in the event.
