@@ -6,6 +6,7 @@ pub mod decode;
 pub mod detect;
 pub mod document;
 pub mod edit;
+pub mod eventstream;
 pub mod exchange;
 mod frame;
 pub mod json;
