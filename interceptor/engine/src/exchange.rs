@@ -10,6 +10,7 @@ mod head;
 mod inner;
 mod inspect;
 mod scan;
+mod socket;
 mod stream;
 mod text;
 
@@ -27,9 +28,11 @@ use crate::reveal::Revealed;
 
 use body::{Body, BodyHead};
 use case::Case;
-use stream::StreamAnswer;
+use socket::Socket;
+use stream::{Framing, Stream, StreamHead};
 
 pub use head::{Limits, RequestHead, RequestPlan, ResponseHead, ResponsePlan};
+pub use socket::Channel;
 pub use text::{TextFinding, TextScanner};
 
 /// Everything that exchanges share. Immutable: a new policy makes a new engine.
@@ -56,7 +59,11 @@ pub struct Exchange {
     request: Body,
     /// A doubt that the head alone raised; policy is asked when the body comes.
     first_doubt: Option<Uncertainty>,
+    /// The path asks for an answer in pieces.
+    asks_for_pieces: bool,
     answer: Answer,
+    /// What the exchange became if it left HTTP.
+    socket: Option<Box<Socket>>,
     over: bool,
 }
 
@@ -70,7 +77,7 @@ enum Answer {
     /// One document.
     Whole { body: Box<Body>, plain: bool },
     /// A stream of events.
-    Stream(Box<StreamAnswer>),
+    Stream(Box<Stream>),
 }
 
 impl Engine {
@@ -145,7 +152,9 @@ impl Engine {
             plan,
             request,
             first_doubt,
+            asks_for_pieces: Framing::is_asked_for(head.path),
             answer: Answer::Awaited,
+            socket: None,
             over: false,
         }
     }
@@ -199,13 +208,6 @@ impl Exchange {
         self.settle(result)
     }
 
-    /// The request asks to leave HTTP for a protocol that is not inspected, such as WebSocket. Policy is asked
-    /// whether it may; an error is the answer for the client, and the exchange is over.
-    pub fn upgrade(&mut self) -> Result<(), Refusal> {
-        let result = self.case.doubt(Uncertainty::NotInspected, Direction::Request).map(drop);
-        self.settle(result)
-    }
-
     /// The answer begins. An error is the answer for the client instead.
     pub fn response_head(&mut self, head: &ResponseHead<'_>) -> Result<ResponsePlan, Refusal> {
         let result = self.begin_answer(head);
@@ -235,23 +237,31 @@ impl Exchange {
     /// a record like any other.
     pub fn record(&mut self) -> Record {
         let request = &self.request.inspector;
-        let (response, facts) = match &self.answer {
+        let (mut response, mut facts) = match &self.answer {
             Answer::Awaited => (Ledger::default(), None),
             Answer::Bypass { seen } => (Ledger { seen: *seen, ..Ledger::default() }, None),
             Answer::Whole { body, .. } => (body.inspector.ledger, Some(&body.inspector.facts)),
             Answer::Stream(stream) => (stream.ledger(), Some(stream.facts())),
         };
-        let answered_by = facts.and_then(|facts| facts.model.clone());
+        let (mut asked, mut model) = (request.ledger, request.facts.model.as_ref());
+        if let Some(socket) = &self.socket {
+            (asked, response) = (socket.ledger(Direction::Request), socket.ledger(Direction::Response));
+            facts = Some(socket.facts(Direction::Response));
+            model = model.or(socket.facts(Direction::Request).model.as_ref());
+        }
+        let model = model.or(facts.and_then(|facts| facts.model.as_ref())).cloned();
         Record {
             provider: self.provider,
             operation: self.operation.clone(),
-            model: request.facts.model.clone().or(answered_by).filter(|name| self.is_a_name(name)),
-            streamed: request.facts.stream || matches!(self.answer, Answer::Stream(_)),
+            model: model.filter(|name| self.is_a_name(name)),
+            streamed: request.facts.stream
+                || matches!(self.answer, Answer::Stream(_))
+                || self.socket.is_some(),
             verdict: self.case.verdict,
             findings: std::mem::take(&mut self.case.findings),
             findings_left_out: self.case.findings_left_out,
             doubts: std::mem::take(&mut self.case.doubts),
-            request: request.ledger,
+            request: asked,
             response,
             usage: facts.map_or(Tokens::default(), |facts| facts.tokens),
             policy: self.case.scope.version().clone(),
@@ -349,10 +359,9 @@ impl Exchange {
         }
         let detectors = (reach != Reach::None).then(|| self.engine.detectors.clone());
         let decoded = acts && coded != Coded::Plain;
-        if is_event_stream(head.content_type) {
-            self.case.streaming = true;
-            let limits = self.engine.limits;
-            let mut stream = StreamAnswer::new(self.bodies.clone(), detectors, coded, acts, limits);
+        if let Some(framing) = Framing::of(head.content_type, head.status, self.asks_for_pieces) {
+            let (bodies, limits) = (self.bodies.clone(), self.engine.limits);
+            let mut stream = Stream::answer(framing, coded, StreamHead { bodies, detectors, acts, limits });
             if self.case.revealed.is_some() {
                 stream.reveal();
             }
@@ -436,10 +445,4 @@ impl Exchange {
             }
         }
     }
-}
-
-/// True for server-sent events.
-fn is_event_stream(content_type: Option<&str>) -> bool {
-    let name = content_type.unwrap_or_default().split(';').next().unwrap_or_default().trim();
-    name.eq_ignore_ascii_case("text/event-stream")
 }

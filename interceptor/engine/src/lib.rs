@@ -22,7 +22,8 @@ pub mod websocket;
 pub use catalogue::{Catalogue, Operation, ProviderId};
 pub use detect::Detectors;
 pub use exchange::{
-    Engine, Exchange, Limits, RequestHead, RequestPlan, ResponseHead, ResponsePlan, TextFinding, TextScanner,
+    Channel, Engine, Exchange, Limits, RequestHead, RequestPlan, ResponseHead, ResponsePlan, TextFinding,
+    TextScanner,
 };
 pub use policy::{Policy, Subject};
 pub use record::Record;

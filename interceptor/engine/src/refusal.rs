@@ -1,6 +1,8 @@
 //! Answers in the provider's own error shape, so that its client libraries raise a clear exception at once.
 //! Knows shapes, statuses and headers. Names rule, kind and place; never holds what was found.
 
+mod frame;
+
 use std::sync::Arc;
 
 use bytes::Bytes;
@@ -9,6 +11,8 @@ use serde_json::{Value, json};
 use crate::catalogue::RefusalShape;
 use crate::detect::DetectorId;
 use crate::policy::{Direction, Uncertainty};
+
+pub(crate) use frame::StreamShape;
 
 /// An answer instead of the exchange.
 #[derive(Clone, Debug)]
@@ -19,7 +23,7 @@ pub struct Refusal {
     pub headers: Vec<(&'static str, String)>,
     /// The body.
     pub body: Bytes,
-    /// If the answer is a stream of events: the error event to write before closing, in case it has begun.
+    /// If the answer is a stream: what to write to the application before closing, in case it has begun.
     pub stream_frame: Option<Bytes>,
     /// The rule that refused, or `default`.
     pub rule: Arc<str>,
@@ -85,9 +89,9 @@ impl Refusal {
 }
 
 impl Refusal {
-    /// The same for an answer that is a stream of events.
-    pub(crate) fn in_stream(mut self, shape: RefusalShape) -> Refusal {
-        self.stream_frame = Some(frame(shape, &self.body));
+    /// The same for an answer that is a stream.
+    pub(crate) fn in_stream(mut self, shape: RefusalShape, stream: StreamShape) -> Refusal {
+        self.stream_frame = Some(frame::last(shape, stream, &self.body));
         self
     }
 }
@@ -200,15 +204,6 @@ fn body(refused: &Refused<'_>, status: u16, message: &str) -> Value {
         RefusalShape::Aws | RefusalShape::Cohere => json!({ "message": message }),
         RefusalShape::Generic => json!({ "error": code(status), "message": message }),
     }
-}
-
-/// The body as an event of a stream. It has no line ends inside, so one line of data holds it.
-fn frame(shape: RefusalShape, body: &[u8]) -> Bytes {
-    let name: &[u8] = match shape {
-        RefusalShape::Anthropic => b"event: error\n",
-        _ => b"",
-    };
-    Bytes::from([name, b"data: ", body, b"\n\n"].concat())
 }
 
 /// What the daemon refuses for reasons of its own, which no rule has decided.

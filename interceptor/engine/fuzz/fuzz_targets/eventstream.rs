@@ -13,12 +13,14 @@ fn messages(stream: &[u8], size: usize) -> (Vec<Bytes>, bool) {
         framer.push(Bytes::copy_from_slice(chunk));
         loop {
             match framer.next_message() {
-                Ok(Some(message)) => out.push(message.raw),
+                Ok(Some((framed, _))) => out.push(framed.raw),
                 Ok(None) => break,
                 Err(_) => return (out, true),
             }
         }
     }
+    let rest = framer.finish().unwrap_or_default();
+    assert_eq!([out.concat(), rest.to_vec()].concat(), stream);
     (out, false)
 }
 
@@ -33,9 +35,8 @@ fuzz_target!(|data: &[u8]| {
     let found = messages(&stream, usize::from(*size).max(1));
     assert_eq!(found, messages(&stream, stream.len().max(1)));
     for raw in &found.0 {
-        if let Ok(message) = Message::read(raw) {
-            let payload = &raw[message.payload.clone()];
-            assert_eq!(message.with_payload(raw, payload).expect("no longer than it was"), raw);
-        }
+        let message = Message::read(raw).expect("the framer has read it");
+        let payload = &raw[message.payload.clone()];
+        assert_eq!(message.with_payload(raw, payload).expect("no longer than it was"), raw);
     }
 });

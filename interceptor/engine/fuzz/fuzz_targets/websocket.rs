@@ -20,7 +20,13 @@ fn read(stream: &[u8], size: usize, sender: Sender, deflate: Option<Deflate>) ->
                 }
                 Ok(Some(Unit::Control(frame))) => out.push((frame.framed.raw, Bytes::new())),
                 Ok(None) => break,
-                Err(broken) => return (out, Some(broken)),
+                Err(broken) => {
+                    // Nothing is lost: what came until here was handed out, or is left.
+                    let left = messages.finish().map_or(0, |rest| rest.len());
+                    let all: usize = out.iter().map(|(raw, _)| raw.len()).sum();
+                    assert!(all + left <= stream.len());
+                    return (out, Some(broken));
+                }
             }
         }
     }

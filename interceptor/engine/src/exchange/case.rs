@@ -18,12 +18,10 @@ use super::inspect::{Hit, Quoting};
 #[derive(Debug)]
 pub(super) struct Case {
     pub(super) scope: Scope,
-    shape: RefusalShape,
+    pub(super) shape: RefusalShape,
     request_id: Box<str>,
     /// The client has signed the request's body.
     signed: bool,
-    /// The answer is a stream of events.
-    pub(super) streaming: bool,
     pub(super) findings: Vec<FindingRecord>,
     pub(super) findings_left_out: u64,
     pub(super) doubts: Vec<Doubt>,
@@ -48,7 +46,6 @@ impl Case {
             shape,
             request_id: request_id.into(),
             signed,
-            streaming: false,
             findings: Vec::new(),
             findings_left_out: 0,
             doubts: Vec::new(),
@@ -154,8 +151,7 @@ impl Case {
     fn refuse(&mut self, rule: Arc<str>, reason: Reason, place: Option<&str>) -> Box<Refusal> {
         self.verdict = Verdict::Block;
         let refused = Refused { shape: self.shape, rule: &rule, reason, place, request_id: &self.request_id };
-        let refusal = Refusal::new(&refused);
-        Box::new(if self.streaming { refusal.in_stream(self.shape) } else { refusal })
+        Box::new(Refusal::new(&refused))
     }
 }
 

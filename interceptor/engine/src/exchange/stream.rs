@@ -1,11 +1,14 @@
-//! A streamed answer: events go on at once, unless they hold a part of something that is not decided yet.
-//! Events leave in the order in which they came, each byte for byte as it came, except for replaced spans.
-//! The events and their order are here; the texts that their fragments make up are in `texts`.
+//! A stream of frames: each goes on at once, unless it holds a part of something that is not decided yet.
+//! Frames leave in the order in which they came, each byte for byte as it came, except for replaced spans.
+//! The frames and their order are here, how they are cut is in `framing`; the texts that their fragments make up are
+//! in `texts`. Does not know which way it runs: an answer's stream and either direction of a WebSocket are alike.
 
+mod framing;
 mod outlet;
 mod texts;
 
 use std::collections::VecDeque;
+use std::ops::Range;
 use std::sync::Arc;
 
 use bytes::Bytes;
@@ -13,22 +16,27 @@ use bytes::Bytes;
 use crate::catalogue::{Bodies, StreamRules};
 use crate::decode::{Coded, DecodeError, Decoder};
 use crate::detect::Detectors;
-use crate::json::Walker;
+use crate::edit::{self, Edit};
+use crate::frame::Framed;
+use crate::json::{Table, Walker};
 use crate::policy::{Direction, Uncertainty};
 use crate::record::Ledger;
-use crate::refusal::Refusal;
-use crate::sse::{self, Framed, Framer};
+use crate::refusal::{Refusal, StreamShape};
+use crate::websocket::Messages;
 
 use super::Limits;
 use super::case::Case;
 use super::channel::{Channel, Piece};
 use super::event::EventReader;
 use super::inspect::{Facts, UNKNOWN};
+pub(super) use framing::Framing;
+use framing::{Cut, Framer, Opened, Shell};
 use outlet::{Held, Outlet};
 
-/// A streamed answer on its way.
+/// A stream on its way.
 #[derive(Debug)]
-pub(super) struct StreamAnswer {
+pub(super) struct Stream {
+    direction: Direction,
     bodies: Option<Arc<Bodies>>,
     decoder: Option<Decoder>,
     /// False if rules only watch: then chunks go on as they come.
@@ -44,34 +52,56 @@ pub(super) struct StreamAnswer {
     limits: Limits,
     /// Inspection was given up, by policy's leave: everything goes on as it comes.
     given_up: bool,
+    /// What leaves since then need not be whole frames.
+    leaves_raw: bool,
+    /// A frame has left.
+    begun: bool,
+    /// A message of a WebSocket did not leave as it came, so that those compressed with regard to it cannot either.
+    out_of_step: bool,
 }
 
-impl StreamAnswer {
-    pub(super) fn new(
-        bodies: Option<Arc<Bodies>>,
-        detectors: Option<Arc<Detectors>>,
-        coded: Coded,
-        acts: bool,
-        limits: Limits,
-    ) -> Self {
+/// What a stream needs to know before it begins.
+pub(super) struct StreamHead {
+    pub(super) bodies: Option<Arc<Bodies>>,
+    pub(super) detectors: Option<Arc<Detectors>>,
+    pub(super) acts: bool,
+    pub(super) limits: Limits,
+}
+
+impl Stream {
+    /// An answer.
+    pub(super) fn answer(framing: Framing, coded: Coded, head: StreamHead) -> Self {
         let decoder = match coded {
-            Coded::By(coding) => Some(Decoder::new(coding, limits.decoded_ratio)),
+            Coded::By(coding) => Some(Decoder::new(coding, head.limits.decoded_ratio)),
             Coded::Plain | Coded::Unknown => None,
         };
-        StreamAnswer {
-            bodies,
-            decoder,
-            acts,
-            framer: Framer::new(),
+        Stream { decoder, ..Self::new(Direction::Response, Framer::new(framing), head) }
+    }
+
+    /// One direction of a WebSocket.
+    pub(super) fn socket(direction: Direction, messages: Messages, head: StreamHead) -> Self {
+        Self::new(direction, Framer::Socket(Box::new(messages)), head)
+    }
+
+    fn new(direction: Direction, framer: Framer, head: StreamHead) -> Self {
+        Stream {
+            direction,
+            bodies: head.bodies,
+            decoder: None,
+            acts: head.acts,
+            framer,
             walker: Walker::new(),
-            reader: EventReader::new(detectors),
+            reader: EventReader::new(head.detectors),
             channels: Vec::new(),
             open: 0,
             queue: VecDeque::new(),
             queued: 0,
             ledger: Ledger::default(),
-            limits,
+            limits: head.limits,
             given_up: false,
+            leaves_raw: false,
+            begun: false,
+            out_of_step: false,
         }
     }
 
@@ -108,11 +138,35 @@ impl StreamAnswer {
             None => Ok(chunk),
             Some(decoder) => decoder.push(&chunk),
         };
-        self.decoded(decoded, case, out)
+        let result = self.decoded(decoded, case, out);
+        result.map_err(|refusal| self.last_words(refusal, case))
     }
 
-    /// The answer is complete.
+    /// The stream is complete.
     pub(super) fn finish(&mut self, case: &mut Case, out: &mut Vec<Bytes>) -> Result<(), Box<Refusal>> {
+        let result = self.read_rest(case, out);
+        result.map_err(|refusal| self.last_words(refusal, case))
+    }
+
+    /// True if something may be put in behind what has left: no frame has begun there.
+    pub(super) fn is_between(&self) -> bool {
+        !self.leaves_raw && (self.acts || self.framer.pending() == 0)
+    }
+
+    /// A refusal as the last frame of this stream.
+    fn last_words(&self, refusal: Box<Refusal>, case: &Case) -> Box<Refusal> {
+        let shape = match self.framer {
+            Framer::Sse(_) => StreamShape::Sse,
+            Framer::Lines(_) => StreamShape::Lines,
+            Framer::Array(_) => StreamShape::Array { begun: self.begun },
+            Framer::EventStream(_) => StreamShape::EventStream,
+            // Who ends a WebSocket has to know both directions.
+            Framer::Socket(_) => return refusal,
+        };
+        if self.is_between() { Box::new(refusal.in_stream(case.shape, shape)) } else { refusal }
+    }
+
+    fn read_rest(&mut self, case: &mut Case, out: &mut Vec<Bytes>) -> Result<(), Box<Refusal>> {
         if let Some(decoder) = &mut self.decoder
             && !self.given_up
         {
@@ -120,14 +174,35 @@ impl StreamAnswer {
             self.decoded(rest, case, out)?;
         }
         if let Some(raw) = self.framer.finish() {
-            // No blank line closed it, so by the standard it is no event; some clients read it all the same.
-            self.event(Framed { raw, within: None }, case)?;
+            self.rest(raw, case)?;
         }
         self.close_all(case)?;
         let mut outlet = Outlet::new(Bytes::new(), out);
         self.release(&mut outlet);
         outlet.flush();
         Ok(())
+    }
+
+    /// What no end has closed.
+    fn rest(&mut self, raw: Bytes, case: &mut Case) -> Result<(), Box<Refusal>> {
+        let (document, shell) = (Bytes::new(), Shell::None);
+        match &self.framer {
+            // Some clients read it all the same.
+            Framer::Sse(_) | Framer::Lines(_) | Framer::Array(_) => {
+                let opened = self.framer.open(raw.clone());
+                self.frame(Framed { raw, within: None }, opened, case)
+            }
+            // They have to see that it is broken off.
+            Framer::EventStream(_) => {
+                case.doubt(Uncertainty::UndecodableBody, self.direction)?;
+                self.queued += raw.len();
+                let (pieces, edits) = Default::default();
+                self.queue.push_back(Held { raw, within: None, document, shell, pieces, edits });
+                Ok(())
+            }
+            // The end of the connection says so, and nobody has looked at this.
+            Framer::Socket(_) => Ok(()),
+        }
     }
 
     fn decoded(
@@ -144,10 +219,10 @@ impl StreamAnswer {
                     DecodeError::Broken { .. } => Uncertainty::UndecodableBody,
                     DecodeError::Limit => Uncertainty::DecodeLimit,
                 };
-                case.doubt(doubt, Direction::Response)?;
+                case.doubt(doubt, self.direction)?;
                 self.given_up = true;
                 // The rest cannot be handed back decoded, whatever policy says.
-                if self.acts { Err(case.refuse_unsure(doubt, Direction::Response)) } else { Ok(()) }
+                if self.acts { Err(case.refuse_unsure(doubt, self.direction)) } else { Ok(()) }
             }
         }
     }
@@ -162,30 +237,50 @@ impl StreamAnswer {
         }
         let mut outlet = Outlet::new(chunk.clone(), out);
         self.framer.push(chunk);
-        let mut result = Ok(());
-        while result.is_ok()
-            && let Some(framed) = self.framer.next_event()
-        {
-            result = self.event(framed, case);
-            // What is certain leaves even if something behind it ends the stream; what ends it does not.
-            if result.is_ok() {
-                self.release(&mut outlet);
-            }
-        }
+        let result = self.read_frames(case, &mut outlet);
         outlet.flush();
-        // Events that stay behind lie in a chunk that is read to its end.
+        // Frames that stay behind lie in a chunk that is read to its end.
         self.queue.iter_mut().for_each(|held| held.within = None);
-        result?;
+        if let Some(doubt) = result? {
+            return self.give_up(doubt, case, out);
+        }
         if self.queued + self.framer.pending() > self.limits.held_stream {
-            self.give_up(case, out)?;
+            self.give_up(Uncertainty::OversizedBody, case, out)?;
         }
         Ok(())
     }
 
-    /// More is held back than may be: policy says whether it goes on unseen.
-    fn give_up(&mut self, case: &mut Case, out: &mut Vec<Bytes>) -> Result<(), Box<Refusal>> {
-        case.doubt(Uncertainty::OversizedBody, Direction::Response)?;
-        self.given_up = true;
+    /// Reads what is complete. `Some` is why no more can be read.
+    fn read_frames(
+        &mut self,
+        case: &mut Case,
+        outlet: &mut Outlet<'_>,
+    ) -> Result<Option<Uncertainty>, Box<Refusal>> {
+        loop {
+            let cut = match self.framer.next() {
+                Ok(Some(cut)) => cut,
+                Ok(None) => return Ok(None),
+                Err(doubt) => return Ok(Some(doubt)),
+            };
+            self.cut(cut, case, outlet)?;
+            // What is certain leaves even if something behind it ends the stream; what ends it does not.
+            self.release(outlet);
+        }
+    }
+
+    /// Nothing more can be read, or more is held back than may be: policy says whether the rest goes on unseen.
+    fn give_up(
+        &mut self,
+        doubt: Uncertainty,
+        case: &mut Case,
+        out: &mut Vec<Bytes>,
+    ) -> Result<(), Box<Refusal>> {
+        case.doubt(doubt, self.direction)?;
+        // What is compressed with regard to something that did not leave cannot leave unseen.
+        if self.out_of_step {
+            return Err(case.refuse_unsure(doubt, self.direction));
+        }
+        (self.given_up, self.leaves_raw) = (true, true);
         self.close_all(case)?;
         let mut outlet = Outlet::new(Bytes::new(), out);
         self.release(&mut outlet);
@@ -195,85 +290,125 @@ impl StreamAnswer {
         Ok(())
     }
 
-    /// Reads an event, decides on what became certain by it, and queues it.
-    fn event(&mut self, framed: Framed, case: &mut Case) -> Result<(), Box<Refusal>> {
-        let event = framed.raw.clone();
-        self.queued += event.len();
+    fn cut(&mut self, cut: Cut, case: &mut Case, outlet: &mut Outlet<'_>) -> Result<(), Box<Refusal>> {
+        let (framed, payload, writing, last) = match cut {
+            Cut::Frame(framed, opened) => return self.frame(framed, opened, case),
+            Cut::Aside { framed, payload, writing, last } => (framed, payload, writing, last),
+        };
+        let edits = self.aside(&payload, case)?;
+        if last {
+            self.close_all(case)?;
+            self.release(outlet);
+        }
+        let mut anew = Vec::new();
+        edit::apply(&[payload.into()], &edits, &mut anew);
+        if self.acts {
+            outlet.aside(if edits.is_empty() { framed.raw } else { writing.rewritten(&anew.concat()) });
+        }
+        Ok(())
+    }
+
+    /// Queues a frame and looks at what is in it.
+    fn frame(&mut self, framed: Framed, opened: Opened, case: &mut Case) -> Result<(), Box<Refusal>> {
+        self.queued += framed.raw.len();
         let (pieces, edits) = Default::default();
-        self.queue.push_back(Held { raw: framed.raw, within: framed.within, pieces, edits });
-        let fields = sse::fields(&event);
-        if fields.data.is_empty() {
+        let Opened { document, data, kind, shell, ends, binary } = opened;
+        let Framed { raw, within } = framed;
+        self.queue.push_back(Held { raw, within, document: document.clone(), shell, pieces, edits });
+        self.document(&document, &data, kind, case)?;
+        if binary {
+            self.binary(document.len(), case)?;
+        }
+        if ends { self.close_all(case) } else { Ok(()) }
+    }
+
+    /// Looks at what a control frame carries: little, but whatever its sender likes.
+    fn aside(&mut self, payload: &[u8], case: &mut Case) -> Result<Vec<Edit>, Box<Refusal>> {
+        self.reader.begin();
+        self.reader.inspector.ledger.unknown += payload.len() as u64;
+        self.reader.inspector.plain_text("control", payload, 0);
+        let hits = std::mem::take(&mut self.reader.inspector.hits);
+        case.rule_all(self.direction, &hits)
+    }
+
+    /// A frame without text: sound, above all.
+    fn binary(&mut self, length: usize, case: &mut Case) -> Result<(), Box<Refusal>> {
+        self.ledger.binary += length as u64;
+        case.doubt(Uncertainty::BinaryContent, self.direction).map(drop)
+    }
+
+    /// Reads a document and decides on what became certain by it.
+    fn document(
+        &mut self,
+        document: &Bytes,
+        data: &[Range<usize>],
+        kind: Option<Bytes>,
+        case: &mut Case,
+    ) -> Result<(), Box<Refusal>> {
+        if data.is_empty() {
             return Ok(());
         }
-        if let [only] = &fields.data[..]
-            && &event[only.clone()] == b"[DONE]"
-        {
-            return self.close_all(case);
-        }
         self.reader.begin();
-        if !self.walk(&event, &fields) {
-            return self.text_event(&event, &fields, case);
+        if !self.walk(document, data) {
+            return self.text_event(document, data, case);
         }
         if self.reader.kind.is_empty()
-            && let Some(name) = fields.event
+            && let Some(name) = kind
         {
-            self.reader.kind.extend_from_slice(&event[name]);
+            self.reader.kind.extend_from_slice(&name);
         }
         let fragments = std::mem::take(&mut self.reader.fragments);
-        let result = fragments.iter().try_for_each(|fragment| self.fragment(&event, fragment, case));
+        let result = fragments.iter().try_for_each(|fragment| self.fragment(document, fragment, case));
         self.reader.fragments = fragments;
         result?;
         self.close(case)?;
-        self.rule_on_event(&event, case)
+        self.rule_on_event(document, case)
     }
 
     /// False if the data is no JSON.
-    fn walk(&mut self, event: &[u8], fields: &sse::Fields) -> bool {
-        let table = match stream_rules(&self.bodies) {
-            Some(rules) => &rules.event,
-            None => &*UNKNOWN,
-        };
+    fn walk(&mut self, document: &[u8], data: &[Range<usize>]) -> bool {
+        let table = table(&self.bodies, self.direction);
         self.walker.reset();
-        for line in &fields.data {
-            self.walker.feed(table, &event[line.clone()], line.start, &mut self.reader);
+        for line in data {
+            self.walker.feed(table, &document[line.clone()], line.start, &mut self.reader);
             // Lines of data are one text with line ends between them.
             self.walker.feed(table, b"\n", line.end, &mut self.reader);
         }
-        self.walker.finish(table, event.len(), &mut self.reader).is_ok()
+        self.walker.finish(table, document.len(), &mut self.reader).is_ok()
     }
 
-    /// An event whose data is no JSON is looked at as text.
+    /// A document that is no JSON is looked at as text.
     fn text_event(
         &mut self,
-        event: &[u8],
-        fields: &sse::Fields,
+        document: &[u8],
+        data: &[Range<usize>],
         case: &mut Case,
     ) -> Result<(), Box<Refusal>> {
         self.reader.begin();
-        for line in &fields.data {
+        for line in data {
             self.reader.inspector.ledger.unknown += line.len() as u64;
-            self.reader.inspector.plain_text("data", &event[line.clone()], line.start);
+            self.reader.inspector.plain_text("data", &document[line.clone()], line.start);
         }
-        self.rule_on_event(event, case)
+        self.rule_on_event(document, case)
     }
 
-    /// Rules on what was found in the event itself, outside of its fragments.
-    fn rule_on_event(&mut self, event: &[u8], case: &mut Case) -> Result<(), Box<Refusal>> {
+    /// Rules on what was found in the document itself, outside of its fragments.
+    fn rule_on_event(&mut self, document: &[u8], case: &mut Case) -> Result<(), Box<Refusal>> {
         if self.reader.inspector.hits.is_empty() {
             return Ok(());
         }
         let mut hits = std::mem::take(&mut self.reader.inspector.hits);
         for hit in &mut hits {
-            self.agree_with_stream(event, hit);
+            self.agree_with_stream(document, hit);
         }
-        let edits = case.rule_all(Direction::Response, &hits)?;
+        let edits = case.rule_all(self.direction, &hits)?;
         if let Some(held) = self.queue.back_mut() {
             held.edits.extend(edits);
         }
         Ok(())
     }
 
-    /// Lets go of events from the front as long as nothing in them is undecided.
+    /// Lets go of frames from the front as long as nothing in them is undecided.
     fn release(&mut self, outlet: &mut Outlet<'_>) {
         while let Some(held) = self.queue.front() {
             let certain = |piece: &Piece| self.channels[piece.channel].released >= piece.reach();
@@ -281,15 +416,24 @@ impl StreamAnswer {
                 return;
             }
             self.queued -= held.raw.len();
-            if let Some(held) = self.queue.pop_front()
-                && self.acts
-            {
-                outlet.send(held);
-            }
+            let Some(held) = self.queue.pop_front().filter(|_| self.acts) else { continue };
+            let in_window = held.shell.is_in_window();
+            let anew = outlet.send(held, in_window && self.out_of_step);
+            self.out_of_step |= anew && in_window;
+            self.begun = true;
         }
     }
 }
 
 fn stream_rules(bodies: &Option<Arc<Bodies>>) -> Option<&StreamRules> {
     bodies.as_ref()?.stream.as_ref()
+}
+
+/// What is known of the documents that go this way. What the application says on a WebSocket is a request each time.
+fn table(bodies: &Option<Arc<Bodies>>, direction: Direction) -> &Table {
+    match (direction, bodies) {
+        (Direction::Request, Some(bodies)) => &bodies.request,
+        (Direction::Response, Some(bodies)) => bodies.stream.as_ref().map_or(&*UNKNOWN, |rules| &rules.event),
+        (_, None) => &UNKNOWN,
+    }
 }

@@ -37,14 +37,19 @@ pub struct Writing {
     /// foresee as it ever was.
     mask: Option<[u8; 4]>,
     opcode: Opcode,
-    /// It was compressed with regard to messages that the receiver did not get: its own frames say nothing to it.
-    must_be_rewritten: bool,
+    in_window: bool,
 }
 
 impl Writing {
-    /// True if the frames as they came mean nothing to the receiver any more.
-    pub fn must_be_rewritten(self) -> bool {
-        self.must_be_rewritten
+    /// How a control frame is written.
+    pub fn of_control(frame: &Frame) -> Writing {
+        Writing { mask: frame.mask, opcode: frame.opcode, in_window: false }
+    }
+
+    /// True if the message was compressed with regard to those before it, and those behind it may be with regard to
+    /// it. A receiver that does not get it as it came can read none of them as they came.
+    pub fn is_in_window(self) -> bool {
+        self.in_window
     }
 
     /// The message with this payload: one frame, not compressed, which every receiver takes (RFC 7692, 6).
@@ -60,9 +65,10 @@ pub struct Messages {
     sender: Sender,
     /// Made with the first compressed message.
     inflater: Option<Decompress>,
-    /// The receiver has not got a compressed message as it was, and its window is another than the sender's.
-    out_of_step: bool,
     open: Option<Open>,
+    failed: Option<Broken>,
+    /// The frames that cannot be read.
+    stuck: BytesMut,
     /// Longest payload that a message may inflate to.
     limit: usize,
 }
@@ -81,7 +87,16 @@ impl Messages {
     /// The beginning of a direction. No message may inflate to more than `limit` bytes.
     pub fn new(sender: Sender, deflate: Option<Deflate>, limit: usize) -> Self {
         let framer = Framer::new(sender, deflate.is_some());
-        Messages { framer, deflate, sender, inflater: None, out_of_step: false, open: None, limit }
+        Messages {
+            framer,
+            deflate,
+            sender,
+            inflater: None,
+            open: None,
+            failed: None,
+            stuck: BytesMut::new(),
+            limit,
+        }
     }
 
     /// Takes a chunk. Everything that was complete before must have been taken out.
@@ -94,6 +109,13 @@ impl Messages {
     /// # Errors
     /// See [`Broken`]; nothing more can be read then.
     pub fn next_unit(&mut self) -> Result<Option<Unit>, Broken> {
+        match self.failed {
+            Some(broken) => Err(broken),
+            None => self.read().inspect_err(|broken| self.failed = Some(*broken)),
+        }
+    }
+
+    fn read(&mut self) -> Result<Option<Unit>, Broken> {
         while let Some(frame) = self.framer.next_frame()? {
             if frame.opcode.is_control() {
                 return Ok(Some(Unit::Control(frame)));
@@ -115,19 +137,14 @@ impl Messages {
         self.pending() == 0
     }
 
-    /// A message was rewritten, so that the receiver's window lacks it. Messages that were compressed with regard to
-    /// those before must be rewritten from here on.
-    pub fn rewrote(&mut self) {
-        let starts_anew = self.deflate.is_none_or(|deflate| deflate.starts_anew(self.sender));
-        // Only a sender that has compressed at all has a window.
-        self.out_of_step |= !starts_anew && self.inflater.is_some();
-    }
-
     /// The direction has ended, or is not to be read any more: what has begun and is not complete.
     pub fn finish(&mut self) -> Option<Bytes> {
+        let mut raw = self.open.take().map_or_else(BytesMut::new, |open| open.raw);
+        raw.unsplit(self.stuck.split());
         let rest = self.framer.finish();
-        let Some(open) = self.open.take() else { return rest };
-        let mut raw = open.raw;
+        if raw.is_empty() {
+            return rest;
+        }
         raw.extend_from_slice(&rest.unwrap_or_default());
         Some(raw.freeze())
     }
@@ -135,6 +152,7 @@ impl Messages {
     /// Takes a frame of data; gives the message that is complete with it.
     fn data(&mut self, frame: Frame) -> Result<Option<Message>, Broken> {
         if (frame.opcode == Opcode::Continuation) != self.open.is_some() {
+            self.stuck.extend_from_slice(&frame.framed.raw);
             return Err(Broken::Order);
         }
         if self.open.is_none() && frame.last {
@@ -175,14 +193,22 @@ impl Messages {
         compressed: bool,
         payload: Bytes,
     ) -> Result<Message, Broken> {
-        let payload = if compressed { self.inflate(&payload)? } else { payload };
-        let writing = Writing { mask, opcode, must_be_rewritten: compressed && self.out_of_step };
+        let payload = if compressed {
+            self.inflate(&payload).inspect_err(|_| self.stuck.extend_from_slice(&framed.raw))?
+        } else {
+            payload
+        };
+        let writing = Writing { mask, opcode, in_window: compressed && !self.starts_anew() };
         Ok(Message { framed, payload, opcode, writing })
+    }
+
+    fn starts_anew(&self) -> bool {
+        self.deflate.is_some_and(|deflate| deflate.starts_anew(self.sender))
     }
 
     /// Undoes the compression of a message. The sender has left out the four bytes that end a flush (RFC 7692, 7.2.2).
     fn inflate(&mut self, payload: &[u8]) -> Result<Bytes, Broken> {
-        let starts_anew = self.deflate.is_some_and(|deflate| deflate.starts_anew(self.sender));
+        let starts_anew = self.starts_anew();
         let inflater = self.inflater.get_or_insert_with(|| Decompress::new(false));
         if starts_anew {
             inflater.reset(false);
@@ -330,25 +356,20 @@ mod tests {
     }
 
     #[test]
-    fn what_follows_a_rewritten_message_is_rewritten_only_where_it_must_be() {
+    fn only_compressed_messages_share_a_window_and_only_if_it_goes_on() {
         for (header, kept) in
             [("permessage-deflate", false), ("permessage-deflate; server_no_context_takeover", true)]
         {
-            let mut sender =
-                Deflater { compress: Compress::new(Compression::default(), false), starts_anew: kept };
+            let compress = Compress::new(Compression::default(), false);
+            let mut sender = Deflater { compress, starts_anew: kept };
             let mut messages = Messages::new(Sender::Server, deflate(header), 1_000);
             let text = b"the same words once more, the same words once more";
-            assert!(
-                !read(&mut messages, &[&sender.message(text, 1)]).unwrap()[0].writing.must_be_rewritten()
-            );
-            messages.rewrote();
-            let next = read(&mut messages, &[&sender.message(text, 1)]).unwrap();
-            assert_eq!(next[0].payload, text[..]);
-            assert_eq!(next[0].writing.must_be_rewritten(), !kept);
-            // What is not compressed means the same to everybody.
-            assert!(
-                !read(&mut messages, &[&frames_of(text, 1, false)]).unwrap()[0].writing.must_be_rewritten()
-            );
+            for _ in 0..2 {
+                let found = read(&mut messages, &[&sender.message(text, 1)]).unwrap();
+                assert_eq!(found[0].payload, text[..]);
+                assert_eq!(found[0].writing.is_in_window(), !kept);
+            }
+            assert!(!read(&mut messages, &[&frames_of(text, 1, false)]).unwrap()[0].writing.is_in_window());
         }
     }
 

@@ -27,7 +27,8 @@ pub(super) async fn run(served: Rc<Served>, ledger: Rc<Ledger>, request: Request
             request.headers_mut().insert(name, value);
         }
     }
-    if let Err(refusal) = ledger.inspect(|inspection| inspection.upgrade()) {
+    // Nothing is read of what follows, whatever it is.
+    if let Err(refusal) = ledger.inspect(|inspection| inspection.upgrade("")) {
         return reply::refused(&ledger, refusal, Ending::Blocked);
     }
     let (answer, lease) = send(&served, &ledger, request).await?;

@@ -1,11 +1,11 @@
-//! The texts of a streamed answer: each comes in fragments, event by event, and is scanned as one.
+//! The texts of a stream: each comes in fragments, event by event, and is scanned as one.
 //! Knows which rule gives a fragment to which text. Does not know when an event leaves.
 
 use std::ops::Range;
 
 use bytes::Bytes;
 
-use super::{StreamAnswer, stream_rules};
+use super::{Stream, stream_rules};
 use crate::catalogue::DeltaKind;
 use crate::detect::StreamFinding;
 use crate::edit::Edit;
@@ -14,7 +14,6 @@ use crate::exchange::channel::{Channel, Piece};
 use crate::exchange::event::{Fragment, Keys, class_of};
 use crate::exchange::inspect::{Hit, Quoting};
 use crate::json::Role;
-use crate::policy::Direction;
 use crate::refusal::Refusal;
 
 /// Most texts that may be open at once. Further ones are scanned fragment by fragment.
@@ -23,7 +22,7 @@ const MOST_OPEN: usize = 256;
 /// Most texts that are remembered.
 const MOST_CHANNELS: usize = 8_192;
 
-impl StreamAnswer {
+impl Stream {
     /// Gives a fragment to the text it belongs to.
     pub(super) fn fragment(
         &mut self,
@@ -107,7 +106,7 @@ impl StreamAnswer {
             |piece: &&Piece| piece.channel == at && piece.text.start < text.end && text.start < piece.reach();
         let first = self.queue.iter().find_map(|held| Some((held, held.pieces.iter().find(touches)?)));
         let quoting = match first {
-            Some((held, piece)) if !piece.is_in_string(&held.raw, text.start) => Quoting::InnerNumber,
+            Some((held, piece)) if !piece.is_in_string(&held.document, text.start) => Quoting::InnerNumber,
             _ => Quoting::Inside,
         };
         let hit = Hit {
@@ -124,7 +123,7 @@ impl StreamAnswer {
             shown: channel.shown(&text),
         };
         let begins = first.map(|(_, piece)| piece.text.start.max(text.start));
-        let Ruling::Replace(with) = case.rule(Direction::Response, &hit)? else { return Ok(()) };
+        let Ruling::Replace(with) = case.rule(self.direction, &hit)? else { return Ok(()) };
         if let Some(begins) = begins.filter(|begins| *begins > text.start) {
             self.channels[at].clipped.push((finding.detector, begins..text.end));
         }
@@ -135,7 +134,7 @@ impl StreamAnswer {
         });
         for held in &mut self.queue {
             for piece in held.pieces.iter().filter(touches) {
-                let range = piece.written(&held.raw, &text);
+                let range = piece.written(&held.document, &text);
                 held.edits.push(Edit { range, with: with.take().unwrap_or_default() });
             }
         }
