@@ -52,6 +52,9 @@ mod tests {
         fn has_port(&self, port: u16) -> bool {
             port == 443
         }
+        fn has_proxy(&self, _: Address, _: u16) -> bool {
+            unreachable!("a proxy is reached over TCP")
+        }
         fn has_endpoint(&self, address: Address) -> bool {
             address == ip("203.0.113.10")
         }

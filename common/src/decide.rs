@@ -26,6 +26,8 @@ pub trait World {
     fn is_exempt(&self) -> bool;
     /// Whether connections to this port may be redirected.
     fn has_port(&self, port: u16) -> bool;
+    /// Whether a configured proxy listens there.
+    fn has_proxy(&self, address: Address, port: u16) -> bool;
     /// Whether the address is a known endpoint.
     fn has_endpoint(&self, address: Address) -> bool;
     /// The enrolment of the socket's network namespace.
@@ -56,6 +58,8 @@ pub struct Target {
     pub port: u16,
     /// What happens if it cannot be recorded.
     pub closed: bool,
+    /// Whether it wanted to go to a configured proxy.
+    pub is_proxy: bool,
 }
 
 /// Why an attempt was left alone.
@@ -71,7 +75,7 @@ pub enum Left {
     Loopback,
     /// The port is not configured.
     OtherPort,
-    /// The address is no known endpoint.
+    /// The address is no known endpoint, and no proxy's.
     OtherAddress,
     /// An endpoint, but the namespace is not enrolled. Told to the daemon by an event, so that it will be.
     UnknownNamespace,
@@ -146,13 +150,14 @@ pub fn decide(attempt: &Attempt, world: &impl World) -> Decision {
     if attempt.destination.is_loopback_target() {
         return loopback(attempt, world);
     }
-    if !world.has_port(attempt.port) {
+    let is_proxy = world.has_proxy(attempt.destination, attempt.port);
+    if !is_proxy && !world.has_port(attempt.port) {
         return Decision::Leave(Left::OtherPort);
     }
     if world.is_exempt() {
         return Decision::Leave(Left::Exempt);
     }
-    candidate(attempt, world)
+    candidate(attempt, is_proxy, world)
 }
 
 /// A loopback destination is never an endpoint, but it may be our own listener.
@@ -171,11 +176,11 @@ fn loopback(attempt: &Attempt, world: &impl World) -> Decision {
     Decision::Refuse(Refused::DirectConnect)
 }
 
-/// The port is one that we redirect, and the task is not ours.
+/// The port is one that we redirect, or a proxy's, and the task is not ours.
 #[inline(always)]
-fn candidate(attempt: &Attempt, world: &impl World) -> Decision {
-    let Some(namespace) = world.namespace() else { return unknown(attempt, world) };
-    if !namespace.is_strict() && !world.has_endpoint(attempt.destination) {
+fn candidate(attempt: &Attempt, is_proxy: bool, world: &impl World) -> Decision {
+    let Some(namespace) = world.namespace() else { return unknown(attempt, is_proxy, world) };
+    if !is_proxy && !namespace.is_strict() && !world.has_endpoint(attempt.destination) {
         return Decision::Leave(Left::OtherAddress);
     }
     let port = if attempt.destination.is_v4() { namespace.port4 } else { namespace.port6 };
@@ -195,14 +200,14 @@ fn candidate(attempt: &Attempt, world: &impl World) -> Decision {
     if !world.has_listener(attempt.destination, port) {
         return without_listener(closed);
     }
-    Decision::Redirect(Target { port, closed })
+    Decision::Redirect(Target { port, closed, is_proxy })
 }
 
 /// Nobody serves the namespace yet, or ever. It may be one that has begun a moment ago.
 #[inline(always)]
-fn unknown(attempt: &Attempt, world: &impl World) -> Decision {
+fn unknown(attempt: &Attempt, is_proxy: bool, world: &impl World) -> Decision {
     let namespace = world.unknown();
-    if !namespace.is_strict() && !world.has_endpoint(attempt.destination) {
+    if !is_proxy && !namespace.is_strict() && !world.has_endpoint(attempt.destination) {
         return Decision::Leave(Left::OtherAddress);
     }
     if namespace.is_closed() {

@@ -66,8 +66,17 @@ pub struct Flow {
     pub gid: u32,
     /// Name of the connecting thread, zero-padded. The application chooses it: never an identity.
     pub comm: [u8; COMM_LEN],
+    /// [`Flow::PROXY`] or zero.
+    pub flags: u32,
+    /// Always zero.
+    pub pad: u32,
 }
-const _: () = assert!(size_of::<Flow>() == 80);
+const _: () = assert!(size_of::<Flow>() == 88);
+
+impl Flow {
+    /// The destination is a configured proxy.
+    pub const PROXY: u32 = 1;
+}
 
 /// Something that the daemon should act upon, sent through the ring buffer `EVENTS`.
 #[repr(C)]

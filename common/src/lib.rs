@@ -23,5 +23,5 @@ pub use datagram::{Datagram, decide_datagram};
 pub use decide::{Attempt, Decision, Left, Refused, Target, World, decide};
 pub use flow::{COMM_LEN, Event, EventKind, Flow, FlowKey};
 pub use learned::Learned;
-pub use map::{Config, Endpoint, Namespace, PORT_WORDS, Ports, Prefix, WORKERS};
+pub use map::{Config, Endpoint, Namespace, PORT_WORDS, Ports, Prefix, ProxyPlace, ProxyPrefix, WORKERS};
 pub use workload::{Mark, WorkloadKey};

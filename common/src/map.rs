@@ -49,31 +49,49 @@ pub const WORKERS: usize = 256;
 /// Words in [`Ports`].
 pub const PORT_WORDS: usize = 65_536 / 64;
 
-/// The only element of the map `PORTS`: one bit for each destination port that may be redirected. A bitmap, so
-/// that the test costs one load however many ports are configured.
+/// The only element of the map `PORTS`: the destination ports that may be redirected, and those at which a configured
+/// proxy listens. Bitmaps, so that a test costs one load however many ports are configured.
 #[repr(C)]
 #[derive(Clone, Copy, PartialEq, Eq, IntoBytes, FromBytes, Immutable, KnownLayout)]
 pub struct Ports {
-    words: [u64; PORT_WORDS],
+    captured: [u64; PORT_WORDS],
+    proxies: [u64; PORT_WORDS],
 }
-const _: () = assert!(size_of::<Ports>() == 8192);
+const _: () = assert!(size_of::<Ports>() == 16_384);
 
 impl Ports {
     /// No port at all.
-    pub const NONE: Self = Self { words: [0; PORT_WORDS] };
+    pub const NONE: Self = Self { captured: [0; PORT_WORDS], proxies: [0; PORT_WORDS] };
 
-    /// Adds one port.
-    pub const fn insert(&mut self, port: u16) {
-        self.words[port as usize / 64] |= 1 << (port % 64);
+    /// Adds a port on which connections to endpoints are redirected, and in a strict namespace all.
+    pub const fn capture(&mut self, port: u16) {
+        self.captured[port as usize / 64] |= 1 << (port % 64);
     }
 
-    /// Whether the port is in the set.
+    /// Adds a port of a proxy. It says nothing of other addresses.
+    pub const fn add_proxy(&mut self, port: u16) {
+        self.proxies[port as usize / 64] |= 1 << (port % 64);
+    }
+
+    /// Whether connections to the port may be redirected.
     #[inline(always)]
     #[must_use]
-    pub const fn contains(&self, port: u16) -> bool {
-        // The mask changes nothing, and lets the verifier see that the index stays inside the array.
-        self.words[(port as usize / 64) & (PORT_WORDS - 1)] & (1 << (port % 64)) != 0
+    pub const fn captures(&self, port: u16) -> bool {
+        contains(&self.captured, port)
     }
+
+    /// Whether a proxy listens on the port.
+    #[inline(always)]
+    #[must_use]
+    pub const fn has_proxy(&self, port: u16) -> bool {
+        contains(&self.proxies, port)
+    }
+}
+
+#[inline(always)]
+const fn contains(words: &[u64; PORT_WORDS], port: u16) -> bool {
+    // The mask changes nothing, and lets the verifier see that the index stays inside the array.
+    words[(port as usize / 64) & (PORT_WORDS - 1)] & (1 << (port % 64)) != 0
 }
 
 /// One enrolled network namespace: value of the map `NAMESPACES`, whose key is the namespace's cookie.
@@ -126,6 +144,34 @@ pub struct Prefix {
 }
 const _: () = assert!(size_of::<Prefix>() == 20);
 
+/// Key of the map `PROXIES`: a proxy's port, exactly, and then a prefix of its address. Memory layout of the kernel's
+/// `bpf_lpm_trie_key_u8` with 20 bytes of data.
+#[repr(C)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, IntoBytes, FromBytes, Immutable, KnownLayout)]
+pub struct ProxyPrefix {
+    /// Leading bits that count: [`ProxyPrefix::PORT_BITS`], and those of the address as in [`Prefix`].
+    pub bits: u32,
+    /// What is looked up.
+    pub place: ProxyPlace,
+}
+const _: () = assert!(size_of::<ProxyPrefix>() == 24);
+
+impl ProxyPrefix {
+    /// The port's share of the bits.
+    pub const PORT_BITS: u32 = 32;
+}
+
+/// Where a proxy listens.
+#[repr(C)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, IntoBytes, FromBytes, Immutable, KnownLayout)]
+pub struct ProxyPlace {
+    /// The port. All of its bits count always, so that their order does not matter.
+    pub port: u32,
+    /// The address.
+    pub address: Address,
+}
+const _: () = assert!(size_of::<ProxyPlace>() == 20);
+
 /// Value of the maps `PREFIXES` and `ADDRESSES`: an address is an endpoint because it has one of these.
 #[repr(C)]
 #[derive(Clone, Copy, Debug, PartialEq, Eq, IntoBytes, FromBytes, Immutable, KnownLayout)]
@@ -143,10 +189,12 @@ mod tests {
     fn ports_are_exact_at_word_borders() {
         let mut ports = Ports::NONE;
         for port in [0, 63, 64, 443, 65_535] {
-            ports.insert(port);
+            ports.capture(port);
         }
+        ports.add_proxy(3128);
         for port in 0..=u16::MAX {
-            assert_eq!(ports.contains(port), [0, 63, 64, 443, 65_535].contains(&port), "{port}");
+            assert_eq!(ports.captures(port), [0, 63, 64, 443, 65_535].contains(&port), "{port}");
+            assert_eq!(ports.has_proxy(port), port == 3128, "{port}");
         }
     }
 }

@@ -73,6 +73,11 @@ impl<Rewrite> World for Hook<'_, Rewrite> {
     }
 
     #[inline(always)]
+    fn has_proxy(&self, address: Address, port: u16) -> bool {
+        maps::has_proxy(address, port)
+    }
+
+    #[inline(always)]
     fn has_endpoint(&self, address: Address) -> bool {
         maps::has_endpoint(address)
     }
@@ -151,7 +156,7 @@ impl<Rewrite: Fn(Address)> Hook<'_, Rewrite> {
         let Some(origin) = (unsafe { ORIGINS.get_or_insert_ptr_mut(self.ctx, None).as_mut() }) else {
             return target.when_not_recorded();
         };
-        self.record(attempt, origin);
+        self.record(attempt, target, origin);
         if !flow::has_room(origin) {
             return target.when_not_recorded();
         }
@@ -162,7 +167,7 @@ impl<Rewrite: Fn(Address)> Hook<'_, Rewrite> {
 
     /// Writes in place: the record may be left from an earlier attempt of the same socket.
     #[inline(always)]
-    fn record(&self, attempt: &Attempt, flow: &mut Flow) {
+    fn record(&self, attempt: &Attempt, target: Target, flow: &mut Flow) {
         flow.netns = netns(self.ctx);
         flow.cgroup = context::cgroup();
         flow.at = context::now();
@@ -175,6 +180,7 @@ impl<Rewrite: Fn(Address)> Hook<'_, Rewrite> {
         flow.uid = self.ctx.uid();
         flow.gid = self.ctx.gid();
         context::write_comm(&mut flow.comm);
+        flow.flags = if target.is_proxy { Flow::PROXY } else { 0 };
     }
 
     /// Drops what an earlier, redirected attempt of the same socket left: the coming connection is not ours, and

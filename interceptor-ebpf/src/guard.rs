@@ -34,17 +34,23 @@ struct Verdict {
 /// Looks at one packet. Nearly all of them are none of ours: the cheap questions come first.
 #[inline(always)]
 pub fn egress(ctx: &SkBuffContext) -> i32 {
-    if packet::glance(ctx).is_some_and(|seen| seen.is_later_tcp || !maps::has_port(seen.destination_port)) {
+    if packet::glance(ctx).is_some_and(|seen| seen.is_later_tcp || !is_watched(seen.destination_port)) {
         return PASS;
     }
     match packet::read(ctx) {
-        Read::Transport(transport) if maps::has_port(transport.destination_port) => first(ctx, &transport),
+        Read::Transport(transport) if is_watched(transport.destination_port) => first(ctx, &transport),
         // Nothing of ours sends these. The ports are not read: any packet counts.
         Read::Extended(Network { destination, .. }) => {
             judge(ctx, &Passage { destination, port: 0, is_datagram: false })
         }
         _ => PASS,
     }
+}
+
+/// Whether anything on this port may be for an endpoint, or for a configured proxy.
+#[inline(always)]
+fn is_watched(port: u16) -> bool {
+    maps::has_port(port) || maps::is_port_of_proxy(port)
 }
 
 #[inline(always)]
@@ -63,7 +69,13 @@ fn judge(ctx: &SkBuffContext, passage: &Passage) -> i32 {
     if passage.destination.is_loopback_target() {
         return PASS;
     }
-    let is_known = maps::has_endpoint(passage.destination);
+    // A port that is only a proxy's says nothing of other addresses, and a proxy is reached over TCP.
+    let is_captured = passage.port == 0 || maps::has_port(passage.port);
+    let is_known = (is_captured && maps::has_endpoint(passage.destination))
+        || (!passage.is_datagram && maps::has_proxy(passage.destination, passage.port));
+    if !is_known && !is_captured {
+        return PASS;
+    }
     let cgroup = packet::cgroup(ctx);
     // A packet without a socket is not sent by a workload: the kernel answers something with it.
     if cgroup == 0 || config.exempts(cgroup) {

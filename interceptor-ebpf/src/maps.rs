@@ -7,8 +7,8 @@ use aya_ebpf::macros::btf_map;
 use core::arch::asm;
 use interceptor_common::dns::{NameEdge, NameKey};
 use interceptor_common::{
-    Address, Config, Counter, Endpoint, Event, Flow, FlowKey, Learned, Mark, Namespace, Ports, WORKERS,
-    WorkloadKey,
+    Address, Config, Counter, Endpoint, Event, Flow, FlowKey, Learned, Mark, Namespace, Ports, ProxyPlace,
+    WORKERS, WorkloadKey,
 };
 
 /// Elements are allocated as they come: the maps below are sized for the worst day, not for every day.
@@ -33,6 +33,10 @@ pub static NAMESPACES: HashMap<u64, Namespace, 4096, NO_PREALLOC> = HashMap::new
 /// Endpoints that were configured as prefixes.
 #[btf_map]
 pub static PREFIXES: LpmTrie<Address, Endpoint, 4096> = LpmTrie::new();
+
+/// Configured proxies: a port, and a prefix of the address.
+#[btf_map]
+pub static PROXIES: LpmTrie<ProxyPlace, Endpoint, 4096> = LpmTrie::new();
 
 /// Endpoints that the daemon found by asking, each a whole address.
 #[btf_map]
@@ -93,7 +97,20 @@ pub struct Told {
 /// Whether connections to this port may be redirected.
 #[inline(always)]
 pub fn has_port(port: u16) -> bool {
-    PORTS.get(0).is_some_and(|ports| ports.contains(port))
+    PORTS.get(0).is_some_and(|ports| ports.captures(port))
+}
+
+/// Whether a configured proxy listens there. Few ports are one's: the others cost a load.
+#[inline(always)]
+pub fn has_proxy(address: Address, port: u16) -> bool {
+    is_port_of_proxy(port)
+        && PROXIES.get(&lpm_trie::Key::new(160, ProxyPlace { port: u32::from(port), address })).is_some()
+}
+
+/// Whether a configured proxy listens on this port, at whatever address.
+#[inline(always)]
+pub fn is_port_of_proxy(port: u16) -> bool {
+    PORTS.get(0).is_some_and(|ports| ports.has_proxy(port))
 }
 
 /// How a namespace is treated that is not enrolled.

@@ -34,7 +34,7 @@ pub use workloads::{WorkloadCount, Workloads};
 
 use crate::netns::NetnsCookie;
 use aya::Ebpf;
-use interceptor_common::{Address, Config, Endpoint, Namespace, Ports, Prefix};
+use interceptor_common::{Address, Config, Endpoint, Namespace, Ports, Prefix, ProxyPlace, ProxyPrefix};
 use link::Link;
 use nix::time::{ClockId, clock_gettime};
 use std::net::{IpAddr, Ipv6Addr};
@@ -46,6 +46,7 @@ use table::Table;
 /// Room in the maps of these names.
 const NAMESPACES: usize = 4096;
 const PREFIXES: usize = 4096;
+const PROXIES: usize = 4096;
 const ADDRESSES: usize = 65_536;
 
 /// What the programs are told at start.
@@ -78,6 +79,7 @@ pub struct Capture {
     ports: Table<u32, Ports>,
     namespaces: Table<u64, Namespace>,
     prefixes: Table<Prefix, Endpoint>,
+    proxies: Table<ProxyPrefix, Endpoint>,
     addresses: Table<Address, Endpoint>,
     learning: Learning,
     workloads: Workloads,
@@ -109,6 +111,7 @@ impl Capture {
             ports: Table::open(&programs, "PORTS")?,
             namespaces: Table::open(&programs, "NAMESPACES")?,
             prefixes: Table::open(&programs, "PREFIXES")?,
+            proxies: Table::open(&programs, "PROXIES")?,
             addresses: Table::open(&programs, "ADDRESSES")?,
             learning: Learning::open(&programs)?,
             workloads: Workloads::open(&programs)?,
@@ -125,7 +128,7 @@ impl Capture {
             found.daemon_cgroup = config.exempt;
             found.heartbeat_limit = heartbeat::nanoseconds(HEARTBEAT_LIMIT);
         })?;
-        capture.set_ports(&config.ports)?;
+        capture.set_ports(&config.ports, &[])?;
         Ok(capture)
     }
 
@@ -197,12 +200,11 @@ impl Capture {
         self.config.insert(&0, &config)
     }
 
-    /// Replaces the set of destination ports that may be redirected.
-    pub fn set_ports(&self, ports: &[u16]) -> Result<(), CaptureError> {
+    /// Replaces the sets of destination ports that may be redirected, and of those at which proxies listen.
+    pub fn set_ports(&self, ports: &[u16], proxies: &[u16]) -> Result<(), CaptureError> {
         let mut set = Ports::NONE;
-        for port in ports {
-            set.insert(*port);
-        }
+        ports.iter().for_each(|port| set.capture(*port));
+        proxies.iter().for_each(|port| set.add_proxy(*port));
         self.ports.insert(&0, &set)
     }
 
@@ -225,6 +227,25 @@ impl Capture {
     /// Takes back [`Capture::add_prefix`]. Returns whether the prefix was there.
     pub fn remove_prefix(&self, address: IpAddr, length: u8) -> Result<bool, CaptureError> {
         self.prefixes.remove(&prefix(address, length)?)
+    }
+
+    /// Redirects connections to a port of every address below `address`/`length`, where a proxy listens. The port must
+    /// be among those of [`Capture::set_ports`].
+    pub fn add_proxy(&self, proxy: Proxy) -> Result<(), CaptureError> {
+        self.proxies.insert(&proxy.key()?, &Endpoint { provider: 0 })
+    }
+
+    /// Takes back [`Capture::add_proxy`]. Returns whether the proxy was there.
+    pub fn remove_proxy(&self, proxy: Proxy) -> Result<bool, CaptureError> {
+        self.proxies.remove(&proxy.key()?)
+    }
+
+    /// Forgets the proxies that an earlier daemon was told of and that are not among these.
+    pub fn keep_proxies(&self, wanted: &[Proxy]) -> Result<(), CaptureError> {
+        let wanted: Vec<_> = wanted.iter().map(|proxy| proxy.key()).collect::<Result<_, _>>()?;
+        let mut found = self.proxies.keys(PROXIES)?;
+        found.retain(|proxy| !wanted.contains(proxy));
+        found.iter().try_for_each(|proxy| self.proxies.remove(proxy).map(drop))
     }
 
     /// Makes one address an endpoint, or says anew whose it is. The map holds 65,536; a full one is an error.
@@ -307,6 +328,25 @@ impl Capture {
     /// The counters, summed over the CPUs.
     pub fn stats(&self) -> Result<Stats, CaptureError> {
         Stats::read(&self.programs)
+    }
+}
+
+/// Where a proxy listens, or several that share a network and a port.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Proxy {
+    /// An address of the network.
+    pub address: IpAddr,
+    /// The network's prefix length, in the family of `address`.
+    pub bits: u8,
+    /// The port.
+    pub port: u16,
+}
+
+impl Proxy {
+    fn key(&self) -> Result<ProxyPrefix, CaptureError> {
+        let Prefix { bits, address } = prefix(self.address, self.bits)?;
+        let place = ProxyPlace { port: self.port.into(), address };
+        Ok(ProxyPrefix { bits: ProxyPrefix::PORT_BITS + bits, place })
     }
 }
 

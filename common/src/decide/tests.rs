@@ -4,7 +4,7 @@ extern crate std;
 use super::*;
 use std::net::IpAddr;
 
-/// A node with one endpoint in each family, port 443, and a namespace that listens on 15443.
+/// A node with one endpoint in each family, port 443, a proxy, and a namespace that listens on 15443.
 struct Node {
     active: bool,
     exempt: bool,
@@ -28,6 +28,9 @@ impl World for Node {
     }
     fn has_port(&self, port: u16) -> bool {
         port == 443
+    }
+    fn has_proxy(&self, address: Address, port: u16) -> bool {
+        address == ip("203.0.113.30") && port == 3128
     }
     fn has_endpoint(&self, address: Address) -> bool {
         [ip("203.0.113.10"), ip("2001:db8::10")].contains(&address)
@@ -63,7 +66,7 @@ const DIRECT: Decision = Decision::Refuse(Refused::DirectConnect);
 #[test]
 fn endpoints_go_to_the_listener_of_their_family() {
     for (to, port) in [("203.0.113.10", 15443), ("::ffff:203.0.113.10", 15443), ("2001:db8::10", 15444)] {
-        let redirect = Decision::Redirect(Target { port, closed: false });
+        let redirect = Decision::Redirect(Target { port, closed: false, is_proxy: false });
         assert_eq!(connect(&node(), to, 443), redirect, "{to}");
     }
 }
@@ -74,6 +77,23 @@ fn other_addresses_ports_and_protocols_are_left() {
     assert_eq!(connect(&node(), "203.0.113.10", 80), Decision::Leave(Left::OtherPort));
     let udp = Attempt { protocol: 17, destination: ip("203.0.113.10"), port: 443 };
     assert_eq!(decide(&udp, &node()), Decision::Leave(Left::OtherProtocol));
+}
+
+#[test]
+fn a_proxy_is_redirected_in_either_mode_and_makes_nothing_else_ours() {
+    for flags in [0, Namespace::STRICT] {
+        let node = Node { namespace: Some(Namespace { flags, ..ENROLLED }), ..node() };
+        let redirect = Decision::Redirect(Target { port: 15443, closed: false, is_proxy: true });
+        assert_eq!(connect(&node, "203.0.113.30", 3128), redirect);
+        assert_eq!(connect(&node, "203.0.113.31", 3128), Decision::Leave(Left::OtherPort));
+        assert_eq!(connect(&node, "203.0.113.30", 8080), Decision::Leave(Left::OtherPort));
+        // An endpoint's address is none of a proxy's.
+        assert_eq!(connect(&node, "203.0.113.10", 3128), Decision::Leave(Left::OtherPort));
+    }
+    let unknown = Node { namespace: None, unknown: Namespace::CLOSED, ..node() };
+    assert_eq!(connect(&unknown, "203.0.113.30", 3128), Decision::Refuse(Refused::UnknownNamespace));
+    let exempt = Node { exempt: true, ..node() };
+    assert_eq!(connect(&exempt, "203.0.113.30", 3128), Decision::Leave(Left::Exempt));
 }
 
 #[test]
@@ -145,7 +165,7 @@ fn a_closed_workload_is_refused_where_an_open_one_is_left() {
     let flags = Namespace::CLOSED;
     let closed = Node { namespace: Some(Namespace { port6: 0, flags, ..ENROLLED }), ..node() };
     assert_eq!(connect(&closed, "2001:db8::10", 443), Decision::Refuse(Refused::NoListener));
-    let target = Target { port: 15443, closed: true };
+    let target = Target { port: 15443, closed: true, is_proxy: false };
     assert_eq!(connect(&closed, "203.0.113.10", 443), Decision::Redirect(target));
     assert_eq!(target.when_not_recorded(), Decision::Refuse(Refused::NotRecorded));
     let open = Target { closed: false, ..target };

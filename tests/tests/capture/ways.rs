@@ -1,7 +1,8 @@
 //! The ways in which a program can come to a connection: by other system calls, protocols and socket options, from
 //! another thread, process or cgroup than made the socket. Each is redirected, and its flow found.
 
-use super::bed::{Accepted, Bed, ENDPOINTS, OTHERS, Probe, at};
+use super::bed::{Accepted, Bed, ENDPOINTS, OTHERS, Probe, at, ip};
+use interceptor::bpf::Proxy;
 use interceptor_common::{Counter, Flow, Namespace};
 use interceptor_tests::cgroup::Cgroup;
 use interceptor_tests::{gate, require_kernel};
@@ -203,7 +204,7 @@ fn case_21_a_stale_flow_does_not_open_the_listener() {
 fn case_29_another_configured_port_is_redirected_and_the_usual_one_may_be_none() {
     require_kernel!();
     let bed = Bed::new();
-    bed.capture.set_ports(&[8443]).unwrap();
+    bed.capture.set_ports(&[8443], &[]).unwrap();
     for endpoint in ENDPOINTS {
         let probe = bed.probe(&[&at(endpoint, 8443).0]);
         redirected(&bed, &probe, (endpoint, 8443));
@@ -211,6 +212,50 @@ fn case_29_another_configured_port_is_redirected_and_the_usual_one_may_be_none()
     assert_eq!(bed.probe(&[&at(ENDPOINTS[0], 443).0]).error, None);
     bed.accept_at_origin();
     assert_eq!(bed.count(Counter::OtherPort), 1);
+}
+
+#[test]
+fn case_24_a_connection_to_a_proxy_is_redirected_in_either_mode_and_marked() {
+    require_kernel!();
+    let bed = Bed::new();
+    bed.capture.set_ports(&[443], &[8443]).unwrap();
+    for proxy in OTHERS {
+        let bits = if proxy.contains(':') { 128 } else { 32 };
+        bed.capture.add_proxy(Proxy { address: ip(proxy), bits, port: 8443 }).unwrap();
+    }
+    for flags in [0, Namespace::STRICT] {
+        bed.enrol(&bed.app, flags);
+        for proxy in OTHERS {
+            let probe = bed.probe(&[&at(proxy, 8443).0]);
+            assert_eq!(redirected(&bed, &probe, (proxy, 8443)).1.flags, Flow::PROXY, "{proxy}");
+        }
+        // The port alone makes nobody a proxy, and an endpoint is none.
+        for endpoint in ENDPOINTS {
+            assert_eq!(bed.probe(&[&at(endpoint, 8443).0]).error, None);
+            bed.accept_at_origin();
+            let probe = bed.probe(&[&at(endpoint, 443).0]);
+            assert_eq!(redirected(&bed, &probe, (endpoint, 443)).1.flags, 0, "{endpoint}");
+        }
+    }
+    // What connected past the hooks would have been counted here.
+    assert_eq!((bed.count(Counter::OtherPort), bed.count(Counter::GuardUnseen)), (4, 0));
+}
+
+#[test]
+fn case_24_a_proxy_that_is_reached_past_the_hooks_is_seen_and_forgotten_ones_are_not() {
+    require_kernel!();
+    let bed = Bed::new();
+    bed.capture.set_ports(&[443], &[8443]).unwrap();
+    let network = Proxy { address: ip("203.0.113.8"), bits: 29, port: 8443 };
+    bed.capture.add_proxy(network).unwrap();
+    crate::bypass::sent(&bed, &["raw", &at(OTHERS[0], 8443).0]);
+    assert_eq!(bed.count(Counter::GuardUnseen), 1);
+    bed.capture.keep_proxies(&[network]).unwrap();
+    let probe = bed.probe(&[&at(OTHERS[0], 8443).0]);
+    assert_eq!(redirected(&bed, &probe, (OTHERS[0], 8443)).1.flags, Flow::PROXY);
+    bed.capture.keep_proxies(&[]).unwrap();
+    assert_eq!(bed.probe(&[&at(OTHERS[0], 8443).0]).error, None);
+    bed.accept_at_origin();
 }
 
 #[test]
