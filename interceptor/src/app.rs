@@ -6,6 +6,7 @@ pub mod coverage;
 pub mod exempt;
 pub mod handover;
 pub mod namespaces;
+mod proxies;
 mod ready;
 mod reload;
 pub mod resolve;

@@ -54,6 +54,8 @@ const ADDRESSES: usize = 65_536;
 pub struct CaptureConfig {
     /// Destination ports that may be redirected.
     pub ports: Vec<u16>,
+    /// Destination ports at which proxies may listen ([`Capture::add_proxy`]).
+    pub proxies: Vec<u16>,
     /// Id of the cgroup whose own tasks are exempt ([`cgroup::id`]). It must hold the daemon and nothing else:
     /// whatever else is in it is never captured. Its descendants are captured.
     pub exempt: u64,
@@ -128,7 +130,7 @@ impl Capture {
             found.daemon_cgroup = config.exempt;
             found.heartbeat_limit = heartbeat::nanoseconds(HEARTBEAT_LIMIT);
         })?;
-        capture.set_ports(&config.ports, &[])?;
+        capture.set_ports(&config.ports, &config.proxies)?;
         Ok(capture)
     }
 
@@ -240,6 +242,11 @@ impl Capture {
         self.proxies.remove(&proxy.key()?)
     }
 
+    /// The proxies that it was told of, by an earlier daemon perhaps.
+    pub fn proxies(&self) -> Result<Vec<Proxy>, CaptureError> {
+        Ok(self.proxies.keys(PROXIES)?.iter().filter_map(Proxy::of).collect())
+    }
+
     /// Forgets the proxies that an earlier daemon was told of and that are not among these.
     pub fn keep_proxies(&self, wanted: &[Proxy]) -> Result<(), CaptureError> {
         let wanted: Vec<_> = wanted.iter().map(|proxy| proxy.key()).collect::<Result<_, _>>()?;
@@ -343,6 +350,26 @@ pub struct Proxy {
 }
 
 impl Proxy {
+    /// One at a single address.
+    #[must_use]
+    pub fn single(address: IpAddr, port: u16) -> Self {
+        Self { address, bits: if address.is_ipv4() { 32 } else { 128 }, port }
+    }
+
+    /// Whether its network is a single address.
+    #[must_use]
+    pub fn is_single(&self) -> bool {
+        *self == Self::single(self.address, self.port)
+    }
+
+    /// `None` for what no daemon enters.
+    fn of(key: &ProxyPrefix) -> Option<Self> {
+        let address = IpAddr::from(key.place.address);
+        let skipped = ProxyPrefix::PORT_BITS + if address.is_ipv4() { 96 } else { 0 };
+        let bits = u8::try_from(key.bits.checked_sub(skipped)?).ok()?;
+        Some(Self { address, bits, port: u16::try_from(key.place.port).ok()? })
+    }
+
     fn key(&self) -> Result<ProxyPrefix, CaptureError> {
         let Prefix { bits, address } = prefix(self.address, self.bits)?;
         let place = ProxyPlace { port: self.port.into(), address };
@@ -390,6 +417,15 @@ mod tests {
         check("2001:db8::1", 0, 0, "::");
         // A mapped prefix is an IPv6 text of an IPv4 network, and counts in IPv6 bits.
         check("::ffff:203.0.113.77", 120, 120, "203.0.113.0");
+    }
+
+    #[test]
+    fn a_proxy_is_read_as_it_was_written() {
+        for (address, bits) in [("203.0.113.8", 29), ("203.0.113.9", 32), ("2001:db8::", 64), ("::", 0)] {
+            let proxy = Proxy { address: address.parse().unwrap(), bits, port: 3128 };
+            assert_eq!(Proxy::of(&proxy.key().unwrap()), Some(proxy));
+            assert_eq!(proxy.is_single(), bits == 32);
+        }
     }
 
     #[test]

@@ -12,6 +12,7 @@ pub use capture::{CaptureSpec, Mode, OnFailure, OnStop, Treatment, Which, Worklo
 use interceptor_engine::document::Mistakes;
 pub use interceptor_engine::document::NetworkPrefix;
 
+use crate::hello::Host;
 use crate::proxy::limits::Limits;
 use crate::telemetry::audit::Destination;
 
@@ -80,11 +81,31 @@ pub struct Endpoints {
     /// Name servers that are asked, and whose answers to applications are believed; `None` takes those of
     /// /etc/resolv.conf.
     pub resolvers: Option<Vec<SocketAddr>>,
+    /// Proxies that workloads use to reach endpoints.
+    pub proxies: Vec<ProxySpec>,
     /// How often the names are resolved again.
     pub refresh: Duration,
     /// How long an address counts as an endpoint after it was last seen in an answer. Longer than any TTL on
     /// purpose: a false positive costs one look at a ClientHello, a miss is a call that nobody inspected.
     pub keep: Duration,
+}
+
+/// A proxy that takes `CONNECT`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ProxySpec {
+    /// Where it is.
+    pub at: ProxyAt,
+    /// Its port.
+    pub port: u16,
+}
+
+/// How the place of a proxy is given.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum ProxyAt {
+    /// An address, or a network full of them.
+    Network(NetworkPrefix),
+    /// A name, which is looked up.
+    Name(Host),
 }
 
 /// Bounds of the engine that the file may change.
@@ -139,6 +160,7 @@ impl Config {
                 ports: vec![443],
                 addresses: Vec::new(),
                 resolvers: None,
+                proxies: Vec::new(),
                 refresh: Duration::from_secs(30),
                 keep: Duration::from_secs(6 * 3600),
             },

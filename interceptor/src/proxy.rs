@@ -20,5 +20,6 @@ pub mod route;
 pub mod serve;
 pub mod shared;
 pub mod trust;
+pub mod tunnel;
 pub mod upstream;
 pub mod worker;

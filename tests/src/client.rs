@@ -31,6 +31,13 @@ pub fn trusting(pem: &str, alpn: &[&str]) -> Result<Arc<ClientConfig>> {
     Ok(Arc::new(config))
 }
 
+/// The same for HTTP/1.1, but the hello will name nobody.
+pub fn nameless(pem: &str) -> Result<Arc<ClientConfig>> {
+    let mut config = ClientConfig::clone(&*trusting(pem, &["http/1.1"])?);
+    config.enable_sni = false;
+    Ok(Arc::new(config))
+}
+
 /// Shakes hands as a client that wants `name`. The inner error is what the client's TLS library said.
 pub async fn handshake(
     stream: TcpStream,
@@ -109,6 +116,15 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Wire<S> {
     /// Takes a stream over.
     pub fn new(stream: S) -> Self {
         Self { stream, buffer: Vec::new() }
+    }
+
+    /// Gives the stream back.
+    ///
+    /// # Panics
+    /// If more was read than was asked for: it would be lost.
+    pub fn into_stream(self) -> S {
+        assert!(self.buffer.is_empty(), "{} bytes nobody asked for", self.buffer.len());
+        self.stream
     }
 
     /// The stream itself.

@@ -20,6 +20,7 @@ use crate::mounts::Mounts;
 use crate::pki::{Pki, Quality};
 use crate::place::Place;
 use crate::provider::{Bare, Provider, Site};
+use crate::proxy::Proxy;
 use crate::topology::{self, Topology, v4, v6};
 
 /// The name whose answers are in the shape of OpenAI's API.
@@ -47,6 +48,8 @@ pub mod host {
     pub const CLOSED: u8 = 16;
     /// The test itself plays the server here.
     pub const BARE: u8 = 17;
+    /// A proxy, where a test starts one.
+    pub const PROXY: u8 = 60;
     /// The resolver.
     pub const DNS: u8 = 53;
 }
@@ -61,6 +64,12 @@ pub fn https(host: u8) -> SocketAddr {
 #[must_use]
 pub fn https6(host: u8) -> SocketAddr {
     (v6(host), 443).into()
+}
+
+/// Where the laboratory's proxy listens, if a test starts it. No endpoint is near it.
+#[must_use]
+pub fn proxy() -> SocketAddr {
+    (v4(host::PROXY), 3128).into()
 }
 
 /// See the head of this file.
@@ -87,7 +96,7 @@ impl Lab {
     pub fn new() -> Result<Self> {
         use host::*;
         let sites = [SHARED, HTTP1, EXPIRED, SELF_SIGNED, WRONG_HOST, UNKNOWN_ISSUER];
-        let topology = Topology::new(&[&sites[..], &[CLOSED, BARE, DNS]].concat())?;
+        let topology = Topology::new(&[&sites[..], &[CLOSED, BARE, PROXY, DNS]].concat())?;
         let (zone, provider, pki) = (Zone::default(), Provider::new(), Pki::new()?);
         for number in sites {
             for address in [https(number), https6(number)] {
@@ -258,6 +267,11 @@ impl Lab {
         let stream = dialer.connect(to)?.context("connect")?;
         let stream = client::handshake(stream, name, &self.client(&["http/1.1"])?).await?;
         Ok(Wire::new(stream.context("the TLS handshake")?))
+    }
+
+    /// Starts a proxy at [`proxy()`], which finds the laboratory's names at [`host::SHARED`].
+    pub fn proxy(&self) -> Result<Proxy> {
+        Proxy::start(&self.topology.internet, proxy(), v4(host::SHARED).into())
     }
 
     /// Takes the connections to [`host::BARE`] itself.

@@ -16,6 +16,7 @@ pub mod origin;
 pub mod pki;
 pub mod place;
 pub mod provider;
+pub mod proxy;
 pub mod samples;
 pub mod sdk;
 pub mod stage;

@@ -110,6 +110,11 @@ impl Stage {
     /// The application's HTTP/2 connection to a host of the internet, under a name.
     pub async fn http2(&self, host: u8, name: &str) -> Result<Http2> {
         let stream = self.handshake(https(host), name, &["h2"]).await?.context("the TLS handshake")?;
+        Box::pin(self.http2_on(stream, name)).await
+    }
+
+    /// HTTP/2 on a stream that is there already, for a host of that name.
+    pub async fn http2_on(&self, stream: TlsStream<TcpStream>, name: &str) -> Result<Http2> {
         let handshake = hyper::client::conn::http2::handshake(TokioExecutor::new(), TokioIo::new(stream));
         let (sender, connection) = crate::within("the HTTP/2 handshake", handshake).await??;
         tokio::spawn(connection);

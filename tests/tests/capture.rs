@@ -366,7 +366,13 @@ fn counters_of_attempts_add_up() {
 }
 
 fn some_config() -> CaptureConfig {
-    CaptureConfig { ports: vec![443], exempt: 0, flows: NonZeroU32::MIN, events: CaptureConfig::EVENTS }
+    CaptureConfig {
+        ports: vec![443],
+        proxies: Vec::new(),
+        exempt: 0,
+        flows: NonZeroU32::MIN,
+        events: CaptureConfig::EVENTS,
+    }
 }
 
 #[test]
@@ -396,8 +402,13 @@ fn case_45_an_object_of_another_version_is_refused_at_start() {
 #[test]
 fn the_verifier_has_room_to_spare() {
     require_kernel!();
-    let config =
-        CaptureConfig { ports: vec![443], exempt: 0, flows: NonZeroU32::MIN, events: CaptureConfig::EVENTS };
+    let config = CaptureConfig {
+        ports: vec![443],
+        proxies: Vec::new(),
+        exempt: 0,
+        flows: NonZeroU32::MIN,
+        events: CaptureConfig::EVENTS,
+    };
     let capture = Capture::load(bpf::object().unwrap(), &config).unwrap();
     for (program, followed) in capture.verified().unwrap() {
         // Half of its limit: another kernel may follow more.

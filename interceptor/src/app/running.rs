@@ -25,6 +25,7 @@ use super::coverage::Coverage;
 use super::exempt::Exempt;
 use super::handover::{self, Door, Inherited, Predecessor};
 use super::namespaces::{LOOK, Namespaces, attach_point};
+use super::proxies::Proxies;
 use super::ready::Ready;
 use super::reload::{self, Asked, AuthorityFiles};
 use super::resolve::{Change, Learner};
@@ -60,6 +61,7 @@ pub struct Daemon {
     capture: Capture,
     attached: PathBuf,
     learner: Learner,
+    proxies: Proxies,
     coverage: Arc<Coverage>,
     admin: Arc<Admin>,
     admin_port: Option<AdminPort>,
@@ -88,6 +90,7 @@ impl Flows for KernelFlows {
         let flow = self.0.take(NetnsCookie(cookie), peer).map_err(io::Error::other)?;
         Ok(flow.map(|flow| Recorded {
             destination: SocketAddr::new(IpAddr::from(flow.destination), flow.port),
+            is_proxy: flow.flags & interceptor_common::Flow::PROXY != 0,
             cgroup: flow.cgroup,
             pid: flow.tgid,
             uid: flow.uid,
@@ -145,6 +148,7 @@ impl Daemon {
         namespaces.fix(&capture, &config.namespaces, &treatments)?;
         let servers = answers::servers(&config.endpoints);
         answers::teach(&capture, shared.engine.load().catalogue(), &servers)?;
+        let proxies = Proxies::start(&capture, &config.endpoints, &servers)?;
         let mut learner = Learner::new(names(&shared), servers, config.endpoints.keep);
         learner.adopt(capture.addresses()?);
         let counters = current(capture.counters()?, capture.learning().clone(), shared.clone());
@@ -166,6 +170,7 @@ impl Daemon {
             capture,
             attached,
             learner,
+            proxies,
             coverage,
             admin,
             admin_port,
@@ -312,6 +317,7 @@ impl Daemon {
     async fn learn(&mut self) {
         let change = self.learner.round().await;
         self.apply(&change);
+        self.proxies.round(&self.capture).await;
     }
 
     fn apply(&self, change: &Change) {

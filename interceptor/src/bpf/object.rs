@@ -74,6 +74,7 @@ mod tests {
     fn what_is_no_object_is_not_loaded() {
         let config = CaptureConfig {
             ports: vec![443],
+            proxies: Vec::new(),
             exempt: 0,
             flows: NonZeroU32::MIN,
             events: CaptureConfig::EVENTS,

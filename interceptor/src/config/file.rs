@@ -2,6 +2,7 @@
 //! Knows how people write it. Does not open anything that the file names.
 
 mod capture;
+mod proxies;
 
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
@@ -120,7 +121,7 @@ impl Reader<'_> {
     }
 
     fn endpoints(&self, spec: &Fields<'_>, endpoints: &mut Endpoints) {
-        let known: &[&str] = &["ports", "addresses", "resolvers", "refresh", "keep"];
+        let known: &[&str] = &["ports", "addresses", "resolvers", "proxies", "refresh", "keep"];
         let Some(fields) = spec.optional("endpoints").and_then(|field| field.map(known)) else { return };
         if let Some(field) = fields.optional("ports") {
             let read = |port: &Field<'_>| port.number(1..=65_535).and_then(|port| u16::try_from(port).ok());
@@ -137,6 +138,10 @@ impl Reader<'_> {
         if let Some(field) = fields.optional("resolvers") {
             endpoints.resolvers = field.list_of(Field::socket_address);
         }
+        set(
+            &mut endpoints.proxies,
+            fields.optional("proxies").and_then(|field| field.list_of(proxies::proxy)),
+        );
         set(
             &mut endpoints.refresh,
             fields.optional("refresh").and_then(|field| time(&field, Duration::from_secs(1))),
@@ -312,6 +317,38 @@ mod tests {
                 file.yaml:8:38: spec.endpoints.resolvers[0]: `example` is not allowed; expected an address and port such as `127.0.0.1:9090` or `[::1]:9090`
                 file.yaml:9:18: spec.limits.head: `10` is not allowed; expected a duration such as `250ms`, `30s`, `5m`, `12h`, `7d` or `1h30m`
                 file.yaml:9:32: spec.limits.heldBody: `lots` is not allowed; expected a size such as `512`, `64KiB`, `16MiB` or `1GiB`"#]],
+        );
+    }
+
+    #[test]
+    fn proxies_are_read_by_address_network_and_name() {
+        let text = "apiVersion: interceptor.dev/v1alpha1\nkind: InterceptorConfig\nspec:\n  endpoints:\n    proxies:\n      \
+                    - {address: 203.0.113.30, port: 3128}\n      - {address: \"2001:db8::/64\", port: 8080}\n      \
+                    - {name: Proxy.Example., port: 3128}\n";
+        let config = read("file.yaml", text, Path::new("/etc/interceptor")).expect("no mistakes");
+        let shown: Vec<_> = config.endpoints.proxies.iter().map(|proxy| format!("{proxy:?}")).collect();
+        expect![[r#"
+            ProxySpec { at: Network(NetworkPrefix { address: 203.0.113.30, bits: 32 }), port: 3128 }
+            ProxySpec { at: Network(NetworkPrefix { address: 2001:db8::, bits: 64 }), port: 8080 }
+            ProxySpec { at: Name(proxy.example), port: 3128 }"#]]
+        .assert_eq(&shown.join("\n"));
+    }
+
+    #[test]
+    fn mistakes_about_proxies_are_reported_at_once() {
+        check(
+            "apiVersion: interceptor.dev/v1alpha1\nkind: InterceptorConfig\nspec:\n  endpoints:\n    proxies:\n      \
+             - {address: 203.0.113.30, name: proxy.example, port: 3128}\n      - {port: 3128}\n      \
+             - {name: \"http://proxy.example\", port: 0}\n      - {address: proxy.example}\n      \
+             - {address: 127.0.0.1, port: 3128}\n",
+            expect![[r#"
+                file.yaml:6:9: spec.endpoints.proxies[0]: does not say where the proxy is; expected either `address` or `name`
+                file.yaml:7:9: spec.endpoints.proxies[1]: does not say where the proxy is; expected either `address` or `name`
+                file.yaml:8:16: spec.endpoints.proxies[2].name: `http://proxy.example` is not allowed; expected a host name such as `proxy.example`
+                file.yaml:8:46: spec.endpoints.proxies[2].port: `0` is not allowed; expected a whole number from 1 to 65535
+                file.yaml:9:9: spec.endpoints.proxies[3]: the field `port` is missing
+                file.yaml:9:19: spec.endpoints.proxies[3].address: `proxy.example` is not allowed; expected an address or prefix such as `203.0.113.10`, `203.0.113.0/24` or `2001:db8::/48`
+                file.yaml:10:9: spec.endpoints.proxies[4]: connections over loopback are not seen; expected the proxy that the one at this address uses itself, if it uses one"#]],
         );
     }
 

@@ -8,6 +8,8 @@ use super::{CONTENT_HANDSHAKE, Parsed};
 pub enum NotTls {
     /// An HTTP/1 request without TLS.
     Http1,
+    /// The beginning of an HTTP/1 request for a tunnel: the client takes whom it talks to for a proxy.
+    Connect,
     /// The HTTP/2 preface without TLS.
     Http2,
     /// An SSH client.
@@ -28,7 +30,7 @@ const BEGINNINGS: &[(&[u8], NotTls)] = &[
     (b"PATCH ", NotTls::Http1),
     (b"DELETE ", NotTls::Http1),
     (b"OPTIONS ", NotTls::Http1),
-    (b"CONNECT ", NotTls::Http1),
+    (b"CONNECT ", NotTls::Connect),
     (b"TRACE ", NotTls::Http1),
     (b"SSH-", NotTls::Ssh),
 ];

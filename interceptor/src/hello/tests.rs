@@ -185,6 +185,7 @@ fn what_is_not_tls_has_a_name() {
     for (bytes, expected) in [
         (&b"GET / HTTP/1.1\r\n"[..], Parsed::NotTls(NotTls::Http1)),
         (b"DELETE ", Parsed::NotTls(NotTls::Http1)),
+        (b"CONNECT ", Parsed::NotTls(NotTls::Connect)),
         (b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", Parsed::NotTls(NotTls::Http2)),
         (b"SSH-2.0-OpenSSH", Parsed::NotTls(NotTls::Ssh)),
         (b"PO", Parsed::Incomplete),

@@ -21,6 +21,8 @@ use crate::telemetry::event::{Capture, Dropped, Event};
 pub struct Recorded {
     /// Where the application wanted to go.
     pub destination: SocketAddr,
+    /// Whether a configured proxy listens there.
+    pub is_proxy: bool,
     /// The cgroup of the task that called connect().
     pub cgroup: u64,
     /// Its process.
@@ -138,6 +140,7 @@ impl Acceptor {
             id: self.worker.shared.next_id(),
             namespace: self.namespace.clone(),
             destination: OrigDst(recorded.destination),
+            is_proxy: recorded.is_proxy,
             caller: Arc::new(identity::caller(&self.namespace, &recorded)),
         };
         let taker = self.crew.taker(self.index);

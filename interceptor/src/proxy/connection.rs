@@ -1,6 +1,8 @@
 //! One connection from accept to its end: peek, route, dial, terminate, serve.
 //! Each step is a file of its own; this one is their order, and the record of how it went.
 
+mod proxied;
+
 use std::rc::Rc;
 use std::sync::Arc;
 use std::time::{Instant, SystemTime};
@@ -11,9 +13,11 @@ use tokio::net::TcpStream;
 
 use super::flow::Flow;
 use super::passthrough::{self, Ended, Moved};
+use super::peek::Peeked;
 use super::replay::Replay;
 use super::route::{self, Target};
 use super::serve::{self, Served};
+use super::tunnel::Tunnel;
 use super::upstream::{ConnectError, Key};
 use super::worker::Worker;
 use super::{dial, peek};
@@ -30,13 +34,14 @@ struct End {
     outcome: Outcome,
     detail: Option<String>,
     host: Option<Host>,
+    tunnel: Option<String>,
     moved: Moved,
     exchanges: u64,
 }
 
 impl End {
     fn new(route: Route, outcome: Outcome) -> Self {
-        Self { route, outcome, detail: None, host: None, moved: Moved::default(), exchanges: 0 }
+        Self { route, outcome, detail: None, host: None, tunnel: None, moved: Moved::default(), exchanges: 0 }
     }
 
     fn because(mut self, detail: impl Into<Option<String>>) -> Self {
@@ -56,6 +61,7 @@ pub async fn run(worker: Rc<Worker>, stream: TcpStream, flow: Flow) {
         caller: flow.caller.clone(),
         destination: flow.destination.0,
         host: end.host,
+        tunnel: end.tunnel,
         route: end.route,
         outcome: end.outcome,
         detail: end.detail,
@@ -70,28 +76,48 @@ async fn handle(worker: &Rc<Worker>, stream: TcpStream, flow: &Flow) -> End {
     let Some(_open) = shared.open.enter(shared.limits.connections) else {
         return refuse(&stream, RefuseReason::Overload);
     };
-    let (peeked, seen) = match peek::hello(&stream, &shared.limits).await {
-        Ok(read) => read,
-        Err(error) => {
-            let route = Route::Passthrough(PassReason::NoName);
-            return End::new(route, Outcome::Application).because(error.kind().to_string());
-        }
+    let peeked = if flow.is_proxy {
+        peek::to_proxy(&stream, &shared.limits).await
+    } else {
+        peek::hello(&stream, &shared.limits).await
     };
-    let host = match &peeked {
-        peek::Peeked::Hello(hello) => hello.sni.host().cloned(),
-        _ => None,
+    let (peeked, seen) = match peeked {
+        // Boxed, so that a direct connection has no room for it.
+        Ok((Peeked::Connect, seen)) => return Box::pin(proxied::run(worker, stream, flow, seen)).await,
+        Ok(read) => read,
+        Err(error) => return gone().because(error.kind().to_string()),
     };
     // One snapshot from here on: what the route says about providers holds for no other catalogue.
     let engine = shared.engine.load_full();
-    let mut end = match route::choose(engine.catalogue(), &peeked) {
-        route::Route::Passthrough(why) => pass(worker, stream, flow, seen, why).await,
-        route::Route::Refuse(why) => refuse(&stream, why),
-        route::Route::Gone => End::new(Route::Passthrough(PassReason::NoName), Outcome::Application),
-        // Boxed, so that a connection that passes has no room for what it does not do.
-        route::Route::Inspect(target) => Box::pin(inspect(worker, stream, flow, seen, engine, target)).await,
+    let route = if flow.is_proxy {
+        route::choose_to_proxy(engine.catalogue(), &peeked, &seen)
+    } else {
+        route::choose(engine.catalogue(), &peeked)
     };
-    end.host = host;
+    let mut end = match route {
+        route::Route::Passthrough(why) => pass(worker, stream, flow, None, seen, why).await,
+        route::Route::Refuse(why) => refuse(&stream, why),
+        route::Route::Gone => gone(),
+        // Boxed, so that a connection that passes has no room for what it does not do.
+        route::Route::Inspect(target) => {
+            Box::pin(inspect(worker, stream, flow, None, seen, engine, target)).await
+        }
+    };
+    end.host = named(&peeked);
     end
+}
+
+/// The name in the hello, if there is one.
+fn named(peeked: &Peeked) -> Option<Host> {
+    match peeked {
+        Peeked::Hello(hello) => hello.sni.host().cloned(),
+        _ => None,
+    }
+}
+
+/// The application has gone before it had said enough.
+fn gone() -> End {
+    End::new(Route::Passthrough(PassReason::NoName), Outcome::Application)
 }
 
 /// Ends a connection at once. A reset, because an orderly end would claim that the origin had nothing to say.
@@ -100,16 +126,30 @@ fn refuse(stream: &TcpStream, why: RefuseReason) -> End {
     End::new(Route::Refuse(why), Outcome::Refused)
 }
 
-async fn pass(worker: &Worker, stream: TcpStream, flow: &Flow, seen: Vec<u8>, why: PassReason) -> End {
-    let route = Route::Passthrough(why);
+/// Copies a connection unread, through the tunnel that is open or else to where it wanted to go.
+async fn pass(
+    worker: &Worker,
+    stream: TcpStream,
+    flow: &Flow,
+    tunnel: Option<&Tunnel>,
+    seen: Vec<u8>,
+    why: PassReason,
+) -> End {
+    if let Some(open) = tunnel.and_then(Tunnel::take) {
+        return copy(stream, open, seen, why).await;
+    }
     let limit = worker.shared.limits.dial;
-    let origin = match dial::connect(&flow.namespace, flow.destination, limit).await {
-        Ok(origin) => origin,
+    match dial::connect(&flow.namespace, flow.destination, limit).await {
+        Ok(origin) => copy(stream, origin, seen, why).await,
         Err(error) => {
             passthrough::reset(&stream);
-            return End::new(route, Outcome::Origin).because(chain(&error));
+            End::new(Route::Passthrough(why), Outcome::Origin).because(chain(&error))
         }
-    };
+    }
+}
+
+async fn copy(stream: TcpStream, origin: TcpStream, seen: Vec<u8>, why: PassReason) -> End {
+    let route = Route::Passthrough(why);
     let (moved, ended) = passthrough::run(stream, origin, seen).await;
     let mut end = match ended {
         Ended::Closed => End::new(route, Outcome::Closed),
@@ -125,6 +165,7 @@ async fn inspect(
     worker: &Rc<Worker>,
     stream: TcpStream,
     flow: &Flow,
+    tunnel: Option<Rc<Tunnel>>,
     seen: Vec<u8>,
     engine: Arc<Engine>,
     target: Target,
@@ -133,10 +174,11 @@ async fn inspect(
     let Some(_inspected) = shared.inspected.enter(shared.limits.inspected) else {
         return refuse(&stream, RefuseReason::Overload);
     };
-    let served = match prepare(worker, flow, engine, target).await {
+    let served = match prepare(worker, flow, tunnel.clone(), engine, target).await {
         Ok(served) => served,
         Err(Unprepared::Pass) => {
-            return pass(worker, stream, flow, seen, PassReason::UntrustedAuthority).await;
+            let why = PassReason::UntrustedAuthority;
+            return pass(worker, stream, flow, tunnel.as_deref(), seen, why).await;
         }
         Err(Unprepared::Unreachable(error)) => {
             // A direct connection would have been refused or reset; ours ends the same way.
@@ -179,6 +221,7 @@ enum Unprepared {
 async fn prepare(
     worker: &Rc<Worker>,
     flow: &Flow,
+    tunnel: Option<Rc<Tunnel>>,
     engine: Arc<Engine>,
     target: Target,
 ) -> Result<Rc<Served>, Unprepared> {
@@ -194,8 +237,9 @@ async fn prepare(
     let key = Key {
         namespace: flow.namespace.cookie,
         host: target.host.clone(),
-        port: flow.destination.0.port(),
+        port: tunnel.as_ref().map_or(flow.destination.0.port(), |tunnel| tunnel.port()),
         offer,
+        via: tunnel.as_ref().map(|tunnel| tunnel.via().clone()),
     };
     let slot = worker.pool.slot(key, shared.limits.upstream_spare);
     let mut served = Served::new(
@@ -209,6 +253,7 @@ async fn prepare(
         slot,
         worker.drain.clone(),
     );
+    served.tunnel = tunnel;
     match served.slot.clone().prepare(&served.way()).await {
         Ok(protocol) => served.protocol = protocol,
         Err(ConnectError::Tls { error: UpstreamError::Certificate(defect), .. }) => {
@@ -216,6 +261,8 @@ async fn prepare(
         }
         Err(error) => return Err(Unprepared::Unreachable(error)),
     }
+    // Where a warm connection was found, nobody needs the tunnel that the application has asked for.
+    drop(served.tunnel.as_ref().and_then(|tunnel| tunnel.take()));
     Ok(Rc::new(served))
 }
 

@@ -31,6 +31,8 @@ pub struct Flow {
     pub namespace: Arc<Namespace>,
     /// Where it wanted to go.
     pub destination: OrigDst,
+    /// The kernel side was told that a proxy listens there.
+    pub is_proxy: bool,
     /// Who it is.
     pub caller: Arc<Caller>,
 }

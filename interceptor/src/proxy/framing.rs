@@ -20,6 +20,17 @@ pub const MAX_HEADERS: usize = 100;
 /// The longest chunk-size line, extensions included. Nobody sends extensions; nobody needs long ones.
 const MAX_CHUNK_LINE: usize = 256;
 
+/// How long the head is that `bytes` begin with, its empty line included; `None` asks for more of it. `from` is how
+/// much of them was looked at before.
+///
+/// # Errors
+/// A line that ends with LF alone, or a head that is larger than [`MAX_HEAD`].
+pub(super) fn head_length(bytes: &[u8], from: usize) -> Result<Option<usize>, Violation> {
+    let within = &bytes[..bytes.len().min(MAX_HEAD)];
+    let found = head::blank_line(within, from.min(within.len()))?;
+    if found.is_none() && bytes.len() >= MAX_HEAD { Err(Violation::HeadTooLarge) } else { Ok(found) }
+}
+
 /// Follows the messages of one direction of one connection, byte by byte, without keeping them.
 #[derive(Debug)]
 pub struct Framing {

@@ -5,7 +5,7 @@ use std::time::Duration;
 /// Bounds of the data path. What happens at each is an event with the label of the limit.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Limits {
-    /// From accept to a whole ClientHello.
+    /// From the first to the last byte of a ClientHello.
     pub hello: Duration,
     /// How long a client may stay silent before it counts as one that waits for its server.
     pub silence: Duration,

@@ -1,10 +1,11 @@
-//! Reads the ClientHello of a redirected connection; every byte read is handed on for replay.
+//! Reads the first bytes of a redirected connection; every byte read is handed on for replay.
 //! Knows sockets and deadlines. Does not know certificates, HTTP or policy.
 
 use std::io;
+use std::pin::pin;
 
 use tokio::net::TcpStream;
-use tokio::time::{Instant, timeout_at};
+use tokio::time::{Instant, sleep, timeout_at};
 
 use super::limits::Limits;
 use crate::hello::{Hello, Malformed, NotTls, Parsed, Peeker};
@@ -17,13 +18,15 @@ const FIRST_READ: usize = 4096;
 pub enum Peeked {
     /// A whole ClientHello.
     Hello(Hello),
+    /// The beginning of a `CONNECT`: the client takes whom it talks to for its proxy.
+    Connect,
     /// Not TLS.
     NotTls(NotTls),
     /// Begins as TLS and breaks its rules.
     Malformed(Malformed),
     /// More than a hello may have.
     TooLarge,
-    /// The client has said nothing for [`Limits::silence`]: the server may have to speak first.
+    /// The client has said nothing, and the server has spoken or may have to speak first.
     Silent,
     /// Part of a hello, and then nothing until [`Limits::hello`].
     Slow,
@@ -31,52 +34,100 @@ pub enum Peeked {
     Closed,
 }
 
-/// Reads until the first bytes are understood or time is up. `seen` holds everything that was read.
+/// Reads until the first bytes are understood or time is up. The second half holds everything that was read.
 ///
 /// # Errors
 /// The client's socket broke.
 pub async fn hello(stream: &TcpStream, limits: &Limits) -> io::Result<(Peeked, Vec<u8>)> {
-    let start = Instant::now();
-    let mut seen = Vec::new();
-    let mut peeker = Peeker::default();
-    loop {
-        let deadline = start + if seen.is_empty() { limits.silence } else { limits.hello };
-        match read(stream, &mut seen, deadline).await? {
-            Read::Some => {}
-            Read::End => return Ok((Peeked::Closed, seen)),
-            Read::Late if seen.is_empty() => return Ok((Peeked::Silent, seen)),
-            Read::Late => return Ok((Peeked::Slow, seen)),
-        }
-        let peeked = match peeker.parse(&seen) {
-            Parsed::Incomplete => continue,
-            Parsed::Hello(hello) => Peeked::Hello(hello),
-            Parsed::NotTls(why) => Peeked::NotTls(why),
-            Parsed::Malformed(why) => Peeked::Malformed(why),
-            Parsed::TooLarge => Peeked::TooLarge,
-        };
-        return Ok((peeked, seen));
+    peek(stream, Vec::new(), limits, sleep(limits.silence)).await
+}
+
+/// The same with a proxy, whose clients always speak first, if not always at once: browsers connect in advance.
+///
+/// # Errors
+/// The client's socket broke.
+pub async fn to_proxy(stream: &TcpStream, limits: &Limits) -> io::Result<(Peeked, Vec<u8>)> {
+    match peek(stream, Vec::new(), limits, sleep(limits.idle)).await? {
+        (Peeked::Silent, seen) => Ok((Peeked::Closed, seen)),
+        peeked => Ok(peeked),
     }
 }
 
-enum Read {
-    Some,
-    End,
-    Late,
+/// The same where the server is there already, and is the first to speak if it has something to say. `seen` was read
+/// before.
+///
+/// # Errors
+/// The client's socket broke.
+pub async fn inside(
+    stream: &TcpStream,
+    server: &TcpStream,
+    seen: Vec<u8>,
+    limits: &Limits,
+) -> io::Result<(Peeked, Vec<u8>)> {
+    let mut first = [0; 1];
+    let spoken = async {
+        // Readiness alone may be left from what was read before.
+        tokio::select! {
+            _ = server.peek(&mut first) => {}
+            () = sleep(limits.idle) => {}
+        }
+    };
+    peek(stream, seen, limits, spoken).await
 }
 
-async fn read(stream: &TcpStream, seen: &mut Vec<u8>, deadline: Instant) -> io::Result<Read> {
+async fn peek(
+    stream: &TcpStream,
+    mut seen: Vec<u8>,
+    limits: &Limits,
+    silence: impl Future<Output = ()>,
+) -> io::Result<(Peeked, Vec<u8>)> {
+    let mut silence = pin!(silence);
+    let mut deadline = None;
+    let mut peeker = Peeker::default();
     loop {
-        match timeout_at(deadline, stream.readable()).await {
-            Err(_) => return Ok(Read::Late),
-            Ok(ready) => ready?,
+        let read = if seen.is_empty() {
+            tokio::select! {
+                biased;
+                read = receive(stream, &mut seen) => read?,
+                () = &mut silence => return Ok((Peeked::Silent, seen)),
+            }
+        } else {
+            if let Some(peeked) = of(peeker.parse(&seen)) {
+                return Ok((peeked, seen));
+            }
+            let deadline = *deadline.get_or_insert_with(|| Instant::now() + limits.hello);
+            match timeout_at(deadline, receive(stream, &mut seen)).await {
+                Ok(read) => read?,
+                Err(_) => return Ok((Peeked::Slow, seen)),
+            }
+        };
+        if read == 0 {
+            return Ok((Peeked::Closed, seen));
         }
+    }
+}
+
+/// `None` asks for more.
+fn of(parsed: Parsed) -> Option<Peeked> {
+    Some(match parsed {
+        Parsed::Incomplete => return None,
+        Parsed::Hello(hello) => Peeked::Hello(hello),
+        Parsed::NotTls(NotTls::Connect) => Peeked::Connect,
+        Parsed::NotTls(why) => Peeked::NotTls(why),
+        Parsed::Malformed(why) => Peeked::Malformed(why),
+        Parsed::TooLarge => Peeked::TooLarge,
+    })
+}
+
+/// Reads once. Zero is the end.
+async fn receive(stream: &TcpStream, seen: &mut Vec<u8>) -> io::Result<usize> {
+    loop {
+        stream.readable().await?;
         // Allocated only now: a silent connection owns no buffer.
         seen.reserve(FIRST_READ.max(seen.len()));
         match stream.try_read_buf(seen) {
-            Ok(0) => return Ok(Read::End),
-            Ok(_) => return Ok(Read::Some),
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
-            Err(error) => return Err(error),
+            read => return read,
         }
     }
 }

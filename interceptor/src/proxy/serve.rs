@@ -23,6 +23,7 @@ use super::exchange::ledger::Ledger;
 use super::flow::Flow;
 use super::route::Target;
 use super::shared::Shared;
+use super::tunnel::Tunnel;
 use super::upstream::connection::Http1;
 use super::upstream::{ConnectError, Lease, Protocol, Slot, dialler::Way};
 use crate::telemetry::event::Outcome;
@@ -45,6 +46,8 @@ pub struct Served {
     pub provider: Arc<str>,
     /// What is offered to the provider.
     pub offer: AlpnOffer,
+    /// How the provider is reached, where that is through a proxy.
+    pub tunnel: Option<Rc<Tunnel>>,
     /// The warm connections that serve this one.
     pub slot: Rc<Slot>,
     /// Tells when the daemon stops.
@@ -83,6 +86,7 @@ impl Served {
             target,
             provider,
             offer,
+            tunnel: None,
             slot,
             drain,
             broken: None,
@@ -107,6 +111,7 @@ impl Served {
         Way {
             namespace: &self.flow.namespace,
             destination: self.flow.destination,
+            tunnel: self.tunnel.as_deref(),
             host: &self.target.host,
             offer: self.offer,
             tls: &self.shared.upstream_tls,

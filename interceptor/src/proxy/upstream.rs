@@ -3,7 +3,8 @@
 //!
 //! A connection belongs to the worker that dialled it and never leaves its thread. What is shared is only
 //! what a verified name, a namespace and an ALPN offer have in common: credentials travel in requests, not in
-//! connections, and connections with a client certificate are never intercepted.
+//! connections, and connections with a client certificate are never intercepted. Only a proxy is shown credentials for
+//! the connection itself, and what went through one is shared among those who show it the same.
 
 pub mod connection;
 pub mod dialler;
@@ -19,6 +20,7 @@ pub use dialler::ConnectError;
 pub use slot::{Lease, Slot};
 
 use crate::hello::Host;
+use crate::proxy::tunnel::Via;
 use crate::tls::upstream::AlpnOffer;
 
 /// What connections must have in common to be shared.
@@ -32,6 +34,8 @@ pub struct Key {
     pub port: u16,
     /// What was offered. An application that offers less must not be served over more.
     pub offer: AlpnOffer,
+    /// The proxy in between, and what it was asked with.
+    pub via: Option<Via>,
 }
 
 /// All warm connections of one worker.

@@ -35,6 +35,8 @@ pub struct Account {
     pub open: u64,
     /// Of the exchanges on inspected connections, those that left HTTP: uninspected from there on.
     pub upgraded: u64,
+    /// Of the connections that have ended, those that went through a proxy.
+    pub tunnelled: u64,
     /// The rest, by what became of them.
     pub fates: BTreeMap<Fate, u64>,
 }
@@ -90,7 +92,10 @@ impl Coverage {
         match event {
             Event::ConnectionBegan { cgroup } => self.change(*cgroup, |account| account.open += 1),
             Event::ConnectionEnded(ended) => {
-                self.change(ended.caller.cgroup, |account| account.ended(fate(ended)));
+                self.change(ended.caller.cgroup, |account| {
+                    account.ended(fate(ended));
+                    account.tunnelled += u64::from(ended.tunnel.is_some());
+                });
             }
             Event::ExchangeEnded(ended) if ended.ending == Ending::Upgraded => {
                 self.change(ended.caller.cgroup, |account| account.upgraded += 1);
@@ -146,7 +151,7 @@ fn fate(ended: &Connection) -> Fate {
             Outcome::Closed | Outcome::Idle | Outcome::Shutdown => Fate::Inspected,
             _ if ended.exchanges > 0 => Fate::Inspected,
             Outcome::Framing | Outcome::Refused => Fate::Refused(outcome.label()),
-            Outcome::Application | Outcome::Origin => Fate::Failed(outcome.label()),
+            Outcome::Application | Outcome::Origin | Outcome::Proxy => Fate::Failed(outcome.label()),
         },
     }
 }

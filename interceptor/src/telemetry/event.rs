@@ -92,6 +92,8 @@ pub enum PassReason {
     UntrustedAuthority,
     /// The client offers only application protocols other than HTTP.
     OtherProtocol,
+    /// The client speaks TLS with its proxy, and asks for a tunnel inside, if for anything.
+    TlsToProxy,
 }
 
 /// Why a connection was ended without an origin.
@@ -103,6 +105,12 @@ pub enum RefuseReason {
     LargeHello,
     /// A ClientHello that did not arrive in time.
     SlowHello,
+    /// A request for a tunnel that breaks the rules of HTTP, or is larger than any.
+    MalformedConnect,
+    /// A request for a tunnel that did not arrive in time.
+    SlowConnect,
+    /// The hello in a tunnel names another host than the one that the tunnel was asked for.
+    TunnelName,
     /// No leaf can be made for the name.
     NoLeaf,
     /// A limit of the daemon was reached.
@@ -118,6 +126,8 @@ pub enum Outcome {
     Application,
     /// The origin could not be reached, or broke.
     Origin,
+    /// The proxy that the application uses did not open a tunnel; the application was told what it said.
+    Proxy,
     /// The origin's certificate is not valid; the application was shown the same defect.
     OriginCertificate,
     /// The application does not trust our authority.
@@ -149,6 +159,8 @@ pub struct Connection {
     pub destination: SocketAddr,
     /// The name in the ClientHello.
     pub host: Option<Host>,
+    /// Host and port that the application asked its proxy for; the destination is the proxy, then.
+    pub tunnel: Option<String>,
     /// What was decided.
     pub route: Route,
     /// How it ended.
@@ -322,11 +334,15 @@ labels! {
         PassReason::SilentClient => "silent_client",
         PassReason::UntrustedAuthority => "untrusted_authority",
         PassReason::OtherProtocol => "other_protocol",
+        PassReason::TlsToProxy => "tls_to_proxy",
     }
     RefuseReason {
         RefuseReason::MalformedHello => "malformed_hello",
         RefuseReason::LargeHello => "large_hello",
         RefuseReason::SlowHello => "slow_hello",
+        RefuseReason::MalformedConnect => "malformed_connect",
+        RefuseReason::SlowConnect => "slow_connect",
+        RefuseReason::TunnelName => "tunnel_name",
         RefuseReason::NoLeaf => "no_leaf",
         RefuseReason::Overload => "overload",
     }
@@ -334,6 +350,7 @@ labels! {
         Outcome::Closed => "closed",
         Outcome::Application => "application",
         Outcome::Origin => "origin",
+        Outcome::Proxy => "proxy",
         Outcome::OriginCertificate => "origin_certificate",
         Outcome::ClientUntrusted => "client_untrusted",
         Outcome::ClientHandshake => "client_handshake",

@@ -109,7 +109,8 @@ impl Bed {
     fn with(flows: NonZeroU32, events: NonZeroU32, load: impl Fn(&CaptureConfig) -> Capture) -> Self {
         let cgroup = Cgroup::new();
         let apps = cgroup.child("apps");
-        let config = CaptureConfig { ports: vec![443], exempt: cgroup.id(), flows, events };
+        let config =
+            CaptureConfig { ports: vec![443], proxies: Vec::new(), exempt: cgroup.id(), flows, events };
         let capture = load(&config);
         live(&capture);
         for endpoint in ENDPOINTS {

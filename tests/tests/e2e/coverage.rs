@@ -64,7 +64,7 @@ impl Workload {
         let mut line = json!({
             "name": Path::new("/").join(self.cgroup.path().strip_prefix(tree)?),
             "cgroup": self.cgroup.id(),
-            "attempts": 0, "redirected": 0, "inspected": 0, "upgraded": 0, "open": 0, "waiting": 0, "earlier": 0,
+            "attempts": 0, "redirected": 0, "inspected": 0, "upgraded": 0, "tunnelled": 0, "open": 0, "waiting": 0, "earlier": 0,
             "refused": {}, "left": {}, "passed": {}, "rejected": {}, "failed": {}, "dropped": {},
             "seen_leaving": {}, "seen_dropped": {}, "unaccounted": 0, "adds_up": true
         });
@@ -88,7 +88,7 @@ pub(super) async fn report(stage: &Stage) -> Result<Value> {
 }
 
 /// Waits until so many connections have ended.
-async fn ended(stage: &Stage, count: usize) -> Result<()> {
+pub(super) async fn ended(stage: &Stage, count: usize) -> Result<()> {
     let ended = |event: &Value| event["event"] == "connection";
     let enough = |_: &Value| {
         stage.daemon.audit().is_ok_and(|all| all.iter().filter(|event| ended(event)).count() >= count)

@@ -186,7 +186,7 @@ async fn case_25_the_hellos_name_is_compared_without_regard_to_case() -> Result<
 }
 
 /// A ClientHello in one record that names a server and nothing else.
-fn hello_for(name: &str) -> Result<Vec<u8>> {
+pub(super) fn hello_for(name: &str) -> Result<Vec<u8>> {
     let length = |extra: usize| u16::try_from(name.len() + extra).map(u16::to_be_bytes);
     let extension = [&[0, 0][..], &length(5)?, &length(3)?, &[0], &length(0)?, name.as_bytes()].concat();
     // Version, random, no session id, one cipher suite of TLS 1.3, no compression.

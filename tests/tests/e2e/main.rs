@@ -17,6 +17,7 @@ mod origin;
 mod pacing;
 mod passthrough;
 mod privacy;
+mod proxy;
 mod redacted;
 mod reload;
 mod rest;

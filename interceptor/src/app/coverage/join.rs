@@ -159,6 +159,7 @@ fn short(counter: Counter) -> &'static str {
 fn add_account(line: &mut Workload, account: &Account) {
     line.open += account.open;
     line.upgraded += account.upgraded;
+    line.tunnelled += account.tunnelled;
     for (fate, count) in &account.fates {
         match fate {
             Fate::Inspected => line.inspected += count,

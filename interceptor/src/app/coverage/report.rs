@@ -52,6 +52,8 @@ pub struct Workload {
     pub inspected: u64,
     /// Exchanges on these that became WebSocket, uninspected from there on. Not part of a sum.
     pub upgraded: u64,
+    /// Connections that went through a configured proxy, whatever became of them. Not part of a sum.
+    pub tunnelled: u64,
     /// Copied unread. `other_name` is no AI provider's name.
     pub passed: Counts,
     /// Refused by the daemon.

@@ -9,6 +9,7 @@ use interceptor_common::Endpoint;
 
 use super::KernelFlows;
 use crate::app::exempt::Exempt;
+use crate::app::proxies;
 use crate::app::start::StartError;
 use crate::bpf::{self, Capture, CaptureConfig, Pins};
 use crate::config::Config;
@@ -20,6 +21,7 @@ use crate::proxy::worker::Crew;
 pub(super) fn load(config: &Config, exempt: &Exempt, lock: Option<File>) -> Result<Capture, StartError> {
     let told = CaptureConfig {
         ports: config.endpoints.ports.clone(),
+        proxies: proxies::ports(&config.endpoints),
         exempt: exempt.id,
         flows: CaptureConfig::FLOWS,
         events: CaptureConfig::EVENTS,

@@ -57,8 +57,10 @@ fn workload(text: &mut String, line: &Workload) {
 
 fn reasons(text: &mut String, line: &Workload) {
     let upgraded = Counts::from([("websocket".to_owned(), line.upgraded)]);
+    let tunnelled = Counts::from([("connect".to_owned(), line.tunnelled)]);
     for (what, counts) in [
         ("inspected until it left HTTP", &upgraded),
+        ("through a proxy, however they ended", &tunnelled),
         ("passed through unread", &line.passed),
         ("refused in the kernel", &line.refused),
         ("refused by the daemon", &line.rejected),

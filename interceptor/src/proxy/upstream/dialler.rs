@@ -12,6 +12,7 @@ use crate::hello::Host;
 use crate::proxy::dial::{self, DialError};
 use crate::proxy::flow::{Namespace, OrigDst};
 use crate::proxy::limits::Limits;
+use crate::proxy::tunnel::{Tunnel, TunnelError};
 use crate::tls::Alpn;
 use crate::tls::upstream::{AlpnOffer, UpstreamError, UpstreamTls};
 
@@ -21,6 +22,15 @@ pub enum ConnectError {
     /// No TCP connection.
     #[error(transparent)]
     Dial(#[from] DialError),
+    /// No tunnel through the application's proxy.
+    #[error("no tunnel to {host}")]
+    Tunnel {
+        /// The provider's name.
+        host: Host,
+        /// What failed.
+        #[source]
+        error: TunnelError,
+    },
     /// No verified TLS connection.
     #[error("no verified TLS connection to {host}")]
     Tls {
@@ -47,6 +57,8 @@ pub struct Way<'a> {
     pub namespace: &'a Namespace,
     /// Where to.
     pub destination: OrigDst,
+    /// Through which proxy, which is at the destination then.
+    pub tunnel: Option<&'a Tunnel>,
     /// Whose certificate must be shown.
     pub host: &'a Host,
     /// What to offer.
@@ -121,7 +133,13 @@ impl Drop for Dialling {
 
 async fn dial(way: &Way<'_>) -> Result<Sender, ConnectError> {
     let deadline = Instant::now() + way.limits.dial;
-    let stream = dial::connect(way.namespace, way.destination, remaining(deadline)).await?;
+    let stream = match way.tunnel {
+        None => dial::connect(way.namespace, way.destination, remaining(deadline)).await?,
+        Some(tunnel) => tunnel
+            .connect(way.namespace, deadline)
+            .await
+            .map_err(|error| ConnectError::Tunnel { host: way.host.clone(), error })?,
+    };
     let connected = way
         .tls
         .connect(stream, way.host, way.offer, deadline)

@@ -60,6 +60,7 @@ struct ConnectionLine<'a> {
     #[serde(serialize_with = "shown")]
     destination: std::net::SocketAddr,
     host: Option<&'a str>,
+    tunnel: Option<&'a str>,
     route: &'static str,
     reason: Option<&'static str>,
     outcome: &'static str,
@@ -79,6 +80,7 @@ impl<'a> ConnectionLine<'a> {
             caller: CallerLine::new(&ended.caller),
             destination: ended.destination,
             host: ended.host.as_ref().map(|host| host.as_str()),
+            tunnel: ended.tunnel.as_deref(),
             route: ended.route.label(),
             reason: ended.route.reason(),
             outcome: ended.outcome.label(),
@@ -329,6 +331,7 @@ pub(super) fn sample() -> Event {
         caller: std::sync::Arc::default(),
         destination: "203.0.113.1:443".parse().expect("an address"),
         host: None,
+        tunnel: None,
         route: Route::Passthrough(PassReason::NotTls),
         outcome: Outcome::Closed,
         detail: None,
@@ -348,7 +351,7 @@ mod tests {
         let mut out = Vec::new();
         write(&mut out, &sample()).expect("memory takes it");
         expect![[r#"
-            {"event":"connection","time":"1970-01-01T00:00:00Z","connection":"0000000000000001","caller":{"namespace":"","namespace_cookie":0,"cgroup":0,"pid":0,"uid":0,"comm":"","executable":null},"destination":"203.0.113.1:443","host":null,"route":"passthrough","reason":"not_tls","outcome":"closed","detail":null,"bytes_sent":1,"bytes_received":2,"exchanges":0,"duration_us":5}
+            {"event":"connection","time":"1970-01-01T00:00:00Z","connection":"0000000000000001","caller":{"namespace":"","namespace_cookie":0,"cgroup":0,"pid":0,"uid":0,"comm":"","executable":null},"destination":"203.0.113.1:443","host":null,"tunnel":null,"route":"passthrough","reason":"not_tls","outcome":"closed","detail":null,"bytes_sent":1,"bytes_received":2,"exchanges":0,"duration_us":5}
         "#]]
         .assert_eq(std::str::from_utf8(&out).expect("UTF-8"));
     }

@@ -14,6 +14,7 @@ fn ended(cgroup: u64, route: Route, outcome: Outcome) -> Connection {
         caller: Arc::new(Caller { cgroup, ..Caller::default() }),
         destination: ([203, 0, 113, 10], 443).into(),
         host: None,
+        tunnel: None,
         route,
         outcome,
         detail: None,
@@ -34,6 +35,8 @@ fn what_got_nothing_across_is_neither_inspected_nor_passed() {
     assert_eq!(of(Route::Inspect, Outcome::ClientUntrusted), Fate::Failed("client_untrusted"));
     assert_eq!(of(Route::Inspect, Outcome::Origin), Fate::Failed("origin"));
     assert_eq!(of(Route::Inspect, Outcome::Framing), Fate::Refused("framing"));
+    assert_eq!(of(Route::Inspect, Outcome::Proxy), Fate::Failed("proxy"));
+    assert_eq!(of(other_name, Outcome::Proxy), Fate::Failed("proxy"));
     assert_eq!(of(other_name, Outcome::Closed), Fate::Passed("other_name"));
     assert_eq!(of(other_name, Outcome::Origin), Fate::Failed("origin"));
     assert_eq!(of(Route::Refuse(RefuseReason::NoLeaf), Outcome::Refused), Fate::Refused("no_leaf"));

@@ -92,7 +92,7 @@ impl Bed {
 /// The programs, told of one endpoint beside as many others as a busy node knows.
 fn load(exempt: u64) -> Result<Capture> {
     let (flows, events) = (CaptureConfig::FLOWS, CaptureConfig::EVENTS);
-    let config = CaptureConfig { ports: vec![PORT], exempt, flows, events };
+    let config = CaptureConfig { ports: vec![PORT], proxies: Vec::new(), exempt, flows, events };
     let object = bpf::object().context("this build has no BPF object")?;
     let capture = Capture::load(object, &config)?;
     capture.set_heartbeat_limit(Duration::from_secs(3600))?;

@@ -13,7 +13,7 @@ fn halves(counts: &[WorkloadCount], fates: &[(Fate, u64)], open: u64) -> Halves 
     for count in counts {
         *node.entry(count.outcome).or_default() += count.count;
     }
-    let account = Account { open, upgraded: 0, fates: fates.iter().copied().collect() };
+    let account = Account { open, upgraded: 0, tunnelled: 0, fates: fates.iter().copied().collect() };
     let accounts = Accounts { workloads: [(APP, account)].into(), others: None };
     Halves { node, counts: counts.to_vec(), waiting: HashMap::new(), accounts, earlier: HashMap::new() }
 }
