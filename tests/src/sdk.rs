@@ -47,12 +47,17 @@ pub struct Sdk {
 impl Sdk {
     /// Starts one. It trusts the laboratory's bundle by `SSL_CERT_FILE` and is not changed in any other way.
     pub fn start(lab: &Lab, app: App) -> Result<Self> {
+        Self::start_with(lab, app, &[])
+    }
+
+    /// The same, with more in its environment.
+    pub fn start_with(lab: &Lab, app: App, environment: &[(&str, &str)]) -> Result<Self> {
         let mut command = lab.app()?.command(python().map_err(anyhow::Error::msg)?);
         command.arg("-u").arg(Path::new(env!("CARGO_MANIFEST_DIR")).join("clients").join(app.script()));
         command.env("SSL_CERT_FILE", lab.folder().join("bundle.pem"));
         command.env("OPENAI_API_KEY", samples::openai_key());
         command.env("ANTHROPIC_API_KEY", samples::anthropic_key());
-        command.env("PYTHONDONTWRITEBYTECODE", "1");
+        command.env("PYTHONDONTWRITEBYTECODE", "1").envs(environment.iter().copied());
         command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::inherit());
         let mut child = Command::from(command).kill_on_drop(true).spawn().context("start Python")?;
         let input = child.stdin.take().context("its standard input")?;

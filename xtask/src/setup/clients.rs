@@ -1,4 +1,4 @@
-//! The real clients of the end-to-end tier and the demo: curl, openssl, and a Python environment with the official
+//! The real clients of the end-to-end tier and the demo: curl, openssl, a proxy, and a Python environment with the official
 //! SDKs in this user's cache. Does not know what they are used for.
 
 use std::collections::hash_map::DefaultHasher;
@@ -13,8 +13,14 @@ use anyhow::{Context as _, Result, bail};
 use crate::tools::{cache, debian, on_path, output, run, say, workspace};
 
 /// Programs the laboratory and the clients need, and the Debian package of each.
-const PROGRAMS: [(&str, &str); 4] =
-    [("ip", "iproute2"), ("curl", "curl"), ("openssl", "openssl"), ("python3", "python3")];
+const PROGRAMS: [(&str, &str); 5] = [
+    ("ip", "iproute2"),
+    ("curl", "curl"),
+    ("openssl", "openssl"),
+    ("python3", "python3"),
+    // The program without a service that would start.
+    ("tinyproxy", "tinyproxy-bin"),
+];
 /// Debian keeps the standard library's `venv` and `ensurepip` apart.
 const VENV: &str = "python3-venv";
 
