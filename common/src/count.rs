@@ -80,6 +80,11 @@ pub enum Counter {
 
     /// Refused: an endpoint, but the network namespace is not enrolled, and such namespaces fail closed.
     UnknownRefused = 33,
+
+    /// A raw packet for an endpoint came out of a guarded interface, and went on: no socket of its namespace had sent it.
+    RawPacketLeft = 34,
+    /// The same, dropped.
+    RawPacketRefused = 35,
 }
 
 impl Counter {
@@ -87,7 +92,7 @@ impl Counter {
     pub const COUNT: usize = Self::ALL.len();
 
     /// All, in the order of their numbers.
-    pub const ALL: [Self; 34] = [
+    pub const ALL: [Self; 36] = [
         Self::Inactive,
         Self::Exempt,
         Self::OtherProtocol,
@@ -122,6 +127,8 @@ impl Counter {
         Self::GuardDropped,
         Self::WorkloadsFull,
         Self::UnknownRefused,
+        Self::RawPacketLeft,
+        Self::RawPacketRefused,
     ];
 
     /// The slot in `STATS`.
@@ -182,6 +189,8 @@ impl Counter {
             Self::GuardDropped => "guard_dropped",
             Self::WorkloadsFull => "workloads_full",
             Self::UnknownRefused => "refused_unknown_namespace",
+            Self::RawPacketLeft => "left_raw_packet",
+            Self::RawPacketRefused => "refused_raw_packet",
         }
     }
 }

@@ -126,6 +126,8 @@ pub enum EventKind {
     DatagramRefused = 8,
     /// A packet to an endpoint left, or was dropped, that no hook had decided about.
     Bypass = 9,
+    /// A raw packet for an endpoint came out of a guarded interface, and went on or was dropped.
+    RawPacket = 10,
 }
 
 impl EventKind {
@@ -145,6 +147,7 @@ impl EventKind {
             7 => Some(Self::DnsFull),
             8 => Some(Self::DatagramRefused),
             9 => Some(Self::Bypass),
+            10 => Some(Self::RawPacket),
             _ => None,
         }
     }

@@ -14,6 +14,7 @@ pub mod dns;
 mod flow;
 mod learned;
 mod map;
+mod note;
 mod workload;
 
 pub use abi::{ABI_VERSION, Abi};
@@ -24,4 +25,5 @@ pub use decide::{Attempt, Decision, Left, Refused, Target, World, decide};
 pub use flow::{COMM_LEN, Event, EventKind, Flow, FlowKey};
 pub use learned::Learned;
 pub use map::{Config, Endpoint, Namespace, PORT_WORDS, Ports, Prefix, ProxyPlace, ProxyPrefix, WORKERS};
+pub use note::{NoteKey, RawPackets};
 pub use workload::{Mark, WorkloadKey};

@@ -16,7 +16,7 @@ pub struct Config {
     pub former_cgroup: u64,
     /// How old a worker's last sign of life may be, in nanoseconds.
     pub heartbeat_limit: u64,
-    /// [`Config::ACTIVE`] or zero.
+    /// [`Config::ACTIVE`], [`Config::VETH`] and [`Config::VETH_DROP`].
     pub flags: u32,
     /// Flags of [`Namespace`], for every namespace that is not enrolled.
     pub unknown: u32,
@@ -26,6 +26,10 @@ const _: () = assert!(size_of::<Config>() == 32);
 impl Config {
     /// The tables are filled and connections may be redirected. Cleared first when the daemon stops.
     pub const ACTIVE: u32 = 1;
+    /// Raw packets that come out of guarded interfaces are counted, and what sockets send is noted for that.
+    pub const VETH: u32 = 2;
+    /// They are dropped as well.
+    pub const VETH_DROP: u32 = 4;
 
     /// Whether connections of tasks in this cgroup are left alone.
     #[inline(always)]

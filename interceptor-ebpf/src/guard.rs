@@ -2,13 +2,14 @@
 //! datagrams, and drops what leaves a namespace that fails closed; the sender sees `EPERM`.
 //!
 //! Looks at the packets that begin something, a TCP SYN or any datagram, and counts them once per socket and destination.
-//! What a redirected connection sends goes to loopback, and is none of these.
+//! What a redirected connection sends goes to loopback, and is none of these. What goes on is noted for the guard of
+//! interfaces.
 
 use crate::maps::{self, CONFIG, NAMESPACES};
 use crate::packet::{self, Network, Read, TCP, Transport, UDP};
-use crate::{event, mark, workload};
+use crate::{event, mark, note, workload};
 use aya_ebpf::programs::SkBuffContext;
-use interceptor_common::{Address, Config, Counter, EventKind, Mark, Namespace, WorkloadKey};
+use interceptor_common::{Address, Config, Counter, EventKind, Mark, Namespace, NoteKey, WorkloadKey};
 
 const PASS: i32 = 1;
 const DROP: i32 = 0;
@@ -40,8 +41,10 @@ pub fn egress(ctx: &SkBuffContext) -> i32 {
     match packet::read(ctx) {
         Read::Transport(transport) if is_watched(transport.destination_port) => first(ctx, &transport),
         // Nothing of ours sends these. The ports are not read: any packet counts.
-        Read::Extended(Network { destination, .. }) => {
-            judge(ctx, &Passage { destination, port: 0, is_datagram: false })
+        Read::Extended(network) | Read::Overlap(network) => {
+            let Network { source, destination } = network;
+            let passage = Passage { destination, port: 0, is_datagram: false };
+            pass_noted(ctx, &passage, &NoteKey::of_addresses(source, destination))
         }
         _ => PASS,
     }
@@ -55,12 +58,23 @@ fn is_watched(port: u16) -> bool {
 
 #[inline(always)]
 fn first(ctx: &SkBuffContext, transport: &Transport) -> i32 {
-    if transport.protocol == TCP && !transport.is_syn(ctx) {
+    if transport.protocol == TCP && !transport.may_begin(ctx) {
         return PASS;
     }
     let destination = transport.network.destination;
     let port = transport.destination_port;
-    judge(ctx, &Passage { destination, port, is_datagram: transport.protocol == UDP })
+    let passage = Passage { destination, port, is_datagram: transport.protocol == UDP };
+    pass_noted(ctx, &passage, &transport.note())
+}
+
+/// Notes what goes on, and nothing else: a note of what was refused here would be a way out for its copies.
+#[inline(always)]
+fn pass_noted(ctx: &SkBuffContext, passage: &Passage, key: &NoteKey) -> i32 {
+    let verdict = judge(ctx, passage);
+    if verdict == PASS {
+        note::keep(key);
+    }
+    verdict
 }
 
 #[inline(always)]

@@ -9,6 +9,7 @@
 //! | `send4`, `send6` | `cgroup/sendmsg4`, `cgroup/sendmsg6` | refuse QUIC to an endpoint |
 //! | `raw` | `cgroup/sock_create` | note the network namespace of a raw socket, for the guard |
 //! | `guard` | `cgroup_skb/egress` | count, and where policy says so drop, what leaves for an endpoint all the same |
+//! | `interceptor_veth` | tc, ingress of a veth's host end | count or drop what leaves for an endpoint and no socket sent |
 //!
 //! A connection is redirected only if the daemon is alive and listens, after its record is in the socket
 //! (`sk_storage`), and while `FLOWS` has room. Should another take the last room meanwhile, the attempt cannot be
@@ -28,12 +29,14 @@ mod guard;
 mod liveness;
 mod maps;
 mod mark;
+mod note;
 mod packet;
 mod peer;
+mod veth;
 mod workload;
 
-use aya_ebpf::macros::{cgroup_skb, cgroup_sock, cgroup_sock_addr, sock_ops};
-use aya_ebpf::programs::{SkBuffContext, SockAddrContext, SockContext, SockOpsContext};
+use aya_ebpf::macros::{cgroup_skb, cgroup_sock, cgroup_sock_addr, classifier, sock_ops};
+use aya_ebpf::programs::{SkBuffContext, SockAddrContext, SockContext, SockOpsContext, TcContext};
 use interceptor_common::Abi;
 
 /// Read by the daemon before it attaches anything.
@@ -91,6 +94,13 @@ fn send4(ctx: SockAddrContext) -> i32 {
 #[cgroup_sock_addr(sendmsg6)]
 fn send6(ctx: SockAddrContext) -> i32 {
     connect::datagram6(&ctx)
+}
+
+/// Its name is that of its filters, too, by which they are told from those of others where the kernel has no links for
+/// them.
+#[classifier]
+fn interceptor_veth(ctx: TcContext) -> i32 {
+    veth::ingress(&SkBuffContext::new(ctx.skb.skb))
 }
 
 #[cgroup_sock(sock_create)]

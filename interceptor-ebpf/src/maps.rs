@@ -7,8 +7,8 @@ use aya_ebpf::macros::btf_map;
 use core::arch::asm;
 use interceptor_common::dns::{NameEdge, NameKey};
 use interceptor_common::{
-    Address, Config, Counter, Endpoint, Event, Flow, FlowKey, Learned, Mark, Namespace, Ports, ProxyPlace,
-    WORKERS, WorkloadKey,
+    Address, Config, Counter, Endpoint, Event, Flow, FlowKey, Learned, Mark, Namespace, NoteKey, Ports,
+    ProxyPlace, RawPackets, WORKERS, WorkloadKey,
 };
 
 /// Elements are allocated as they come: the maps below are sized for the worst day, not for every day.
@@ -70,6 +70,15 @@ pub static FLOWS: HashMap<FlowKey, Flow, 262_144, NO_PREALLOC> = HashMap::new();
 /// What the egress guard should know of a socket, kept in the socket itself.
 #[btf_map]
 pub static MARKS: SkStorage<Mark> = SkStorage::new();
+
+/// What sockets have sent lately, and when. It need not last longer than a packet's way through a veth, so that what is
+/// evicted is no loss: it takes as many new flows at once as there is room to lose a note that is still wanted.
+#[btf_map]
+pub static NOTES: LruHashMap<NoteKey, u64, 16384> = LruHashMap::new();
+
+/// Guarded interfaces by index, entered by the daemon.
+#[btf_map]
+pub static INTERFACES: HashMap<u32, RawPackets, 8192, NO_PREALLOC> = HashMap::new();
 
 /// Counts by workload. Not an LRU map: counts have to add up, and what finds no room is counted.
 #[btf_map]

@@ -1,10 +1,11 @@
-//! Reads the headers of a packet, which the hooks of `cgroup_skb` see from its network header on. Knows IPv4 with
-//! options, IPv6 without extension headers, TCP and UDP. A glance tells most packets apart; the others are read.
+//! Reads the headers of a packet, which the hooks of `cgroup_skb` see from its network header on, and those of an
+//! interface from its link header on. Knows IPv4 with options, IPv6 without extension headers, TCP and UDP. A glance
+//! tells most packets apart; the others are read.
 
 use aya_ebpf::helpers::generated;
 use aya_ebpf::programs::SkBuffContext;
 use core::mem::MaybeUninit;
-use interceptor_common::Address;
+use interceptor_common::{Address, NoteKey};
 
 pub const TCP: u8 = 6;
 pub const UDP: u8 = 17;
@@ -18,6 +19,8 @@ pub enum Read {
     Transport(Transport),
     /// IPv6 with an extension header; the addresses are known, the ports are not.
     Extended(Network),
+    /// A later fragment that may bring TCP's flags, or bring other ones; the addresses are known, the ports are not.
+    Overlap(Network),
     /// Neither TCP nor UDP, a later fragment, or cut short.
     Other,
 }
@@ -81,14 +84,21 @@ pub struct Glance {
 /// version is not that of its frame it may say anything: nobody takes such a packet.
 #[inline(always)]
 pub fn glance(ctx: &SkBuffContext) -> Option<Glance> {
+    glance_at(ctx, 0)
+}
+
+/// The same, where the network header begins at `base`.
+#[inline(always)]
+pub fn glance_at(ctx: &SkBuffContext, base: usize) -> Option<Glance> {
     const V4_WITHOUT_OPTIONS: u8 = 0x45;
     // All bits but the one that forbids fragments: of a first fragment `read` takes the ports just as well.
     const FRAGMENTED: u16 = 0xbfff_u16.to_be();
     const V4: usize = size_of::<V4>();
     const V6: usize = size_of::<V6>();
-    let start = first::<{ V4 + FLAGS + 1 }>(ctx)?;
+    let start = first(ctx, base + V4 + FLAGS + 1)?;
     // SAFETY: every offset below is inside the piece; the compiler is told nothing else of where it is.
     unsafe {
+        let start = start.add(base);
         let version = start.read();
         if version == V4_WITHOUT_OPTIONS {
             let is_fragment = start.add(6).cast::<u16>().read() & FRAGMENTED != 0;
@@ -97,7 +107,7 @@ pub fn glance(ctx: &SkBuffContext) -> Option<Glance> {
         if version >> 4 != 6 {
             return None;
         }
-        let start = first::<{ V6 + FLAGS + 1 }>(ctx)?;
+        let start = first(ctx, base + V6 + FLAGS + 1)?.add(base);
         ports(start.add(V6), start.add(6).read())
     }
 }
@@ -123,9 +133,9 @@ unsafe fn ports(header: *const u8, protocol: u8) -> Option<Glance> {
     })
 }
 
-/// The packet's first `LENGTH` bytes, if they are in one piece.
+/// The packet's first `length` bytes, if they are in one piece.
 #[inline(always)]
-fn first<const LENGTH: usize>(ctx: &SkBuffContext) -> Option<*const u8> {
+fn first(ctx: &SkBuffContext, length: usize) -> Option<*const u8> {
     // SAFETY: the kernel passes a valid context, two of whose fields it makes pointers when they are loaded.
     let (start, end) = unsafe {
         let skb = ctx.skb.skb;
@@ -134,44 +144,61 @@ fn first<const LENGTH: usize>(ctx: &SkBuffContext) -> Option<*const u8> {
             (&raw const (*skb).data_end).read_volatile() as usize,
         )
     };
-    if start + LENGTH > end { None } else { Some(start as *const u8) }
+    if start + length > end { None } else { Some(start as *const u8) }
+}
+
+/// Protocols of a frame, as contexts have them.
+pub const V4_FRAME: u32 = 0x0800_u16.to_be() as u32;
+pub const V6_FRAME: u32 = 0x86dd_u16.to_be() as u32;
+
+/// What kind of packet it is, by its frame: network byte order.
+#[inline(always)]
+pub fn protocol(ctx: &SkBuffContext) -> u32 {
+    // SAFETY: the kernel passes a valid context.
+    unsafe { (&raw const (*ctx.skb.skb).protocol).read_volatile() }
 }
 
 /// Reads the headers.
 #[inline(always)]
 pub fn read(ctx: &SkBuffContext) -> Read {
-    const V4_FRAME: u32 = 0x0800_u16.to_be() as u32;
-    const V6_FRAME: u32 = 0x86dd_u16.to_be() as u32;
-    // SAFETY: the kernel passes a valid context.
-    let protocol = unsafe { (&raw const (*ctx.skb.skb).protocol).read_volatile() };
+    read_at(ctx, protocol(ctx), 0)
+}
+
+/// The same for a packet of this kind, where the network header begins at `base`.
+#[inline(always)]
+pub fn read_at(ctx: &SkBuffContext, protocol: u32, base: u32) -> Read {
     if protocol == V4_FRAME {
-        return v4(ctx);
+        return v4(ctx, base);
     }
     if protocol == V6_FRAME {
-        return v6(ctx);
+        return v6(ctx, base);
     }
     Read::Other
 }
 
 #[inline(always)]
-fn v4(ctx: &SkBuffContext) -> Read {
+fn v4(ctx: &SkBuffContext, base: u32) -> Read {
     const OFFSET: u16 = 0x1fff;
-    let Some(header) = load::<V4>(ctx, 0) else { return Read::Other };
-    if u16::from_be(header.fragment) & OFFSET != 0 {
-        return Read::Other;
-    }
+    // In units of eight bytes: behind these, a fragment has nothing of a TCP header without options.
+    const TCP_HEADER_ENDS: u16 = TCP_HEADER.div_ceil(8) as u16;
+    let Some(header) = load::<V4>(ctx, base) else { return Read::Other };
     let network = Network {
         source: Address::from_v4_word(header.source),
         destination: Address::from_v4_word(header.destination),
     };
-    let offset = u32::from(header.version_and_length & 0xf) * 4;
+    let fragment = u16::from_be(header.fragment) & OFFSET;
+    if fragment != 0 {
+        let is_overlap = header.protocol == TCP && fragment < TCP_HEADER_ENDS;
+        return if is_overlap { Read::Overlap(network) } else { Read::Other };
+    }
+    let offset = base + u32::from(header.version_and_length & 0xf) * 4;
     transport(ctx, network, header.protocol, offset)
 }
 
 #[inline(always)]
-fn v6(ctx: &SkBuffContext) -> Read {
-    const OFFSET: u32 = size_of::<V6>() as u32;
-    let Some(header) = load::<V6>(ctx, 0) else { return Read::Other };
+fn v6(ctx: &SkBuffContext, base: u32) -> Read {
+    const LENGTH: u32 = size_of::<V6>() as u32;
+    let Some(header) = load::<V6>(ctx, base) else { return Read::Other };
     let network = Network {
         source: Address::from_v6_words(header.source),
         destination: Address::from_v6_words(header.destination),
@@ -180,7 +207,7 @@ fn v6(ctx: &SkBuffContext) -> Read {
     if let 0 | 43 | 44 | 60 = header.next_header {
         return Read::Extended(network);
     }
-    transport(ctx, network, header.next_header, OFFSET)
+    transport(ctx, network, header.next_header, base + LENGTH)
 }
 
 #[inline(always)]
@@ -199,10 +226,23 @@ fn transport(ctx: &SkBuffContext, network: Network, protocol: u8, offset: u32) -
 }
 
 impl Transport {
-    /// Whether a TCP packet begins a connection.
+    /// Whether a TCP packet begins a connection. One that is cut off before its flags may: they can follow in a
+    /// fragment.
     #[inline(always)]
-    pub fn is_syn(&self, ctx: &SkBuffContext) -> bool {
-        load::<u8>(ctx, self.offset + FLAGS as u32).is_some_and(begins)
+    pub fn may_begin(&self, ctx: &SkBuffContext) -> bool {
+        load::<u8>(ctx, self.offset + FLAGS as u32).is_none_or(begins)
+    }
+
+    /// The key of its note.
+    #[inline(always)]
+    pub fn note(&self) -> NoteKey {
+        NoteKey {
+            source: self.network.source,
+            destination: self.network.destination,
+            source_port: self.source_port,
+            destination_port: self.destination_port,
+            protocol: u32::from(self.protocol),
+        }
     }
 
     /// Where the payload begins. It may be empty.

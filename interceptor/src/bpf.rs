@@ -18,6 +18,7 @@ mod pins;
 mod program;
 mod stats;
 mod table;
+mod veth;
 mod workloads;
 
 pub use cost::{Counting, RunTime};
@@ -30,6 +31,7 @@ pub use names::DeepName;
 pub use object::{EMBEDDED, object};
 pub use pins::{Pins, is_ready as pins_are_ready};
 pub use stats::{Counters, Stats};
+pub use veth::{Interface, Interfaces, Settled, has_links, interfaces, remove_filters};
 pub use workloads::{WorkloadCount, Workloads};
 
 use crate::netns::NetnsCookie;
@@ -42,6 +44,7 @@ use std::num::NonZeroU32;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 use table::Table;
+use veth::Guards;
 
 /// Room in the maps of these names.
 const NAMESPACES: usize = 4096;
@@ -72,8 +75,21 @@ impl CaptureConfig {
     pub const EVENTS: NonZeroU32 = NonZeroU32::new(256 * 1024).expect("not zero");
 }
 
+/// What becomes of packets to endpoints that no socket has sent.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum RawPacketPolicy {
+    /// They are not looked for.
+    Leave,
+    /// They are counted.
+    Count,
+    /// They are counted and dropped.
+    Drop,
+}
+
 /// The loaded programs and their maps. Dropping it detaches the programs, unless they are pinned.
 pub struct Capture {
+    /// Dropped before the links: without those, every packet would be raw.
+    guards: Guards,
     programs: Ebpf,
     links: Vec<Link>,
     pins: Option<Pins>,
@@ -119,6 +135,7 @@ impl Capture {
             workloads: Workloads::open(&programs)?,
             flows: Flows::open(&programs, config.flows)?,
             heartbeats: Heartbeats::open(&programs)?,
+            guards: Guards::open(&programs)?,
             events: Some(Events::open(&mut programs)?),
             programs,
             links: Vec::new(),
@@ -145,9 +162,10 @@ impl Capture {
     }
 
     /// Detaches everything, pins included.
-    pub fn detach(self) -> Result<(), CaptureError> {
+    pub fn detach(mut self) -> Result<(), CaptureError> {
         // Whatever holds a descriptor of a pinned link meanwhile would keep it attached.
         self.deactivate()?;
+        self.guards.release_all(self.pins.as_ref());
         drop(self.links);
         self.pins.map_or(Ok(()), Pins::remove)
     }
@@ -193,6 +211,36 @@ impl Capture {
     /// How connections in namespaces that are not enrolled are treated: flags of [`Namespace`].
     pub fn set_unknown(&self, flags: u32) -> Result<(), CaptureError> {
         self.change_config(|config| config.unknown = flags)
+    }
+
+    /// What becomes of raw packets that come out of guarded interfaces. Whatever sockets send is noted for that from now
+    /// on, so that this comes before [`Capture::guard`].
+    pub fn set_raw_packets(&self, raw_packets: RawPacketPolicy) -> Result<(), CaptureError> {
+        let flags = match raw_packets {
+            RawPacketPolicy::Leave => 0,
+            RawPacketPolicy::Count => Config::VETH,
+            RawPacketPolicy::Drop => Config::VETH | Config::VETH_DROP,
+        };
+        self.change_config(|config| {
+            config.flags = config.flags & !(Config::VETH | Config::VETH_DROP) | flags;
+        })
+    }
+
+    /// Guards these interfaces of the calling thread's network namespace, and no others: the host's ends of the veths of
+    /// workloads below the cgroup of [`Capture::attach`].
+    pub fn guard(&mut self, wanted: &[Interface]) -> Result<Settled, CaptureError> {
+        self.guards.settle(&mut self.programs, self.pins.as_ref(), wanted)
+    }
+
+    /// Guards by filters of the traffic control even where the kernel has links: what is done before Linux 6.6, so that it
+    /// can be tried elsewhere.
+    pub fn guard_by_filters(&mut self) {
+        self.guards.use_filters();
+    }
+
+    /// The counts of guarded interfaces; a handle to be cloned for whoever reports them.
+    pub fn interfaces(&self) -> Result<Interfaces, CaptureError> {
+        Interfaces::open(&self.programs)
     }
 
     /// Only the daemon writes the configuration, and only on one thread.

@@ -14,6 +14,8 @@ mod dns;
 mod failure;
 #[path = "capture/pins.rs"]
 mod pins;
+#[path = "capture/raw.rs"]
+mod raw;
 #[path = "capture/unknown.rs"]
 mod unknown;
 #[path = "capture/ways.rs"]

@@ -1,6 +1,6 @@
 //! The BPF object asks for nothing that Linux 5.15 does not have, as far as that can be read from the object itself.
-//! Needs the object, neither root nor a kernel. What the verifier of 5.15 makes of it cannot be told here, nor whether it
-//! offers each helper to each kind of program: the object has not run there.
+//! Needs the object, neither root nor a kernel. What the verifier of 5.15 makes of it cannot be told here, nor, but for the
+//! program of interfaces, whether it offers each helper to each kind of program: the object has not run there.
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on should stop here")]
 
 use aya_obj::Object;
@@ -73,6 +73,23 @@ fn every_instruction_is_known_to_5_15() {
     }
     assert!(seen > 1000, "{seen} instructions cannot be all of them");
     assert!(found.is_empty(), "{found:?}");
+}
+
+#[test]
+fn the_program_of_interfaces_calls_only_what_5_15_gives_to_classifiers() {
+    // Of `tc_cls_act_func_proto` and `bpf_base_func_proto`: look-up and update of maps, the clock, loading bytes, the
+    // packet's cgroup, reserving and submitting in a ring buffer.
+    let given = BTreeSet::from([1, 2, 5, 26, 79, 131, 132]);
+    let object = object();
+    // The compiler's own functions (copying memory) belong to no program, and so to any.
+    let is_its_own = |name: &str| name == "interceptor_veth" || !object.programs.contains_key(name);
+    let functions = object.functions.values().filter(|function| is_its_own(&function.name));
+    let is_helper = |one: &&bpf_insn| one.code == code::JMP | code::CALL && one.src_reg() == 0;
+    let used: BTreeSet<i32> = functions
+        .flat_map(|function| function.instructions.iter().filter(is_helper))
+        .map(|instruction| instruction.imm)
+        .collect();
+    assert!(used.contains(&79) && used.is_subset(&given), "{used:?}");
 }
 
 #[test]

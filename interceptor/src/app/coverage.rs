@@ -13,9 +13,10 @@ use std::time::Duration;
 use interceptor_common::Counter;
 
 use self::join::Halves;
+pub(super) use self::join::NO_SOCKET;
 use self::name::Names;
-use self::report::Report;
-use crate::bpf::{Capture, CaptureError, Counters, Flows, Workloads};
+use self::report::{RawPackets, Report};
+use crate::bpf::{self, Capture, CaptureError, Counters, Flows, Interfaces, Workloads};
 use crate::telemetry::{Telemetry, chain};
 
 /// A connection that is between the two halves while they are read makes them differ; it is there for microseconds.
@@ -27,6 +28,7 @@ pub struct Coverage {
     counters: Counters,
     workloads: Workloads,
     flows: Flows,
+    interfaces: Interfaces,
     telemetry: Telemetry,
     /// The cgroup that the programs are attached to.
     attached: PathBuf,
@@ -44,6 +46,7 @@ impl Coverage {
             counters: capture.counters()?,
             workloads: capture.workloads().clone(),
             flows: capture.flows(),
+            interfaces: capture.interfaces()?,
             telemetry,
             attached,
             earlier: Mutex::default(),
@@ -101,6 +104,29 @@ impl Coverage {
         let node = Counter::ALL.into_iter().map(|counter| (counter, stats.of(counter))).collect();
         let counts = self.workloads.read()?;
         let waiting = self.flows.waiting()?;
-        Ok(Halves { node, counts, waiting, accounts: self.telemetry.coverage().read(), earlier })
+        let raw_packets = self.raw_packets()?;
+        Ok(Halves { node, counts, waiting, accounts: self.telemetry.coverage().read(), earlier, raw_packets })
+    }
+
+    /// By interface, those of which there were some.
+    fn raw_packets(&self) -> Result<Vec<RawPackets>, CaptureError> {
+        let counts = self.interfaces.read()?;
+        let mut seen = counts.into_iter().filter(|(_, raw)| raw.left + raw.dropped > 0).peekable();
+        if seen.peek().is_none() {
+            return Ok(Vec::new());
+        }
+        let there = bpf::interfaces().unwrap_or_default();
+        let name = |index| {
+            let interface = there.iter().find(|interface| interface.index == index);
+            interface.map_or_else(|| format!("gone (interface {index})"), |interface| interface.name.clone())
+        };
+        let line = |(index, raw): (u32, interceptor_common::RawPackets)| RawPackets {
+            interface: name(index),
+            left: raw.left,
+            refused: raw.dropped,
+        };
+        let mut lines: Vec<_> = seen.map(line).collect();
+        lines.sort_by(|one, other| one.interface.cmp(&other.interface));
+        Ok(lines)
     }
 }

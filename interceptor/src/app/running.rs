@@ -21,7 +21,7 @@ use self::parts::{crew, load, prefixes};
 use self::scrape::{AdminPort, current, open_admin};
 use self::succession::{apart, knock, or_never, told};
 use super::answers;
-use super::coverage::Coverage;
+use super::coverage::{Coverage, NO_SOCKET};
 use super::exempt::Exempt;
 use super::handover::{self, Door, Inherited, Predecessor};
 use super::namespaces::{LOOK, Namespaces, attach_point};
@@ -370,6 +370,7 @@ impl Daemon {
         let made = match workloads.is_crowded() {
             Ok(true) => bpf::cgroup::ids_below(&self.attached).and_then(|mut alive| {
                 self.shared.telemetry.coverage().retain(&mut alive);
+                alive.insert(NO_SOCKET);
                 workloads.retain(&alive)
             }),
             Ok(false) => return,

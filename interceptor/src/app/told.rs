@@ -26,6 +26,12 @@ pub(super) fn say(event: &Event) {
             cgroup,
             "a packet to an AI endpoint that no connect call asked for: a raw socket, or one older than the programs"
         ),
+        Some(EventKind::RawPacket) => tracing::warn!(
+            %address,
+            port = event.port,
+            cgroup,
+            "a raw packet to an AI endpoint came out of a guarded interface: a packet socket, or a virtual machine"
+        ),
         Some(EventKind::DatagramRefused) => tracing::debug!(
             %address,
             port = event.port,

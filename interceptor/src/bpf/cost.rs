@@ -2,7 +2,7 @@
 //! The kernel counts only while somebody asks it to, because taking the time twice costs more than most runs do.
 
 use super::CaptureError;
-use super::program::PROGRAMS;
+use super::program::names;
 use aya::Ebpf;
 use aya::sys::{Stats, enable_stats};
 use std::fs;
@@ -41,7 +41,7 @@ impl Counting {
 
 /// Reads every program's figures, in the order of attachment.
 pub(super) fn read(programs: &Ebpf) -> Result<Vec<RunTime>, CaptureError> {
-    PROGRAMS.into_iter().map(|(name, _)| of(programs, name)).collect()
+    names().map(|name| of(programs, name)).collect()
 }
 
 fn of(programs: &Ebpf, name: &'static str) -> Result<RunTime, CaptureError> {

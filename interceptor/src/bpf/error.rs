@@ -114,6 +114,15 @@ pub enum CaptureError {
         #[source]
         error: io::Error,
     },
+    /// An interface cannot be guarded.
+    #[error("the interface {interface} cannot be guarded; raw packets that leave by it are not seen")]
+    Guard {
+        /// Its name.
+        interface: String,
+        /// Why.
+        #[source]
+        error: io::Error,
+    },
     /// The object has no such map.
     #[error("the BPF object has no map {name}; build it with `cargo xtask ebpf`")]
     MissingMap {

@@ -22,11 +22,12 @@ use Feature::{Helper, Map, Program};
 
 /// Everything that is wanted, with the name that people look it up by (for programs and maps with the kernel version that
 /// brought it, from the documentation of aya) and what it is for.
-pub const WANTED: [(Feature, &str, &str); 17] = [
+pub const WANTED: [(Feature, &str, &str); 19] = [
     (Program(ProgramType::CgroupSockAddr), "cgroup/connect programs (4.17)", "redirect connections"),
     (Program(ProgramType::SockOps), "sockops programs (4.13)", "learn a connection's source port"),
     (Program(ProgramType::CgroupSkb), "cgroup_skb programs (4.10)", "read DNS answers, guard what leaves"),
     (Program(ProgramType::CgroupSock), "cgroup/sock programs (4.10)", "see raw sockets"),
+    (Program(ProgramType::SchedClassifier), "tc classifier programs (4.1)", "see raw packets leave a veth"),
     (Map(MapType::LpmTrie), "LPM trie maps (4.11)", "keep prefixes of endpoints"),
     (Map(MapType::LruHash), "LRU hash maps (4.10)", "tell each thing once in a while"),
     (Map(MapType::PerCpuArray), "per-CPU array maps (4.6)", "count"),
@@ -75,6 +76,11 @@ pub const WANTED: [(Feature, &str, &str); 17] = [
         Helper(ProgramType::CgroupSock, BpfHelper::BPF_FUNC_get_netns_cookie),
         "bpf_get_netns_cookie in cgroup/sock programs",
         "know whose raw socket it is",
+    ),
+    (
+        Helper(ProgramType::SchedClassifier, BpfHelper::BPF_FUNC_skb_cgroup_id),
+        "bpf_skb_cgroup_id in tc programs",
+        "know whose raw packet it is",
     ),
 ];
 

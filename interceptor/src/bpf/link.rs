@@ -1,7 +1,9 @@
-//! Links: what keeps a program attached to a cgroup. By `bpf(2)` itself, because aya does not offer to exchange the
-//! program of a cgroup's link, which is how a new daemon takes over without a moment in which nothing is attached.
+//! Links: what keeps a program attached to a cgroup or to an interface. By `bpf(2)` itself, because aya does not offer to
+//! exchange the program of a cgroup's link, which is how a new daemon takes over without a moment in which nothing is
+//! attached.
 //! Knows descriptors and paths. Does not know which programs there are.
 
+use aya_obj::generated::bpf_attach_type;
 use std::ffi::CString;
 use std::io;
 use std::mem::zeroed;
@@ -63,6 +65,17 @@ struct CgroupLinkInfo {
     pad_at_end: u32,
 }
 
+/// The part that tells of an interface's.
+#[repr(C)]
+struct InterfaceLinkInfo {
+    kind: u32,
+    id: u32,
+    program: u32,
+    pad: u32,
+    index: u32,
+    attach_type: u32,
+}
+
 /// An attachment. Dropped, it ends, unless it is pinned.
 #[derive(Debug)]
 pub(super) struct Link(OwnedFd);
@@ -74,8 +87,19 @@ impl Link {
         cgroup: BorrowedFd<'_>,
         attach_type: u32,
     ) -> io::Result<Self> {
-        let attr = CreateAttr { program: raw(program), target: raw(cgroup), attach_type, flags: 0 };
-        let fd = call(Command::CreateLink, &attr)?;
+        Self::create(&CreateAttr { program: raw(program), target: raw(cgroup), attach_type, flags: 0 })
+    }
+
+    /// Attaches a program to what comes in by an interface of the thread's network namespace, before whatever is
+    /// attached already: others may end the look at a packet.
+    pub(super) fn attach_to_interface(program: BorrowedFd<'_>, index: u32) -> io::Result<Self> {
+        const BPF_F_BEFORE: u32 = 1 << 3;
+        let attach_type = bpf_attach_type::BPF_TCX_INGRESS as u32;
+        Self::create(&CreateAttr { program: raw(program), target: index, attach_type, flags: BPF_F_BEFORE })
+    }
+
+    fn create(attr: &CreateAttr) -> io::Result<Self> {
+        let fd = call(Command::CreateLink, attr)?;
         #[expect(unsafe_code, reason = "a new descriptor has no owner yet")]
         // SAFETY: the kernel has just made this descriptor for us and nobody else knows its number.
         Ok(Self(unsafe { OwnedFd::from_raw_fd(fd) }))
@@ -113,10 +137,24 @@ impl Link {
         #[expect(unsafe_code, reason = "the kernel fills plain numbers")]
         // SAFETY: all zero is valid for numbers.
         let mut info: CgroupLinkInfo = unsafe { zeroed() };
-        let length = u32::try_from(size_of_val(&info)).expect("a small struct");
-        let attr = InfoAttr { fd: raw(self.0.as_fd()), length, info: (&raw mut info) as u64 };
-        call(Command::Info, &attr)?;
+        self.info(&mut info)?;
         Ok(info.cgroup)
+    }
+
+    /// Index of the interface that it is attached to; zero once that is gone.
+    pub(super) fn interface(&self) -> io::Result<u32> {
+        #[expect(unsafe_code, reason = "the kernel fills plain numbers")]
+        // SAFETY: all zero is valid for numbers.
+        let mut info: InterfaceLinkInfo = unsafe { zeroed() };
+        self.info(&mut info)?;
+        Ok(info.index)
+    }
+
+    /// `T` is made of plain numbers.
+    fn info<T>(&self, info: &mut T) -> io::Result<()> {
+        let length = u32::try_from(size_of::<T>()).expect("a small struct");
+        let attr = InfoAttr { fd: raw(self.0.as_fd()), length, info: std::ptr::from_mut(info) as u64 };
+        call(Command::Info, &attr).map(drop)
     }
 }
 

@@ -80,6 +80,11 @@ impl Pins {
         self.version().join("links").join(name)
     }
 
+    /// The pinned links of this version.
+    pub(super) fn links(&self) -> Result<Vec<PathBuf>, CaptureError> {
+        entries(&self.version().join("links"))
+    }
+
     fn version(&self) -> PathBuf {
         self.base.join(format!("v{ABI_VERSION}"))
     }

@@ -1,8 +1,10 @@
-//! The programs of the object by name: loading and attaching. [`PROGRAMS`] is the one list of them.
+//! The programs of the object by name: loading and attaching. [`PROGRAMS`] is the one list of those that are attached to
+//! the cgroup; the one for interfaces is in `veth.rs`.
 
 use super::CaptureError;
 use super::link::Link;
 use super::pins::Pins;
+use super::veth;
 use aya::Ebpf;
 use aya::programs::{Program, ProgramError};
 use aya_obj::generated::bpf_attach_type;
@@ -11,7 +13,7 @@ use std::io;
 use std::os::fd::{AsFd as _, BorrowedFd};
 use std::os::unix::fs::MetadataExt as _;
 
-/// All programs with their hooks, in the order of attachment. `flow` comes before the connect hooks: a connection must
+/// The programs of the cgroup with their hooks, in the order of attachment. `flow` comes before the connect hooks: a connection must
 /// not be redirected while nobody enters it.
 pub(super) const PROGRAMS: [(&str, bpf_attach_type); 10] = [
     ("flow", bpf_attach_type::BPF_CGROUP_SOCK_OPS),
@@ -26,9 +28,14 @@ pub(super) const PROGRAMS: [(&str, bpf_attach_type); 10] = [
     ("connect6", bpf_attach_type::BPF_CGROUP_INET6_CONNECT),
 ];
 
+/// All of them.
+pub(super) fn names() -> impl Iterator<Item = &'static str> {
+    PROGRAMS.into_iter().map(|(name, _)| name).chain([veth::PROGRAM])
+}
+
 /// Has the kernel verify every program.
 pub(super) fn load_all(programs: &mut Ebpf) -> Result<(), CaptureError> {
-    for (name, _) in PROGRAMS {
+    for name in names() {
         let program = programs.program_mut(name).ok_or(CaptureError::NotOurObject)?;
         load(program).map_err(|error| CaptureError::of_program(name, error))?;
     }
@@ -80,7 +87,7 @@ pub(super) fn verified(programs: &Ebpf) -> Result<Vec<(&'static str, Option<u32>
         let info = program.info().map_err(|error| CaptureError::of_program(name, error))?;
         Ok((name, info.verified_instruction_count()))
     };
-    PROGRAMS.into_iter().map(|(name, _)| of(name)).collect()
+    names().map(of).collect()
 }
 
 fn load(program: &mut Program) -> Result<(), ProgramError> {
@@ -89,6 +96,7 @@ fn load(program: &mut Program) -> Result<(), ProgramError> {
         Program::SockOps(ops) => ops.load(),
         Program::CgroupSkb(hook) => hook.load(),
         Program::CgroupSock(hook) => hook.load(),
+        Program::SchedClassifier(hook) => hook.load(),
         _ => Err(ProgramError::UnexpectedProgramType),
     }
 }

@@ -28,7 +28,7 @@ pub(crate) struct Bed {
     pub(crate) apps: Cgroup,
     pub(crate) config: CaptureConfig,
     pub(crate) world: Namespace,
-    origin: Vec<TcpListener>,
+    pub(crate) origin: Vec<TcpListener>,
 }
 
 /// The bed gives one sign of life, which is to last for the whole test.

@@ -52,7 +52,7 @@ impl Late {
 }
 
 /// All counts by workload, sorted.
-fn counts(bed: &Bed) -> Vec<(u64, Counter, Counter, u64)> {
+pub(crate) fn counts(bed: &Bed) -> Vec<(u64, Counter, Counter, u64)> {
     let read = bed.capture.workloads().read().unwrap();
     let flat = |WorkloadCount { cgroup, outcome, reason, count }| (cgroup, outcome, reason, count);
     let mut all: Vec<_> = read.into_iter().map(flat).collect();

@@ -11,7 +11,7 @@ use std::net::IpAddr;
 use tempfile::TempDir;
 
 /// A directory in a bpffs that only this thread and its processes see.
-fn bpffs() -> TempDir {
+pub(crate) fn bpffs() -> TempDir {
     let directory = tempfile::tempdir().unwrap();
     enter_private_bpffs(directory.path()).unwrap();
     directory

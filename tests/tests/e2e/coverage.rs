@@ -20,32 +20,32 @@ use super::failure::{config, pinned};
 use super::{Secured, chat, post};
 
 /// A workload of the laboratory.
-struct Workload {
-    place: Place,
+pub(super) struct Workload {
+    pub(super) place: Place,
     dialer: Dialer,
     cgroup: Arc<Cgroup>,
 }
 
 impl Workload {
     /// One in the application's namespace, in a cgroup of its own.
-    fn new(stage: &Stage, path: &str) -> Result<Self> {
+    pub(super) fn new(stage: &Stage, path: &str) -> Result<Self> {
         Self::start(&stage.lab.topology.app, Arc::new(stage.lab.cgroup.child(path)))
     }
 
-    fn start(namespace: &Namespace, cgroup: Arc<Cgroup>) -> Result<Self> {
+    pub(super) fn start(namespace: &Namespace, cgroup: Arc<Cgroup>) -> Result<Self> {
         let place = Place::new(namespace).cgroup(&cgroup);
         Ok(Self { dialer: Dialer::start(&place)?, place, cgroup })
     }
 
     /// An inspected call, on a connection that stays open.
-    async fn call(&self, stage: &Stage) -> Result<Secured> {
+    pub(super) async fn call(&self, stage: &Stage) -> Result<Secured> {
         let mut wire = stage.lab.http1(&self.dialer, https(host::SHARED), OPENAI).await?;
         ensure!(wire.call(&post("/v1/chat/completions"), chat("hello")).await?.head.status == 200);
         Ok(wire)
     }
 
     /// A call as if there were no daemon: the internet's authority alone is trusted. True if that was enough.
-    async fn direct(&self, stage: &Stage, to: SocketAddr, name: &str) -> Result<bool> {
+    pub(super) async fn direct(&self, stage: &Stage, to: SocketAddr, name: &str) -> Result<bool> {
         let config = client::trusting(&stage.lab.pki.root_pem(), &["http/1.1"])?;
         let stream = self.dialer.connect(to)??;
         Ok(client::handshake(stream, name, &config).await?.is_ok())
@@ -59,7 +59,7 @@ impl Workload {
     }
 
     /// The line of the report: `said`, and nothing else but zeros.
-    fn line(&self, said: Value) -> Result<Value> {
+    pub(super) fn line(&self, said: Value) -> Result<Value> {
         let tree = interceptor::bpf::cgroup::root()?;
         let mut line = json!({
             "name": Path::new("/").join(self.cgroup.path().strip_prefix(tree)?),
@@ -160,7 +160,7 @@ async fn coverage_equals_a_known_mix_exactly() -> Result<()> {
     let of_second =
         json!({"attempts": 3, "redirected": 3, "inspected": 1, "passed": {"other_name": 1}, "open": 1});
     let of_stranger = stranger.line(json!({"attempts": 2, "left": {"unknown_namespace": 2}}))?;
-    let node = json!({"adds_up": true, "not_by_workload": {}, "without_record": 0});
+    let node = json!({"adds_up": true, "not_by_workload": {}, "without_record": 0, "raw_packets": []});
     let expected = |workloads: [&Value; 3]| json!({"adds_up": true, "workloads": workloads, "node": node});
     assert_eq!(report(&stage).await?, expected([&of_first, &second.line(of_second)?, &of_stranger]));
     // A call past the daemon is what the strict form is for.

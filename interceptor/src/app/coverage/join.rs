@@ -6,9 +6,12 @@ use std::collections::{BTreeSet, HashMap};
 use interceptor_common::Counter;
 
 use super::name::Names;
-use super::report::{Counts, Node, Report, Workload, sum};
+use super::report::{Counts, Node, RawPackets, Report, Workload, sum};
 use crate::bpf::WorkloadCount;
 use crate::telemetry::coverage::{Account, Accounts, Fate};
+
+/// No cgroup's id: what the kernel side counts under it has none.
+pub(in crate::app) const NO_SOCKET: u64 = 0;
 
 /// What was read.
 pub(super) struct Halves {
@@ -22,6 +25,8 @@ pub(super) struct Halves {
     pub(super) accounts: Accounts,
     /// Redirected connections that were another daemon's, by workload.
     pub(super) earlier: HashMap<u64, u64>,
+    /// Raw packets by guarded interface.
+    pub(super) raw_packets: Vec<RawPackets>,
 }
 
 impl Halves {
@@ -92,11 +97,16 @@ impl Halves {
             add(&mut not_by_workload, counter.name(), lacking);
         }
         let without_record = self.node.get(&Counter::FlowFull).copied().unwrap_or(0);
-        Node { adds_up: not_by_workload.is_empty(), not_by_workload, without_record }
+        let raw_packets = self.raw_packets.clone();
+        Node { adds_up: not_by_workload.is_empty(), not_by_workload, without_record, raw_packets }
     }
 }
 
 fn named(names: &Names, cgroup: u64) -> Workload {
+    if cgroup == NO_SOCKET {
+        // Packets of virtual machines, and those that something has held up on their way.
+        return Workload { name: "packets without a socket".to_owned(), ..Workload::default() };
+    }
     let name = names.of(cgroup);
     let (pod, container) = (name.pod, name.container);
     Workload { name: name.text, cgroup: Some(cgroup), pod, container, ..Workload::default() }
@@ -122,6 +132,8 @@ fn kind(counter: Counter) -> Option<Kind> {
         C::DirectConnect | C::NoListenerRefused | C::NotRecordedRefused => Some(Kind::Refused),
         C::SilentRefused | C::UnknownRefused | C::DatagramRefused => Some(Kind::Refused),
         C::UnknownNamespace | C::NoListenerLeft | C::NotRecordedLeft | C::SilentLeft => Some(Kind::Left),
+        C::RawPacketLeft => Some(Kind::Left),
+        C::RawPacketRefused => Some(Kind::Refused),
         C::GuardLeft | C::GuardUnseen => Some(Kind::Seen),
         C::GuardDropped => Some(Kind::SeenDropped),
         C::Inactive | C::Exempt | C::OtherProtocol | C::Loopback | C::OtherPort | C::OtherAddress => None,

@@ -32,7 +32,7 @@ pub struct Report {
 pub struct Workload {
     /// What people know it by: the path of its cgroup, or what is left of a cgroup that is gone.
     pub name: String,
-    /// Id of its cgroup; none for the line of those that found no room of their own.
+    /// Id of its cgroup; none for the line of those that found no room of their own, and for packets without a socket.
     pub cgroup: Option<u64>,
     /// The pod's uid, if the path has one.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -42,9 +42,11 @@ pub struct Workload {
     pub container: Option<String>,
     /// All of them.
     pub attempts: u64,
-    /// Refused in the kernel: direct connections to the listener, datagrams (QUIC), the fail policy `closed`.
+    /// Refused in the kernel: direct connections to the listener, datagrams (QUIC), the fail policy `closed`, raw packets
+    /// that were dropped.
     pub refused: Counts,
-    /// Went to the endpoint and past the daemon: the fail policy `open`, namespaces that are not served, what no hook saw.
+    /// Went to the endpoint and past the daemon: the fail policy `open`, namespaces that are not served, what no hook saw,
+    /// raw packets.
     pub left: Counts,
     /// Brought to the daemon.
     pub redirected: u64,
@@ -87,6 +89,21 @@ pub struct Node {
     pub not_by_workload: Counts,
     /// Redirected connections that found no room in the kernel's table of flows, and were reset.
     pub without_record: u64,
+    /// The raw packets of `left` and `refused` by the interface that they came out of, where there were some: those that
+    /// exist and are guarded now. Part of no sum.
+    #[serde(default)]
+    pub raw_packets: Vec<RawPackets>,
+}
+
+/// Packets to endpoints that no socket had sent, by interface.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RawPackets {
+    /// Its name.
+    pub interface: String,
+    /// Those that went on.
+    pub left: u64,
+    /// Those that were dropped.
+    pub refused: u64,
 }
 
 impl Workload {

@@ -3,7 +3,7 @@
 
 use std::fmt::Write as _;
 
-use crate::app::coverage::report::{Counts, Report, Workload, sum};
+use crate::app::coverage::report::{Counts, RawPackets, Report, Workload, sum};
 
 const COLUMNS: [&str; 8] =
     ["ATTEMPTS", "INSPECTED", "PASSED", "REFUSED", "FAILED", "LEFT", "OPEN", "EARLIER"];
@@ -96,6 +96,10 @@ fn node(text: &mut String, report: &Report) {
     if node.without_record > 0 {
         let _ = writeln!(text, "{} redirected without room for their record, and reset", node.without_record);
     }
+    for raw in &node.raw_packets {
+        let RawPackets { interface, left, refused } = raw;
+        let _ = writeln!(text, "raw packets out of {interface}: {left} left, {refused} dropped");
+    }
     if !node.adds_up {
         let lacking = listed(&node.not_by_workload);
         let _ =
@@ -172,7 +176,8 @@ mod tests {
         };
         let workloads = vec![line("/a", 5), line("/b", -2)];
         let not_by_workload = counts(&[("redirected", 3)]);
-        let node = Node { adds_up: false, not_by_workload, without_record: 1 };
+        let raw_packets = vec![RawPackets { interface: "veth1a2b".to_owned(), left: 2, refused: 0 }];
+        let node = Node { adds_up: false, not_by_workload, without_record: 1, raw_packets };
         check(
             &Report { adds_up: false, workloads, node },
             &expect![[r#"
@@ -182,6 +187,7 @@ mod tests {
                          5         0         0         0         0         0         0         0  NO       /b
                            2 more than were redirected: made while it was read; ask again
                 1 redirected without room for their record, and reset
+                raw packets out of veth1a2b: 2 left, 0 dropped
                 not in any line, for want of room or because the workload is gone: redirected 3
                 Not everything adds up; 0 reached, or may have reached, a provider uninspected.
             "#]],

@@ -15,7 +15,9 @@ fn halves(counts: &[WorkloadCount], fates: &[(Fate, u64)], open: u64) -> Halves 
     }
     let account = Account { open, upgraded: 0, tunnelled: 0, fates: fates.iter().copied().collect() };
     let accounts = Accounts { workloads: [(APP, account)].into(), others: None };
-    Halves { node, counts: counts.to_vec(), waiting: HashMap::new(), accounts, earlier: HashMap::new() }
+    let raw_packets = Vec::new();
+    let (waiting, earlier) = (HashMap::new(), HashMap::new());
+    Halves { node, counts: counts.to_vec(), waiting, accounts, earlier, raw_packets }
 }
 
 fn only(report: Report) -> Workload {
@@ -102,5 +104,29 @@ fn counts_that_no_workload_has_are_the_nodes() {
     let report = halves.join(&Names::none());
     assert!(!report.adds_up);
     let not_by_workload = counts(&[("redirected", 4)]);
-    assert_eq!(report.node, Node { adds_up: false, not_by_workload, without_record: 1 });
+    let raw_packets = Vec::new();
+    assert_eq!(report.node, Node { adds_up: false, not_by_workload, without_record: 1, raw_packets });
+}
+
+#[test]
+fn raw_packets_are_attempts_and_those_without_a_socket_have_a_line() {
+    let raw = |outcome, cgroup, times| WorkloadCount { cgroup, ..count(outcome, outcome, times) };
+    let kernel = [
+        raw(Counter::RawPacketLeft, APP, 3),
+        raw(Counter::RawPacketRefused, APP, 2),
+        raw(Counter::RawPacketRefused, NO_SOCKET, 7),
+    ];
+    let mut halves = halves(&kernel, &[], 0);
+    halves.raw_packets = vec![RawPackets { interface: "veth0".to_owned(), left: 3, refused: 9 }];
+    let report = halves.join(&Names::none());
+    assert!(report.adds_up, "{report:?}");
+    assert_eq!(report.uninspected(), 3);
+    assert_eq!(report.node.raw_packets, halves.raw_packets);
+    let [machine, app] = <[Workload; 2]>::try_from(report.workloads).unwrap();
+    assert_eq!((machine.name.as_str(), machine.cgroup), ("packets without a socket", None));
+    assert_eq!(machine.refused, counts(&[("raw_packet", 7)]));
+    assert_eq!(
+        (app.attempts, app.left, app.refused),
+        (5, counts(&[("raw_packet", 3)]), counts(&[("raw_packet", 2)]))
+    );
 }
