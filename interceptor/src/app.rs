@@ -5,6 +5,7 @@ mod answers;
 pub mod coverage;
 pub mod exempt;
 pub mod handover;
+mod interfaces;
 pub mod namespaces;
 mod proxies;
 mod ready;

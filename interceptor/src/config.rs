@@ -8,7 +8,9 @@ use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-pub use capture::{CaptureSpec, Mode, OnFailure, OnStop, Treatment, Which, Workload};
+pub use capture::{
+    CaptureSpec, InterfacePattern, Mode, OnFailure, OnStop, Treatment, VethGuard, Which, Workload,
+};
 use interceptor_engine::document::Mistakes;
 pub use interceptor_engine::document::NetworkPrefix;
 

@@ -24,6 +24,7 @@ use super::answers;
 use super::coverage::{Coverage, NO_SOCKET};
 use super::exempt::Exempt;
 use super::handover::{self, Door, Inherited, Predecessor};
+use super::interfaces::{Changes, Guarding};
 use super::namespaces::{LOOK, Namespaces, attach_point};
 use super::proxies::Proxies;
 use super::ready::Ready;
@@ -62,6 +63,8 @@ pub struct Daemon {
     attached: PathBuf,
     learner: Learner,
     proxies: Proxies,
+    guarding: Guarding,
+    changes: Changes,
     coverage: Arc<Coverage>,
     admin: Arc<Admin>,
     admin_port: Option<AdminPort>,
@@ -135,6 +138,7 @@ impl Daemon {
         let mut capture = load(&config, &exempt, lock)?;
         capture.set_heartbeat_limit(config.capture.heartbeat)?;
         capture.set_unknown(flags_of_unknown(&config.capture, config.discovers()))?;
+        capture.set_raw_packets(config.capture.veth_guard.mode)?;
         let (crew, threads) = crew(&config, &shared, &capture)?;
         prefixes(&config, &capture)?;
         let mut namespaces = Namespaces::new(
@@ -160,6 +164,8 @@ impl Daemon {
         for other in capture.attach(&attached)? {
             tracing::info!(path = %other.display(), "the pins of another version are removed");
         }
+        let changes = Changes::watch();
+        let changes = changes.map_err(|io| StartError::System { what: "watching network interfaces", io })?;
         let mut daemon = Self {
             config,
             shared,
@@ -171,6 +177,8 @@ impl Daemon {
             attached,
             learner,
             proxies,
+            guarding: Guarding::default(),
+            changes,
             coverage,
             admin,
             admin_port,
@@ -184,6 +192,7 @@ impl Daemon {
 
     /// The last part of starting: finds what there is to serve, and says so.
     async fn serve(&mut self) -> Result<(), StartError> {
+        self.guard();
         self.look();
         self.namespaces.forget_others(&self.capture);
         if tokio::time::timeout(FIRST_ROUND, self.learn()).await.is_err() {
@@ -253,6 +262,10 @@ impl Daemon {
                     offered = self.offer(visit);
                 }
                 guard = readable(events.as_mut()), if offered.is_none() => self.kernel_events(guard?),
+                changed = self.changes.next(), if offered.is_none() => {
+                    changed?;
+                    self.guard();
+                }
                 _ = look.tick(), if offered.is_none() => self.look(),
                 _ = learn.tick(), if offered.is_none() => self.learn().await,
                 _ = authority.tick() => self.authority.look(&self.shared, Asked::ByClock),
@@ -314,6 +327,10 @@ impl Daemon {
         }
     }
 
+    fn guard(&mut self) {
+        self.guarding.settle(&mut self.capture, &self.config.capture.veth_guard);
+    }
+
     async fn learn(&mut self) {
         let change = self.learner.round().await;
         self.apply(&change);
@@ -345,6 +362,7 @@ impl Daemon {
         let result = self.reread();
         self.learner.ask_for(names(&self.shared));
         self.learn().await;
+        self.guard();
         self.look();
         // Told last: from then on the catalogue's new names are redirected, and namespaces are treated anew.
         reload::tell_engine(&self.shared, result);
@@ -357,6 +375,7 @@ impl Daemon {
         let engine = start::engine(&config)?;
         self.capture.set_heartbeat_limit(config.capture.heartbeat)?;
         self.capture.set_unknown(flags_of_unknown(&config.capture, config.discovers()))?;
+        self.capture.set_raw_packets(config.capture.veth_guard.mode)?;
         answers::names(&self.capture, engine.catalogue())?;
         // Open connections keep the rules they began with.
         self.shared.engine.store(engine);

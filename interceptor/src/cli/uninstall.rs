@@ -10,7 +10,7 @@ use clap::Args;
 use super::exit;
 use super::run::{load, refuse};
 use crate::app::{exempt, handover};
-use crate::bpf::{CaptureError, Pins, cgroup};
+use crate::bpf::{self, CaptureError, Pins, cgroup};
 use crate::config::Config;
 
 /// Remove every trace from the kernel.
@@ -30,7 +30,7 @@ impl Uninstall {
         };
         match remove(&config) {
             Ok(removed) if removed.is_empty() => println!("nothing is installed"),
-            Ok(removed) => removed.iter().for_each(|path| println!("removed {}", path.display())),
+            Ok(removed) => removed.iter().for_each(|what| println!("removed {what}")),
             Err(error) => return super::failed(&error, exit::MACHINE),
         }
         ExitCode::SUCCESS
@@ -38,14 +38,18 @@ impl Uninstall {
 }
 
 /// Pins, and with them programs and maps; then what daemons that have ended left elsewhere.
-fn remove(config: &Config) -> Result<Vec<PathBuf>, CaptureError> {
+fn remove(config: &Config) -> Result<Vec<String>, CaptureError> {
+    let shown = |path: PathBuf| path.display().to_string();
     let mut removed = Vec::new();
     if let Some(base) = config.capture.pins.as_ref().filter(|base| base.exists()) {
         // A daemon that runs holds the lock: it would go on without its programs, and nobody would notice.
-        Pins::open(base)?.remove()?;
-        removed.push(base.clone());
-        removed.extend(handover::remove_abandoned(&config.state));
+        let pins = Pins::open(base)?;
+        // These go first: without the other programs they would take every packet for a raw one.
+        removed.extend(bpf::remove_filters().into_iter().map(|name| format!("the filter on {name}")));
+        pins.remove()?;
+        removed.push(shown(base.clone()));
+        removed.extend(handover::remove_abandoned(&config.state).map(shown));
     }
-    removed.extend(exempt::remove_abandoned(&cgroup::root()?));
+    removed.extend(exempt::remove_abandoned(&cgroup::root()?).into_iter().map(shown));
     Ok(removed)
 }

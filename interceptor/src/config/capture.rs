@@ -4,7 +4,7 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use crate::bpf::HEARTBEAT_LIMIT;
+use crate::bpf::{HEARTBEAT_LIMIT, RawPacketPolicy};
 
 /// The section `capture`.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -21,6 +21,8 @@ pub struct CaptureSpec {
     pub pins: Option<PathBuf>,
     /// What becomes of them when the daemon is told to stop.
     pub on_stop: OnStop,
+    /// What becomes of packets that no socket has sent.
+    pub veth_guard: VethGuard,
 }
 
 impl CaptureSpec {
@@ -33,6 +35,7 @@ impl CaptureSpec {
             heartbeat: HEARTBEAT_LIMIT,
             pins: Some(PathBuf::from("/sys/fs/bpf/interceptor")),
             on_stop: OnStop::Keep,
+            veth_guard: VethGuard::standard(),
         }
     }
 }
@@ -44,6 +47,59 @@ pub enum OnStop {
     Keep,
     /// They are removed: every connection goes where it wants to go.
     Detach,
+}
+
+/// What becomes of packets to endpoints that no socket has sent: those of packet sockets, for one.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct VethGuard {
+    /// Whether they are looked for, and dropped.
+    pub mode: RawPacketPolicy,
+    /// Where: interfaces of the daemon's own network namespace that fit one of these.
+    pub interfaces: Vec<InterfacePattern>,
+}
+
+impl VethGuard {
+    /// Off; and the names that container engines and network plugins give.
+    pub fn standard() -> Self {
+        let known = ["veth*", "cali*", "lxc*", "eni*"];
+        let interfaces = known.into_iter().filter_map(InterfacePattern::parse).collect();
+        Self { mode: RawPacketPolicy::Leave, interfaces }
+    }
+
+    /// Whether an interface of this name is to be guarded.
+    pub fn wants(&self, name: &str) -> bool {
+        self.mode != RawPacketPolicy::Leave && self.interfaces.iter().any(|pattern| pattern.fits(name))
+    }
+}
+
+/// A name of interfaces, in which `*` stands for any characters, also none.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct InterfacePattern(Box<str>);
+
+impl InterfacePattern {
+    /// Reads a pattern; `None` for what no interface can be called.
+    pub fn parse(text: &str) -> Option<Self> {
+        // IFNAMSIZ, with its final zero.
+        const LONGEST: usize = 15;
+        let fixed = text.bytes().filter(|byte| *byte != b'*').count();
+        let can_be = |c: char| c.is_ascii_graphic() && c != '/' && c != ':';
+        (!text.is_empty() && fixed <= LONGEST && text.len() <= 2 * LONGEST && text.chars().all(can_be))
+            .then(|| Self(text.into()))
+    }
+
+    /// Each part between stars is taken at its first place, which is enough: a later one leaves less for the rest.
+    fn fits(&self, name: &str) -> bool {
+        let Some((head, rest)) = self.0.split_once('*') else { return *self.0 == *name };
+        let Some(mut name) = name.strip_prefix(head) else { return false };
+        let (middle, tail) = rest.rsplit_once('*').unwrap_or(("", rest));
+        for part in middle.split('*') {
+            match name.find(part) {
+                Some(at) => name = &name[at + part.len()..],
+                None => return false,
+            }
+        }
+        name.ends_with(tail)
+    }
 }
 
 /// How the connections of one network namespace are treated.
@@ -91,4 +147,49 @@ pub enum Which {
     Namespace(PathBuf),
     /// Those in which a process of this cgroup, or of one below it, lives.
     Cgroup(PathBuf),
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn fits(pattern: &str, name: &str) -> bool {
+        InterfacePattern::parse(pattern).unwrap().fits(name)
+    }
+
+    #[test]
+    fn a_star_stands_for_anything_and_the_rest_for_itself() {
+        for (pattern, name) in
+            [("veth*", "veth1a2b"), ("veth*", "veth"), ("*", "eth0"), ("a*b*c", "abcbc"), ("eth0", "eth0")]
+        {
+            assert!(fits(pattern, name), "{pattern} {name}");
+        }
+        for (pattern, name) in [
+            ("veth*", "eth0"),
+            ("eth0", "eth01"),
+            ("*0", "eth01"),
+            ("a*bc*c", "abc"),
+            ("a*a", "a"),
+            ("Veth*", "veth0"),
+        ] {
+            assert!(!fits(pattern, name), "{pattern} {name}");
+        }
+    }
+
+    #[test]
+    fn what_no_interface_is_called_is_no_pattern() {
+        for text in ["", "a b", "a/b", "eth0:1", "sixteen-letters-", "veth\u{e9}*"] {
+            assert_eq!(InterfacePattern::parse(text), None, "{text:?}");
+        }
+        assert!(InterfacePattern::parse("fifteen-letters*").is_some());
+    }
+
+    #[test]
+    fn no_interface_is_wanted_while_the_guard_is_off() {
+        let mut guard = VethGuard::standard();
+        assert!(!guard.wants("veth0"));
+        guard.mode = RawPacketPolicy::Count;
+        assert!(["veth0", "cali0", "lxc0", "eni0"].iter().all(|name| guard.wants(name)));
+        assert!(!guard.wants("eth0"));
+    }
 }

@@ -18,6 +18,7 @@ mod pacing;
 mod passthrough;
 mod privacy;
 mod proxy;
+mod raw;
 mod redacted;
 mod reload;
 mod rest;

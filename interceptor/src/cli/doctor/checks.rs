@@ -7,6 +7,7 @@ use std::time::{Duration, SystemTime};
 use super::{Check, Health};
 use crate::app::namespaces::attach_point;
 use crate::bpf;
+use crate::bpf::RawPacketPolicy;
 use crate::bpf::features::WANTED;
 use crate::config::Config;
 use crate::telemetry::chain;
@@ -24,6 +25,10 @@ pub(super) struct Machine {
     pub cgroup: Result<PathBuf, String>,
     /// What the programs want of the kernel, and whether it is there; or why the kernel cannot be asked.
     pub features: Vec<(&'static str, &'static str, Result<bool, String>)>,
+    /// Network interfaces of this namespace, by name.
+    pub interfaces: Vec<String>,
+    /// Whether the kernel keeps programs on interfaces by links.
+    pub links: bool,
     /// Whether this build carries a BPF object.
     pub object: bool,
     /// What the clock says.
@@ -64,6 +69,8 @@ impl Machine {
                 .iter()
                 .map(|(feature, name, purpose)| (*name, *purpose, feature.is_there()))
                 .collect(),
+            interfaces: bpf::interfaces().unwrap_or_default().into_iter().map(|one| one.name).collect(),
+            links: bpf::has_links(),
             object: bpf::EMBEDDED.is_some(),
             now: SystemTime::now(),
             built: executable.unwrap_or(SystemTime::UNIX_EPOCH),
@@ -77,6 +84,7 @@ pub(super) fn all(machine: &Machine, config: &Config) -> Vec<Check> {
         vec![kernel(machine), btf(machine), object(machine), capabilities(machine), features(machine)];
     checks.push(cgroup(machine, config));
     checks.push(pins(config));
+    checks.push(veth_guard(machine, config));
     checks.push(clock(machine));
     checks.push(authority(config));
     checks.push(parts(config));
@@ -167,6 +175,29 @@ fn pins(config: &Config) -> Check {
     }
 }
 
+/// Where packets are looked for that no socket has sent, and by what means.
+fn veth_guard(machine: &Machine, config: &Config) -> Check {
+    const WHAT: &str = "veth guard";
+    let guard = &config.capture.veth_guard;
+    if guard.mode == RawPacketPolicy::Leave {
+        return good(WHAT, "off: raw packets to AI endpoints are not looked for");
+    }
+    if !machine.links && config.capture.pins.is_none() {
+        let todo = "set capture.pins, or use Linux 6.6 or later";
+        return bad(WHAT, "this kernel has no links for interfaces (tcx), and filters want pins", todo);
+    }
+    let means = if machine.links { "links (tcx)" } else { "filters (clsact); Linux 6.6 has links" };
+    match machine.interfaces.iter().filter(|name| guard.wants(name)).count() {
+        0 => Check {
+            what: WHAT,
+            health: Health::Warning,
+            found: format!("no interface of this network namespace fits now; by {means}"),
+            todo: Some("none may be there yet; otherwise correct capture.vethGuard.interfaces".into()),
+        },
+        count => good(WHAT, format!("interfaces that fit now: {count}; by {means}")),
+    }
+}
+
 fn cgroup(machine: &Machine, config: &Config) -> Check {
     let root = match &machine.cgroup {
         Ok(root) => root,
@@ -242,6 +273,8 @@ mod tests {
             capabilities: u64::MAX,
             cgroup: Ok("/sys/fs/cgroup".into()),
             features: vec![("bpf_sk_lookup_tcp", "find listeners", Ok(true))],
+            interfaces: vec!["eth0".into(), "veth1a2b".into()],
+            links: true,
             object: true,
             now: SystemTime::UNIX_EPOCH + Duration::from_secs(2_000_000_000),
             built: SystemTime::UNIX_EPOCH + Duration::from_secs(1_900_000_000),
@@ -267,6 +300,22 @@ mod tests {
         assert_eq!(missing.health, Health::Bad);
         assert_eq!(missing.found, "missing: bpf_sk_lookup_tcp to find listeners");
         assert_eq!(features(&with(Err("not permitted".into()))).health, Health::Warning);
+    }
+
+    #[test]
+    fn the_veth_guard_says_where_and_how() {
+        let mut config = Config::standard();
+        assert!(veth_guard(&machine(), &config).found.starts_with("off"));
+        config.capture.veth_guard.mode = RawPacketPolicy::Count;
+        assert_eq!(veth_guard(&machine(), &config).found, "interfaces that fit now: 1; by links (tcx)");
+        let older = Machine { links: false, ..machine() };
+        let check = veth_guard(&older, &config);
+        assert_eq!((check.health, check.found.contains("filters (clsact)")), (Health::Good, true));
+        let none = Machine { interfaces: vec!["eth0".into()], ..machine() };
+        assert_eq!(veth_guard(&none, &config).health, Health::Warning);
+        config.capture.pins = None;
+        assert_eq!(veth_guard(&older, &config).health, Health::Bad);
+        assert_eq!(veth_guard(&machine(), &config).health, Health::Good);
     }
 
     #[test]

@@ -6,12 +6,16 @@ use std::time::Duration;
 use interceptor_engine::document::{Field, Fields};
 
 use super::{Reader, set, time};
-use crate::config::capture::{CaptureSpec, Mode, OnFailure, OnStop, Which, Workload};
+use crate::bpf::RawPacketPolicy;
+use crate::config::capture::{
+    CaptureSpec, InterfacePattern, Mode, OnFailure, OnStop, VethGuard, Which, Workload,
+};
 
 /// A sign of life comes four times a second, and one may be late on a busy machine.
 const SHORTEST_HEARTBEAT: Duration = Duration::from_millis(500);
 
-const KNOWN: &[&str] = &["mode", "onFailure", "unknown", "heartbeat", "pins", "onStop", "workloads"];
+const KNOWN: &[&str] =
+    &["mode", "onFailure", "unknown", "heartbeat", "pins", "onStop", "vethGuard", "workloads"];
 
 impl Reader<'_> {
     pub(super) fn capture(&self, field: &Field<'_>, capture: &mut CaptureSpec) {
@@ -28,6 +32,9 @@ impl Reader<'_> {
         let on_stop = fields.optional("onStop");
         let words = [("keep", OnStop::Keep), ("detach", OnStop::Detach)];
         set(&mut capture.on_stop, on_stop.and_then(|field| field.one_of(&words)));
+        if let Some(field) = fields.optional("vethGuard") {
+            veth_guard(&field, &mut capture.veth_guard);
+        }
         let workloads = fields.optional("workloads");
         set(&mut capture.workloads, workloads.and_then(|field| field.list_of(|item| self.workload(item))));
     }
@@ -49,6 +56,26 @@ impl Reader<'_> {
         }
         Some(Workload { which: which?, mode, on_failure })
     }
+}
+
+fn veth_guard(field: &Field<'_>, guard: &mut VethGuard) {
+    let Some(fields) = field.map(&["mode", "interfaces"]) else { return };
+    let words =
+        [("off", RawPacketPolicy::Leave), ("count", RawPacketPolicy::Count), ("drop", RawPacketPolicy::Drop)];
+    set(&mut guard.mode, fields.optional("mode").and_then(|field| field.one_of(&words)));
+    let interfaces = fields.optional("interfaces");
+    set(&mut guard.interfaces, interfaces.and_then(|field| field.list_of(pattern)));
+}
+
+fn pattern(item: &Field<'_>) -> Option<InterfacePattern> {
+    let pattern = InterfacePattern::parse(item.text()?);
+    if pattern.is_none() {
+        item.mistake(
+            "is no name of interfaces",
+            Some("a name of up to 15 characters, with `*` for any others"),
+        );
+    }
+    pattern
 }
 
 fn mode(fields: &Fields<'_>) -> Option<Mode> {
