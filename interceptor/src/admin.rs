@@ -1,10 +1,16 @@
-//! Serves metrics, coverage and health on a local port. Runs apart from the data path, on a runtime of its own.
+//! Serves metrics, coverage and health on a local port and a local socket. Runs apart from the data path, on a runtime of its own.
 //! Knows plain HTTP and what telemetry says. Cannot change anything.
 
 use std::convert::Infallible;
+use std::fs::{self, Permissions};
+use std::future::poll_fn;
+use std::io;
 use std::net::SocketAddr;
+use std::os::unix::fs::PermissionsExt as _;
+use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::task::{Context, Poll};
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -14,7 +20,8 @@ use hyper::body::Incoming;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
-use tokio::net::TcpListener;
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::net::{TcpListener, UnixListener};
 use tokio::sync::Semaphore;
 
 use crate::telemetry::Telemetry;
@@ -58,12 +65,41 @@ impl Admin {
         TcpListener::bind(address).await
     }
 
+    /// Opens the socket, for root alone. One that an earlier daemon left is replaced.
+    ///
+    /// # Errors
+    /// It cannot be made there.
+    pub fn bind_local(path: &Path) -> io::Result<UnixListener> {
+        if let Some(folder) = path.parent() {
+            fs::create_dir_all(folder)?;
+        }
+        match fs::remove_file(path) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+            _ => {}
+        }
+        let listener = UnixListener::bind(path)?;
+        fs::set_permissions(path, Permissions::from_mode(0o600))?;
+        Ok(listener)
+    }
+
     /// Serves until the task is ended.
     pub async fn serve(self: Arc<Self>, listener: TcpListener) {
+        self.accept(|context| listener.poll_accept(context).map_ok(|(stream, _)| stream)).await;
+    }
+
+    /// The same on the socket.
+    pub async fn serve_local(self: Arc<Self>, listener: UnixListener) {
+        self.accept(|context| listener.poll_accept(context).map_ok(|(stream, _)| stream)).await;
+    }
+
+    async fn accept<Stream>(self: Arc<Self>, next: impl Fn(&mut Context<'_>) -> Poll<io::Result<Stream>>)
+    where
+        Stream: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+    {
         let places = Arc::new(Semaphore::new(CONNECTIONS));
         loop {
             let Ok(place) = places.clone().acquire_owned().await else { return };
-            let Ok((stream, _)) = listener.accept().await else {
+            let Ok(stream) = poll_fn(&next).await else {
                 tokio::time::sleep(Duration::from_millis(50)).await;
                 continue;
             };

@@ -5,6 +5,7 @@ pub mod ca;
 pub mod coverage;
 pub mod doctor;
 pub mod exec;
+pub mod health;
 pub mod policy;
 pub mod run;
 pub mod scan;
@@ -44,6 +45,14 @@ enum Command {
                             1 if anything\nreached, or may have reached, an AI provider uninspected, or the counts \
                             do not add up.")]
     Coverage(coverage::Coverage),
+    /// Say whether the daemon lives, or whether it serves: for probes.
+    #[command(
+        after_help = "Example:\n  interceptor health --ready --config /etc/interceptor/config.yaml\n\n\
+                            Exits with 0 if so, and with 1 if not. Asks at admin.socket where the configuration has \
+                            one, and there\nthe very daemon that was started with it; otherwise at admin.address, \
+                            which a successor takes over."
+    )]
+    Health(health::Health),
     /// Make, renew, show and export the certificate authority.
     Ca(ca::Ca),
     /// Remove every trace of the daemon from the kernel: programs, maps, pins and its cgroups. Files stay.
@@ -73,6 +82,7 @@ pub fn main() -> ExitCode {
         Command::Exec(exec) => exec.run(),
         Command::Doctor(doctor) => doctor.run(),
         Command::Coverage(coverage) => coverage.run(),
+        Command::Health(health) => health.run(),
         Command::Ca(ca) => authority(&ca),
         Command::Uninstall(uninstall) => uninstall.run(),
         Command::Policy(policy) => policy.run(),

@@ -56,6 +56,8 @@ pub struct Config {
     pub admin: Option<SocketAddr>,
     /// Where the address that admin was given is written, for a port of 0.
     pub admin_file: Option<PathBuf>,
+    /// A socket that answers the same and is never handed over: who asks there asks this very daemon.
+    pub admin_socket: Option<PathBuf>,
     /// Deadlines and bounds.
     pub limits: Limits,
     /// Bounds of the engine.
@@ -174,6 +176,7 @@ impl Config {
             audit: Destination::File(PathBuf::from("/var/lib/interceptor/audit.jsonl")),
             admin: Some(SocketAddr::from(([127, 0, 0, 1], 9465))),
             admin_file: None,
+            admin_socket: None,
             limits: Limits::STANDARD,
             inspection: Inspection { held_body: 16 << 20, decoded_body: 64 << 20 },
         }

@@ -97,17 +97,47 @@ fn the_daemon_reads_the_configuration_that_is_mounted() {
 }
 
 #[test]
-fn probes_ask_where_the_daemon_answers() {
-    let admin = config().admin.expect("probes need the admin port");
+fn probes_ask_this_pod_and_no_other() {
+    // Two pods share the node's port while one takes over from the other.
+    let socket = config().admin_socket.expect("probes need a socket of the pod's own");
     let container = &pod().containers[0];
-    for (probe, path) in [
-        (&container.startup_probe, "/readyz"),
-        (&container.readiness_probe, "/readyz"),
-        (&container.liveness_probe, "/healthz"),
+    let mounts = container.volume_mounts.as_ref().unwrap();
+    let mount = mounts.iter().find(|mount| socket.starts_with(&mount.mount_path)).expect("it is mounted");
+    let volumes = pod().volumes.unwrap();
+    let volume = volumes.iter().find(|volume| volume.name == mount.name).unwrap();
+    assert!(volume.empty_dir.is_some(), "{} is shared with other pods", mount.name);
+    let file = "/etc/interceptor/config/config.yaml";
+    for (probe, question) in [
+        (&container.startup_probe, Some("--ready")),
+        (&container.readiness_probe, Some("--ready")),
+        (&container.liveness_probe, None),
     ] {
-        let http = probe.as_ref().unwrap().http_get.as_ref().unwrap();
-        let at = (http.host.clone(), serde_json::to_value(&http.port).unwrap(), http.path.as_deref());
-        assert_eq!(at, (Some(admin.ip().to_string()), json!(admin.port()), Some(path)));
+        let command = probe.as_ref().unwrap().exec.as_ref().unwrap().command.clone().unwrap();
+        let words = ["interceptor", "health"].into_iter().chain(question).chain(["--config", file]);
+        assert_eq!(command, words.map(str::to_owned).collect::<Vec<_>>());
+    }
+}
+
+#[test]
+fn a_new_pod_takes_over_while_the_old_one_runs() {
+    let update = daemon_set().spec.unwrap().update_strategy.unwrap().rolling_update.unwrap();
+    let numbers =
+        [update.max_surge, update.max_unavailable].map(|number| serde_json::to_value(number).unwrap());
+    assert_eq!(numbers, [json!(1), json!(0)]);
+    let arguments = pod().containers[0].args.clone().unwrap();
+    for word in ["--upgrade", "--linger"] {
+        assert!(arguments.iter().any(|argument| argument == word), "{word}");
+    }
+    // With the ports of the node declared, the scheduler would not have two pods on it.
+    assert_eq!(pod().containers[0].ports, None);
+    // Both have to find each other, and the pins.
+    let config = config();
+    let volumes = pod().volumes.unwrap();
+    for path in [config.state, config.capture.pins.expect("programs are pinned")] {
+        let mounts = pod().containers[0].volume_mounts.clone().unwrap();
+        let mount = mounts.iter().find(|mount| path.starts_with(&mount.mount_path)).unwrap();
+        let volume = volumes.iter().find(|volume| volume.name == mount.name).unwrap();
+        assert!(volume.host_path.is_some(), "{} is not the node's", path.display());
     }
 }
 
@@ -141,7 +171,10 @@ fn the_image_starts_the_daemon_that_the_manifest_configures() {
     let container = &pod().containers[0];
     // Without a command of its own, the container runs the image's entry point.
     let command = container.command.clone().unwrap_or_else(|| entry.clone());
-    assert_eq!([command, container.args.clone().unwrap()].concat(), [entry, default].concat());
+    // What the manifest adds is for the supervisor that it is written for.
+    let mut arguments = container.args.clone().unwrap();
+    arguments.retain(|argument| !["--upgrade", "--linger"].contains(&argument.as_str()));
+    assert_eq!([command, arguments].concat(), [entry, default].concat());
 }
 
 fn folder() -> PathBuf {

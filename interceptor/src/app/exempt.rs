@@ -4,11 +4,16 @@
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use crate::bpf::{CaptureError, cgroup};
 
 /// What a cgroup that is made here is called, followed by the process it was made for.
 const PREFIX: &str = "interceptor-";
+
+/// A container's probes run in its cgroup, for some milliseconds each: whoever is there is asked for again.
+const TRIES: u32 = 20;
+const PAUSE: Duration = Duration::from_millis(100);
 
 /// The daemon's own cgroup, left and removed on drop if it was made here.
 #[derive(Debug)]
@@ -46,6 +51,10 @@ impl Exempt {
     /// # Errors
     /// See [`ExemptError`].
     pub fn enter() -> Result<Self, ExemptError> {
+        patiently(Self::try_enter, || std::thread::sleep(PAUSE))
+    }
+
+    fn try_enter() -> Result<Self, ExemptError> {
         let own = cgroup::own()?;
         if is_alone(&own) {
             return Ok(Self { id: cgroup::id(&own)?, made: None });
@@ -59,6 +68,20 @@ impl Exempt {
         }
         Ok(Self { id: cgroup::id(&new)?, made: Some((own, new)) })
     }
+}
+
+/// Tries until the cgroup is shared no more, or for as often as is worth it.
+fn patiently<T>(
+    mut enter: impl FnMut() -> Result<T, ExemptError>,
+    mut pause: impl FnMut(),
+) -> Result<T, ExemptError> {
+    for _ in 1..TRIES {
+        match enter() {
+            Err(ExemptError::Shared { .. }) => pause(),
+            entered => return entered,
+        }
+    }
+    enter()
 }
 
 impl Drop for Exempt {
@@ -97,4 +120,33 @@ fn is_alone(cgroup: &Path) -> bool {
 
 fn move_to(cgroup: &Path) -> io::Result<()> {
     fs::write(cgroup.join("cgroup.procs"), std::process::id().to_string())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn shared() -> ExemptError {
+        ExemptError::Shared { path: PathBuf::from("/pod"), error: io::ErrorKind::ReadOnlyFilesystem.into() }
+    }
+
+    #[test]
+    fn a_neighbour_that_passes_by_is_waited_for_and_one_that_stays_is_not() {
+        for (leaves_after, pauses) in [(0, 0), (3, 3), (u32::MAX, TRIES - 1)] {
+            let (mut tries, mut paused) = (0, 0);
+            let enter = || {
+                tries += 1;
+                if tries > leaves_after { Ok(tries) } else { Err(shared()) }
+            };
+            let entered = patiently(enter, || paused += 1);
+            assert_eq!((entered.is_ok(), paused), (leaves_after < TRIES, pauses));
+        }
+    }
+
+    #[test]
+    fn what_will_not_change_is_told_at_once() {
+        let error =
+            patiently(|| Err::<(), _>(CaptureError::NoCgroup2.into()), || panic!("no pause")).unwrap_err();
+        assert!(matches!(error, ExemptError::Tree(_)));
+    }
 }

@@ -7,7 +7,7 @@
 //!      ◀── Offer, with the lock of the pins ──        the old one changes nothing in the kernel from here on
 //!      ◀── Namespace, with its listeners, each ──
 //!      ── Serving ──────────────────────────▶         both accept; the old one stops, drains, and ends
-//!      ◀── (end of the connection) ──────────         the old one's exemption ends with it
+//!      ◀── (end of the connection) ──────────         it has drained, and its exemption ends
 //! ```
 //!
 //! A new daemon that ends before `Serving` has changed nothing that the old one does not set right again.
@@ -16,7 +16,7 @@ mod receive;
 mod send;
 
 pub use receive::{Inherited, InheritedNamespace, Predecessor, ask};
-pub use send::{Door, Offer, Offered, Visit};
+pub use send::{Door, Offer, Offered, Successor, Visit};
 
 use nix::cmsg_space;
 use nix::sys::socket::sockopt::{PeerCredentials, ReceiveTimeout, SendTimeout};

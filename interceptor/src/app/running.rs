@@ -18,12 +18,12 @@ use tokio::sync::oneshot;
 use tokio::time::{Instant, MissedTickBehavior, interval, interval_at};
 
 use self::parts::{crew, load, prefixes};
-use self::scrape::{AdminPort, current, open_admin};
+use self::scrape::{AdminPort, current, open_admin, open_socket};
 use self::succession::{apart, knock, or_never, told};
 use super::answers;
 use super::coverage::{Coverage, NO_SOCKET};
 use super::exempt::Exempt;
-use super::handover::{self, Door, Inherited, Predecessor};
+use super::handover::{self, Door, Inherited, Predecessor, Successor};
 use super::interfaces::{Changes, Guarding};
 use super::namespaces::{LOOK, Namespaces, attach_point};
 use super::proxies::Proxies;
@@ -72,6 +72,8 @@ pub struct Daemon {
     predecessor: Option<Predecessor>,
     /// Where a successor asks.
     door: Option<Door>,
+    /// The daemon that has taken over.
+    successor: Option<Successor>,
     /// Dropped last: until then the daemon must stay exempt.
     exempt: Exempt,
 }
@@ -160,6 +162,7 @@ impl Daemon {
         let coverage = Arc::new(coverage);
         let reporter = coverage.clone();
         let admin = Admin::new(shared.telemetry.clone(), counters, move || reporter.json());
+        open_socket(&config, &admin)?;
         let admin_port = open_admin(&config, &admin, inherited_admin).await?;
         for other in capture.attach(&attached)? {
             tracing::info!(path = %other.display(), "the pins of another version are removed");
@@ -184,6 +187,7 @@ impl Daemon {
             admin_port,
             predecessor,
             door: None,
+            successor: None,
             exempt,
         };
         daemon.serve().await?;
@@ -242,14 +246,15 @@ impl Daemon {
         let mut former = self.predecessor.take().map(|predecessor| Box::pin(predecessor.ended()));
         // While a successor starts, nothing else is done: the kernel side, the ring buffer included, is its own. One
         // that comes while our own predecessor drains has to wait: only one former daemon is exempt.
-        let mut offered: Option<oneshot::Receiver<bool>> = None;
+        let mut offered: Option<oneshot::Receiver<Successor>> = None;
         tokio::pin!(stop);
         let stopped = loop {
             tokio::select! {
                 () = &mut stop => break Stop::Told,
-                serves = told(offered.as_mut()) => {
+                successor = told(offered.as_mut()) => {
                     offered = None;
-                    if serves {
+                    self.successor = successor;
+                    if self.successor.is_some() {
                         break Stop::HandedOver;
                     }
                     self.go_on();

@@ -74,6 +74,15 @@ pub enum StartError {
         #[source]
         io: std::io::Error,
     },
+    /// The admin socket cannot be opened.
+    #[error("cannot serve health on {} (admin.socket)", path.display())]
+    AdminSocket {
+        /// Where it should be.
+        path: PathBuf,
+        /// What the system said.
+        #[source]
+        io: std::io::Error,
+    },
     /// The running daemon does not hand over.
     #[error("cannot take over from the running daemon")]
     Handover(#[source] std::io::Error),

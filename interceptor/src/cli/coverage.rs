@@ -45,7 +45,7 @@ pub struct Coverage {
 
 /// Why there is no report.
 #[derive(Debug, thiserror::Error)]
-enum AskError {
+pub(super) enum AskError {
     #[error("the daemon has no admin port to be asked at (admin.address is off)")]
     NoPort,
     #[error("cannot read the daemon's admin port from {}; does it run?", path.display())]
@@ -100,7 +100,7 @@ impl Coverage {
 }
 
 /// Where a daemon with this configuration answers. One that was given port 0 has written down what it got.
-fn admin_of(config: &Config) -> Result<SocketAddr, AskError> {
+pub(super) fn admin_of(config: &Config) -> Result<SocketAddr, AskError> {
     let address = config.admin.ok_or(AskError::NoPort)?;
     let Some(path) = config.admin_file.clone().filter(|_| address.port() == 0) else { return Ok(address) };
     let text = std::fs::read_to_string(&path).map_err(|io| AskError::PortFile { path: path.clone(), io })?;

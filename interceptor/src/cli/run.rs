@@ -26,6 +26,10 @@ pub struct Run {
     /// this, a second daemon does not start.
     #[arg(long)]
     upgrade: bool,
+    /// After another daemon has taken over, and what was open has ended, stay idle until told to stop: for a
+    /// supervisor that restarts what ends by itself, such as Kubernetes.
+    #[arg(long)]
+    linger: bool,
     /// Log lines as JSON objects.
     #[arg(long)]
     log_json: bool,
@@ -46,7 +50,7 @@ impl Run {
             Ok(runtime) => runtime,
             Err(error) => return super::failed(&error, exit::FAILED),
         };
-        runtime.block_on(serve(config, self.upgrade))
+        runtime.block_on(serve(config, self.upgrade, self.linger))
     }
 }
 
@@ -113,7 +117,7 @@ fn raise_descriptors(connections: usize) {
     }
 }
 
-async fn serve(config: Config, upgrade: bool) -> ExitCode {
+async fn serve(config: Config, upgrade: bool, linger: bool) -> ExitCode {
     // Signals are caught before anything is attached, so that an early one still ends in order.
     let (mut term, mut interrupt) = match (signal(SignalKind::terminate()), signal(SignalKind::interrupt())) {
         (Ok(term), Ok(interrupt)) => (term, interrupt),
@@ -129,16 +133,23 @@ async fn serve(config: Config, upgrade: bool) -> ExitCode {
         Ok(line) => drop(writeln!(std::io::stdout(), "{line}")),
         Err(error) => tracing::warn!(%error, "cannot say that the daemon is ready"),
     }
-    let stop = async {
+    let mut stop = async || {
         tokio::select! {
             _ = term.recv() => {}
             _ = interrupt.recv() => {}
         }
     };
-    let ended = daemon.run(stop).await;
+    let ended = daemon.run(stop()).await;
     tracing::info!("stopping: connections may finish");
     match ended {
-        Ok(Stop::HandedOver) => daemon.leave(),
+        Ok(Stop::HandedOver) => {
+            daemon.leave().await;
+            if linger {
+                tracing::info!("idle: another daemon serves");
+                // A signal that came meanwhile counts.
+                stop().await;
+            }
+        }
         _ => daemon.stop(),
     }
     match ended {

@@ -183,11 +183,14 @@ impl Reader<'_> {
                 None => {}
             }
         }
-        if let Some(fields) = spec.optional("admin").and_then(|field| field.map(&["address", "portFile"])) {
+        if let Some(fields) =
+            spec.optional("admin").and_then(|field| field.map(&["address", "portFile", "socket"]))
+        {
             if let Some(field) = fields.optional("address") {
                 config.admin = self.admin(&field);
             }
             config.admin_file = fields.optional("portFile").and_then(|field| self.path(&field));
+            config.admin_socket = fields.optional("socket").and_then(|field| self.path(&field));
         }
     }
 

@@ -2,6 +2,7 @@
 //! or sent elsewhere meanwhile.
 
 use std::cell::Cell;
+use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, Result, ensure};
 use interceptor_tests::lab::{OPENAI, host};
@@ -140,5 +141,96 @@ async fn a_new_daemon_that_cannot_start_leaves_the_old_one_as_it_was() -> Result
     }
     stage.daemon.signal(Signal::SIGTERM)?;
     assert_eq!(stage.daemon.ended().await?.code(), Some(0));
+    Ok(())
+}
+
+/// What `interceptor health` says of the daemon of a configuration: whether it lives, and whether it serves.
+async fn health(stage: &Stage, file: &Path) -> Result<[bool; 2]> {
+    let mut said = [false; 2];
+    for (said, question) in said.iter_mut().zip([&[][..], &["--ready"]]) {
+        let mut command = stage.lab.node()?.command(daemon::binary()?);
+        command.arg("health").args(question).arg("--config").arg(file);
+        let output = daemon::run(command).await?;
+        ensure!(matches!(output.code, Some(0 | 1)), "{output:?}");
+        *said = output.code == Some(0);
+    }
+    Ok(said)
+}
+
+/// A file with the stage's configuration, but a socket of its own for health.
+fn own_socket(stage: &Stage, name: &str) -> Result<(Value, PathBuf)> {
+    let mut config = stage.lab.config();
+    config["spec"]["capture"]["pins"] = json!(stage.lab.pins()?);
+    config["spec"]["admin"]["socket"] = json!(stage.lab.folder().join(name).join("admin.sock"));
+    let file = stage.lab.file(&format!("{name}.yaml"), config.to_string())?;
+    Ok((config, file))
+}
+
+/// As Kubernetes does it where a new pod starts beside the old one.
+#[tokio::test]
+async fn case_39_a_daemon_that_lingers_idles_until_it_is_told_to_stop() -> Result<()> {
+    let Some(mut stage) = pinned(Value::Null).await? else { return Ok(()) };
+    stage.daemon.signal(Signal::SIGTERM)?;
+    stage.daemon.ended().await?;
+    let surge = ["--upgrade", "--linger"];
+    let (first, of_first) = own_socket(&stage, "first")?;
+    let (second, of_second) = own_socket(&stage, "second")?;
+    let start = async |config: &Value| -> Result<_> {
+        daemon::Daemon::start_with(&stage.lab.node()?, config, stage.lab.folder(), &surge).await
+    };
+    let old = start(&first).await?;
+    assert_eq!(
+        (health(&stage, &of_first).await?, health(&stage, &of_second).await?),
+        ([true; 2], [false; 2])
+    );
+    let (mut stream, mut app) = open_stream(&stage).await?;
+    let new = start(&second).await?;
+    assert_eq!(health(&stage, &of_second).await?, [true; 2]);
+    // It still has a stream to finish, and then nothing; it lives, and serves no more.
+    assert_eq!(health(&stage, &of_first).await?, [true, false]);
+    stream.token("and afterwards")?;
+    stream.close()?;
+    assert!(rest_of(&mut app).await?.ends_with("data: [DONE]\n\n"));
+    drop(app);
+    new.logged("that the old one has drained", |log| log.contains("the daemon that ran before has ended"))
+        .await?;
+    old.logged("that it idles", |log| log.contains("idle: another daemon serves")).await?;
+    assert_eq!(health(&stage, &of_first).await?, [true, false]);
+    stage.openai().await?.call(&post("/v1/chat/completions"), chat("hello")).await?;
+
+    // The new one dies, and is started again: nothing of the idle one is in its way.
+    new.signal(Signal::SIGKILL)?;
+    let mut new = new;
+    new.ended().await?;
+    let new = start(&second).await?;
+    assert_eq!(
+        (health(&stage, &of_first).await?, health(&stage, &of_second).await?),
+        ([true, false], [true; 2])
+    );
+    stage.openai().await?.call(&post("/v1/chat/completions"), chat("hello")).await?;
+    assert_eq!(old.stop().await?.code(), Some(0));
+    stage.openai().await?.call(&post("/v1/chat/completions"), chat("hello")).await?;
+    assert_eq!(new.stop().await?.code(), Some(0));
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_lingering_daemon_that_is_told_to_stop_while_it_drains_ends_when_it_has() -> Result<()> {
+    let Some(mut stage) = pinned(Value::Null).await? else { return Ok(()) };
+    stage.daemon.signal(Signal::SIGTERM)?;
+    stage.daemon.ended().await?;
+    let (config, _) = own_socket(&stage, "first")?;
+    let surge = ["--upgrade", "--linger"];
+    let place = stage.lab.node()?;
+    let mut old = daemon::Daemon::start_with(&place, &config, stage.lab.folder(), &surge).await?;
+    let (mut stream, mut app) = open_stream(&stage).await?;
+    let (config, _) = own_socket(&stage, "second")?;
+    stage.daemon = daemon::Daemon::start_with(&place, &config, stage.lab.folder(), &surge).await?;
+    old.signal(Signal::SIGTERM)?;
+    stream.token("and afterwards")?;
+    stream.close()?;
+    assert!(rest_of(&mut app).await?.ends_with("data: [DONE]\n\n"));
+    drop(app);
+    assert_eq!(old.ended().await?.code(), Some(0));
     Ok(())
 }

@@ -36,13 +36,17 @@ pub struct Offer {
 /// A new daemon that asks to take over.
 pub struct Visit {
     offer: oneshot::Sender<Offer>,
-    /// `true` once the new daemon serves, `false` if it does not come to that.
-    pub outcome: oneshot::Receiver<bool>,
+    /// The new daemon once it serves; an error if it does not come to that.
+    pub outcome: oneshot::Receiver<Successor>,
 }
+
+/// The line to a daemon that has taken over. Dropped, it tells that nothing of ours is open any more.
+#[derive(Debug)]
+pub struct Successor(#[expect(dead_code, reason = "it is held, and nothing more is said on it")] Line);
 
 impl Visit {
     /// Answers. Returns what tells how it ended.
-    pub fn answer(self, offer: Offer) -> oneshot::Receiver<bool> {
+    pub fn answer(self, offer: Offer) -> oneshot::Receiver<Successor> {
         // A thread that has gone has told so by the outcome.
         let _ = self.offer.send(offer);
         self.outcome
@@ -106,7 +110,7 @@ fn accept(listener: &OwnedFd) -> Option<io::Result<Line>> {
     Some(Line::new(unsafe { OwnedFd::from_raw_fd(fd) }))
 }
 
-/// One conversation. After it has succeeded the line stays open until this process ends.
+/// One conversation. After it has succeeded the line is the main thread's.
 fn serve(line: io::Result<Line>, pins: &Path, visits: &mpsc::Sender<Visit>) -> io::Result<()> {
     let line = line?;
     match line.receive()?.0 {
@@ -124,13 +128,9 @@ fn serve(line: io::Result<Line>, pins: &Path, visits: &mpsc::Sender<Visit>) -> i
         return Ok(());
     }
     let Ok(offer) = offered.blocking_recv() else { return Ok(()) };
-    let result = give(&line, &offer);
-    let _ = outcome.send(result.is_ok());
-    if result.is_ok() {
-        // The successor takes the end of the line for our end.
-        std::mem::forget(line);
-    }
-    result
+    give(&line, &offer)?;
+    let _ = outcome.send(Successor(line));
+    Ok(())
 }
 
 /// Why the new daemon cannot have what we have.

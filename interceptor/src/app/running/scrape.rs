@@ -5,6 +5,8 @@ use std::net::{SocketAddr, TcpListener};
 use std::os::fd::{AsFd as _, OwnedFd};
 use std::sync::Arc;
 
+use tokio::task::AbortHandle;
+
 use crate::admin::Admin;
 use crate::app::start::StartError;
 use crate::bpf;
@@ -49,6 +51,23 @@ pub(super) struct AdminPort {
     pub(super) address: SocketAddr,
     /// For a successor.
     pub(super) copy: OwnedFd,
+    accepting: AbortHandle,
+}
+
+impl AdminPort {
+    /// From now on the port is a successor's alone.
+    pub(super) fn hand_over(self) {
+        self.accepting.abort();
+    }
+}
+
+/// Opens the socket that is this daemon's own.
+pub(super) fn open_socket(config: &Config, admin: &Arc<Admin>) -> Result<(), StartError> {
+    let Some(path) = &config.admin_socket else { return Ok(()) };
+    let failed = |io| StartError::AdminSocket { path: path.clone(), io };
+    let listener = Admin::bind_local(path).map_err(failed)?;
+    tokio::spawn(admin.clone().serve_local(listener));
+    Ok(())
 }
 
 /// Opens the port, or goes on with the one that was inherited.
@@ -74,6 +93,6 @@ pub(super) async fn open_admin(
     if let Some(path) = &config.admin_file {
         std::fs::write(path, address.to_string()).map_err(failed)?;
     }
-    tokio::spawn(admin.clone().serve(listener));
-    Ok(Some(AdminPort { address, copy }))
+    let accepting = tokio::spawn(admin.clone().serve(listener)).abort_handle();
+    Ok(Some(AdminPort { address, copy, accepting }))
 }

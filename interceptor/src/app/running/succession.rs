@@ -9,13 +9,13 @@ use std::net::TcpListener;
 use tokio::sync::oneshot;
 
 use super::Daemon;
-use crate::app::handover::{Door, Inherited, InheritedNamespace, Offer, Predecessor, Visit};
+use crate::app::handover::{Door, Inherited, InheritedNamespace, Offer, Predecessor, Successor, Visit};
 use crate::app::treatment::flags_of_unknown;
 use crate::telemetry::chain;
 
 impl Daemon {
     /// What a successor is given. Without it there is none, and this daemon goes on.
-    pub(super) fn offer(&self, visit: Visit) -> Option<oneshot::Receiver<bool>> {
+    pub(super) fn offer(&self, visit: Visit) -> Option<oneshot::Receiver<Successor>> {
         let offer = || {
             let pins = self.capture.pins().ok_or(io::ErrorKind::NotFound)?;
             let admin = self.admin_port.as_ref().map(|port| port.copy.try_clone()).transpose()?;
@@ -54,15 +54,25 @@ impl Daemon {
         }
     }
 
-    /// Ends after a successor has taken over: what is open may finish, and the kernel side stays as it is.
-    pub fn leave(self) {
-        self.crew.relieve();
-        for thread in self.threads {
-            // A worker that panicked has told so already.
-            let _ = thread.join();
+    /// Ends after a successor has taken over: what is open may finish, and the kernel side stays as it is. Health is told
+    /// meanwhile, and afterwards as long as the runtime lives.
+    pub async fn leave(self) {
+        self.admin.set_ready(false);
+        if let Some(port) = self.admin_port {
+            port.hand_over();
         }
+        self.crew.relieve();
+        // Should the successor die, nobody must wait at a listener that lives on with us.
+        drop(self.namespaces);
+        let threads = self.threads;
+        // A worker that panicked has told so already.
+        let joined =
+            tokio::task::spawn_blocking(|| threads.into_iter().for_each(|thread| drop(thread.join())));
+        let _ = joined.await;
         self.capture.hand_over();
         self.shared.telemetry.flush();
+        // Nothing of ours needs to be exempt any more.
+        drop(self.successor);
     }
 }
 
@@ -80,11 +90,11 @@ pub(super) fn apart(inherited: Option<Inherited>) -> Parts {
     }
 }
 
-/// How the conversation with a successor ended; never, without one.
-pub(super) async fn told(offered: Option<&mut oneshot::Receiver<bool>>) -> bool {
+/// The successor, if the conversation with it ended well; never, without one.
+pub(super) async fn told(offered: Option<&mut oneshot::Receiver<Successor>>) -> Option<Successor> {
     match offered {
-        // The thread that would tell has ended: nobody serves.
-        Some(offered) => offered.await.unwrap_or(false),
+        // The thread that would tell has given up: nobody serves.
+        Some(offered) => offered.await.ok(),
         None => std::future::pending().await,
     }
 }
