@@ -22,4 +22,5 @@ pub mod shared;
 pub mod trust;
 pub mod tunnel;
 pub mod upstream;
+pub mod websocket;
 pub mod worker;

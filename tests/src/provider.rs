@@ -27,7 +27,7 @@ use crate::pki::{Pki, Quality, crypto};
 
 pub use default::{DEFAULT_TOKENS, gzip, pattern};
 pub use format::Format;
-pub use script::{Script, Stream};
+pub use script::{Script, Socket, Stream};
 pub use seen::{Answer, Call, Connection, Record, Seen};
 pub use websocket::accept_key;
 
@@ -167,6 +167,14 @@ impl Provider {
         let (stream, script) = Stream::new(format);
         self.next(format.path(), script);
         stream
+    }
+
+    /// Accepts the next WebSocket on `path`, with these extensions. What the application sends is the call's body.
+    #[must_use]
+    pub fn socket(&self, path: &str, extensions: Option<&str>) -> Socket {
+        let (socket, script) = Socket::new(extensions);
+        self.next(path, script);
+        socket
     }
 
     /// What was seen.

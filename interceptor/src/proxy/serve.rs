@@ -13,8 +13,8 @@ use std::sync::Arc;
 use std::task::{Context, Poll};
 
 use http::Version;
-use interceptor_engine::Engine;
 use interceptor_engine::policy::Subject;
+use interceptor_engine::{Channel, Engine};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::time::Instant;
 
@@ -61,7 +61,17 @@ pub struct Served {
     pub(super) total: Cell<u64>,
     pub(super) used: Cell<Option<Instant>>,
     /// Set when an exchange has agreed to leave HTTP.
-    pub(super) upgrade: RefCell<Option<(Http1, Rc<Ledger>)>>,
+    pub(super) upgrade: RefCell<Option<Upgrade>>,
+}
+
+/// What an exchange that leaves HTTP hands to its connection.
+pub struct Upgrade {
+    /// The provider's side.
+    pub upstream: Http1,
+    /// The exchange's record.
+    pub ledger: Rc<Ledger>,
+    /// What becomes of the bytes.
+    pub channel: Channel,
 }
 
 impl Served {
@@ -127,9 +137,9 @@ impl Served {
         }
     }
 
-    /// An exchange has left HTTP; its connection is copied from now on.
-    pub fn upgrade_to(&self, upstream: Http1, ledger: Rc<Ledger>) {
-        *self.upgrade.borrow_mut() = Some((upstream, ledger));
+    /// An exchange has left HTTP, and its connection with it.
+    pub fn upgrade_to(&self, upgrade: Upgrade) {
+        *self.upgrade.borrow_mut() = Some(upgrade);
     }
 
     fn exchange_begins(&self) {

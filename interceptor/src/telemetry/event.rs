@@ -190,7 +190,7 @@ pub enum Ending {
     BadRequest,
     /// A limit or deadline was reached.
     Limit,
-    /// Switched to another protocol, which is not inspected.
+    /// Switched to a protocol that is not inspected.
     Upgraded,
 }
 

@@ -28,6 +28,8 @@ pub(super) enum Content {
     Hangup,
     /// Neither an answer nor an end: only the other side can give up.
     Silence,
+    /// A WebSocket on which the test itself speaks.
+    Socket(UnboundedReceiver<Bytes>),
 }
 
 impl Script {
@@ -136,5 +138,27 @@ impl Stream {
 
     fn send(&self, piece: Piece) -> Result<()> {
         self.sender.send(piece).map_err(|_| anyhow!("nobody takes the stream's pieces any more"))
+    }
+}
+
+/// The provider's side of a WebSocket, byte by byte. Dropping it ends what the provider says.
+pub struct Socket {
+    sender: UnboundedSender<Bytes>,
+}
+
+impl Socket {
+    pub(super) fn new(extensions: Option<&str>) -> (Self, Script) {
+        let (sender, receiver) = unbounded_channel();
+        let script = Script::new(Content::Socket(receiver));
+        let script = match extensions {
+            Some(extensions) => script.header("sec-websocket-extensions", extensions),
+            None => script,
+        };
+        (Self { sender }, script)
+    }
+
+    /// Sends any bytes.
+    pub fn send(&self, bytes: impl Into<Bytes>) -> Result<()> {
+        self.sender.send(bytes.into()).map_err(|_| anyhow!("nobody takes the provider's messages any more"))
     }
 }

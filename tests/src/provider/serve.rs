@@ -79,7 +79,8 @@ async fn exchange(
     let call = record.begin(head(connection, &request));
     let path = request.uri().path().to_owned();
     if websocket::wanted(&request) {
-        return Ok(websocket::accept(record, call, request));
+        let script = shared.next(&path);
+        return Ok(websocket::accept(record, call, request, script));
     }
     let waiting = Waiting { record: Some(record), call };
     let whole = receive(record, call, request.body_mut()).await;
@@ -96,7 +97,7 @@ async fn exchange(
         Content::Sized(bytes) => Outgoing::sized(bytes, record.clone(), call),
         Content::Paced(pieces) => Outgoing::paced(pieces, record.clone(), call),
         Content::Silence => std::future::pending().await,
-        Content::Hangup | Content::Text(_) => return Err(Hangup),
+        Content::Hangup | Content::Text(_) | Content::Socket(_) => return Err(Hangup),
     };
     waiting.over();
     Ok(respond(status, headers, body))

@@ -24,6 +24,7 @@ mod reload;
 mod rest;
 mod stream;
 mod upgrade;
+mod websocket;
 mod workload;
 
 use anyhow::Result;

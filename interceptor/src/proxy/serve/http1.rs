@@ -5,21 +5,23 @@ use std::future::poll_fn;
 use std::pin::{Pin, pin};
 use std::rc::Rc;
 use std::task::Poll;
+use std::time::Duration;
 
 use http::Request;
 use hyper::body::Incoming;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::TokioIo;
+use interceptor_engine::Channel;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 
 use super::idle::{Idle, Quiet};
-use super::{Served, blame, farewell};
+use super::{Served, Upgrade, blame, farewell};
 use crate::proxy::exchange;
 use crate::proxy::exchange::ledger::Ledger;
-use crate::proxy::framing::{MAX_HEAD, MAX_HEADERS, Notes, Side, Violation, Watched};
+use crate::proxy::framing::{self, MAX_HEAD, MAX_HEADERS, Notes, Violation, Watched};
 use crate::proxy::replay::Replay;
-use crate::proxy::upstream::connection::Http1;
+use crate::proxy::websocket::{self, Side};
 use crate::telemetry::event::{Ending, Outcome};
 
 /// How far one turn of serving came.
@@ -59,7 +61,7 @@ async fn converse<S>(served: &Rc<Served>, stream: Replay<S>, idle: &mut Idle) ->
 where
     S: AsyncRead + AsyncWrite + Unpin + 'static,
 {
-    let (watched, notes) = Watched::new(stream, Side::Client, served.shared.limits.head);
+    let (watched, notes) = Watched::new(stream, framing::Side::Client, served.shared.limits.head);
     let service = {
         let served = served.clone();
         service_fn(move |request: Request<Incoming>| {
@@ -101,8 +103,9 @@ where
         return Turn::Quiet(stream);
     }
     let upgrade = served.upgrade.borrow_mut().take();
-    if let (Stopped::Ended(Ok(())), Some((upstream, ledger))) = (&stopped, upgrade) {
-        let (outcome, detail) = copy_upgraded(stream, parts.read_buf, upstream, &ledger).await;
+    if let (Stopped::Ended(Ok(())), Some(upgrade)) = (&stopped, upgrade) {
+        let application = Side { stream, first: parts.read_buf };
+        let (outcome, detail) = upgraded(application, upgrade, served.shared.limits.answer_pause).await;
         return Turn::Over(outcome, detail);
     }
     let (outcome, detail) = conclude(stopped, &notes);
@@ -153,7 +156,7 @@ where
 /// Says goodbye and takes in what the client is still sending. Closing a socket with unread bytes resets the
 /// connection, and the client would lose the answer that it has not read yet (RFC 9112, 9.6). Bounded in bytes and
 /// time; whoever goes on beyond that has been told.
-async fn linger<S: AsyncRead + AsyncWrite + Unpin>(stream: &mut S, limit: std::time::Duration) {
+async fn linger<S: AsyncRead + AsyncWrite + Unpin>(stream: &mut S, limit: Duration) {
     let drain = async {
         stream.shutdown().await?;
         let mut taken = 0;
@@ -202,25 +205,38 @@ async fn refuse_framing<S: AsyncWrite + Unpin>(stream: &mut S, violation: Violat
     let _ = stream.flush().await;
 }
 
-async fn copy_upgraded<S>(
-    mut application: S,
-    first: bytes::Bytes,
-    upstream: Http1,
-    ledger: &Ledger,
-) -> (Outcome, Option<String>)
+/// Carries what follows an upgrade.
+async fn upgraded<S>(application: Side<S>, upgrade: Upgrade, pause: Duration) -> (Outcome, Option<String>)
 where
     S: AsyncRead + AsyncWrite + Unpin,
 {
-    let Some(mut upgraded) = upstream.upgraded().await else {
+    let Upgrade { upstream, ledger, channel } = upgrade;
+    let Some(origin) = upstream.upgraded().await else {
         ledger.finish(Ending::OriginFailed);
         return (Outcome::Origin, Some("the provider ended the connection as it was upgraded".into()));
     };
+    let origin = Side { stream: origin.stream, first: origin.first };
+    match channel {
+        Channel::Inspected => Box::pin(websocket::run(application, origin, &ledger, pause)).await,
+        Channel::Copied => Box::pin(copy(application, origin, &ledger)).await,
+    }
+}
+
+async fn copy<A, O>(
+    mut application: Side<A>,
+    mut origin: Side<O>,
+    ledger: &Ledger,
+) -> (Outcome, Option<String>)
+where
+    A: AsyncRead + AsyncWrite + Unpin,
+    O: AsyncRead + AsyncWrite + Unpin,
+{
     let copied = async {
-        upgraded.stream.write_all(&first).await?;
-        upgraded.stream.flush().await?;
-        application.write_all(&upgraded.first).await?;
-        application.flush().await?;
-        tokio::io::copy_bidirectional(&mut application, &mut upgraded.stream).await
+        origin.stream.write_all(&application.first).await?;
+        origin.stream.flush().await?;
+        application.stream.write_all(&origin.first).await?;
+        application.stream.flush().await?;
+        tokio::io::copy_bidirectional(&mut application.stream, &mut origin.stream).await
     }
     .await;
     ledger.finish(Ending::Upgraded);
