@@ -323,7 +323,26 @@ impl Exchange {
     }
 
     fn end_request(&mut self, out: &mut Vec<Bytes>) -> Result<(), Box<Refusal>> {
-        if let Err(doubt) = self.request.finish() {
+        let finished = self.request.finish();
+        let doubted = self.request_doubts(finished, out);
+        // What was found is written down, whatever becomes of the request.
+        let left = self.request.left();
+        let ruled = self.case.rule_all(Direction::Request, &self.request.take_hits(left));
+        doubted?;
+        let edits = ruled?;
+        if self.plan == RequestPlan::Hold {
+            self.request.take_edited(&edits, false, out);
+        }
+        Ok(())
+    }
+
+    /// Asks policy about everything that is doubtful in a complete request.
+    fn request_doubts(
+        &mut self,
+        finished: Result<(), Uncertainty>,
+        out: &mut Vec<Bytes>,
+    ) -> Result<(), Box<Refusal>> {
+        if let Err(doubt) = finished {
             self.request_doubt(doubt, out)?;
         }
         let looked_at = self.request.inspector.ledger;
@@ -333,10 +352,8 @@ impl Exchange {
         if looked_at.binary > 0 {
             self.case.doubt(Uncertainty::BinaryContent, Direction::Request)?;
         }
-        let left = self.request.left();
-        let edits = self.case.rule_all(Direction::Request, &self.request.take_hits(left))?;
-        if self.plan == RequestPlan::Hold {
-            self.request.take_edited(&edits, false, out);
+        if self.request.inspector.scanner.unfinished() > 0 {
+            self.case.doubt(Uncertainty::DecodeLimit, Direction::Request)?;
         }
         Ok(())
     }
@@ -435,6 +452,9 @@ impl Exchange {
                     if *plain && doubt == Uncertainty::UndecodableBody {
                         return Err(self.case.refuse_unsure(doubt, Direction::Response));
                     }
+                }
+                if body.inspector.scanner.unfinished() > 0 {
+                    self.case.doubt(Uncertainty::DecodeLimit, Direction::Response)?;
                 }
                 let left = body.left();
                 let edits = self.case.rule_all(Direction::Response, &body.take_hits(left))?;

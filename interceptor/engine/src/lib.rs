@@ -17,6 +17,7 @@ pub mod record;
 pub mod refusal;
 pub mod reveal;
 pub mod sse;
+mod view;
 pub mod websocket;
 
 pub use catalogue::{Catalogue, Operation, ProviderId};

@@ -138,6 +138,7 @@ impl Inspector {
                 start: finding.start,
                 length,
                 raw: 0..0,
+                fixed: false,
                 shown: None,
             };
             let nowhere = Text { raw: &[], start: 0, escaped: false, key: false };
@@ -188,7 +189,7 @@ impl Inspector {
             raw,
             text: text.range(),
             quoting,
-            sealed,
+            sealed: sealed || spot.fixed,
             shown: spot.shown,
         });
     }

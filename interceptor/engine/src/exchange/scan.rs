@@ -1,6 +1,6 @@
-//! Scans one text in all the forms in which something may hide in it: as written, with its escapes undone,
-//! and with the escapes inside that undone again. Says where in the bytes as written each finding lies.
-//! Knows no document: a text is what stands between two quotes, or a whole file.
+//! Scans one text in all the forms in which something may hide in it: as written, with its escapes and encodings
+//! undone, undone again, and with tokens put together that were pulled apart. Says where in the bytes as written each
+//! finding lies. Knows no document: a text is what stands between two quotes, or a whole file.
 
 use std::ops::Range;
 use std::sync::Arc;
@@ -8,9 +8,14 @@ use std::sync::Arc;
 use crate::detect::{Confidence, DetectorId, Detectors, Finding};
 use crate::json::escape;
 use crate::reveal::{Shower, Shown};
+use crate::view::{self, Join, Undo};
 
-/// How often escapes are undone: text in JSON, JSON inside that text, and JSON inside that once more.
-const DEEPEST: usize = 3;
+/// How often encodings are undone, beyond a string's own escapes: JSON in JSON in JSON, and base64 of something in
+/// it. What is still encoded then is counted, and policy is asked.
+const DEEPEST: usize = 5;
+
+/// How often they are undone again once tokens were put together.
+const DEEPEST_JOINED: usize = 2;
 
 /// A finding, and the bytes it was written with.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -23,6 +28,8 @@ pub(super) struct Spot {
     pub(super) length: u64,
     /// Where it lies in the text as written.
     pub(super) raw: Range<usize>,
+    /// A label in its place would not be read as one.
+    pub(super) fixed: bool,
     /// What it says; only where that was asked for.
     pub(super) shown: Option<Box<Shown>>,
 }
@@ -33,14 +40,45 @@ pub(super) struct Scanner {
     /// None if no rule asks for anything.
     detectors: Option<Arc<Detectors>>,
     found: Vec<Finding>,
-    views: [Vec<u8>; DEEPEST],
+    /// The forms of the text, each made from the one before.
+    forms: Vec<Form>,
+    /// How many of them there are at the moment; the others keep their memory.
+    depth: usize,
+    ranges: Vec<Range<usize>>,
     /// What is found is shown, too.
     reveals: bool,
+    /// Texts that were still encoded after everything that was undone.
+    unfinished: u64,
+}
+
+/// A form of a text.
+#[derive(Debug, Default)]
+struct Form {
+    view: Vec<u8>,
+    made: Made,
+}
+
+/// How a form was made from the one before.
+#[derive(Clone, Copy, Debug, Default)]
+enum Made {
+    /// By JSON's own rules.
+    #[default]
+    Unquoted,
+    Undone,
+    Joined,
 }
 
 impl Scanner {
     pub(super) fn new(detectors: Option<Arc<Detectors>>) -> Self {
-        Scanner { detectors, found: Vec::new(), views: Default::default(), reveals: false }
+        Scanner {
+            detectors,
+            found: Vec::new(),
+            forms: Vec::new(),
+            depth: 0,
+            ranges: Vec::new(),
+            reveals: false,
+            unfinished: 0,
+        }
     }
 
     /// The set itself, for texts that come in fragments.
@@ -58,90 +96,166 @@ impl Scanner {
         self.reveals
     }
 
+    /// How many texts were encoded more often than is undone.
+    pub(super) fn unfinished(&self) -> u64 {
+        self.unfinished
+    }
+
     /// Scans the inside of a JSON string; `escaped` says whether it holds backslashes. Spots are pushed in order
-    /// of position and do not overlap.
+    /// of position; those that share a place share it in full.
     pub(super) fn scan(&mut self, raw: &[u8], escaped: bool, out: &mut Vec<Spot>) {
+        self.depth = 0;
         if escaped {
-            let first = out.len();
-            self.undone(raw, first, out);
-        } else {
-            self.as_written(raw, out);
+            let form = self.next_form(Made::Unquoted);
+            escape::decode(raw, &mut form.view);
+            self.depth = 1;
         }
+        self.explore(raw, out);
     }
 
-    /// Scans a text that nothing was done to. It may hold JSON, whose escapes hide what is in it.
+    /// Scans a text that nothing was done to.
     pub(super) fn scan_plain(&mut self, text: &[u8], out: &mut Vec<Spot>) {
+        self.depth = 0;
         let first = out.len();
-        self.as_written(text, out);
-        if memchr::memchr(b'\\', text).is_some() {
-            self.undone(text, first, out);
+        self.explore(text, out);
+        // Two bytes for each character: a label in one would not be read.
+        for spot in &mut out[first..] {
+            spot.fixed = text[spot.raw.clone()].contains(&0);
         }
     }
 
-    fn as_written(&mut self, raw: &[u8], out: &mut Vec<Spot>) {
-        let Some(detectors) = &self.detectors else { return };
-        self.found.clear();
-        detectors.scan(raw, &mut self.found);
-        let mut shower = self.reveals.then(|| Shower::new(raw));
-        out.extend(self.found.iter().map(|finding| {
-            let shown = shower.as_mut().map(|shower| shower.show(finding.start..finding.end));
-            Spot::new(finding, finding.start..finding.end, shown)
-        }));
+    /// Scans the form that is there and all that can be made from it.
+    fn explore(&mut self, raw: &[u8], out: &mut Vec<Spot>) {
+        let Some(detectors) = self.detectors.clone() else { return };
+        let first = out.len();
+        self.look(&detectors, raw, first, out);
+        self.undo(&detectors, raw, DEEPEST, first, out);
+        if self.join(raw) {
+            self.look(&detectors, raw, first, out);
+            self.undo(&detectors, raw, DEEPEST_JOINED, first, out);
+        }
     }
 
-    /// Scans the forms of a text in which its escapes are undone, once and more often. What is in `out` from
-    /// `first` on was found in it as written.
-    fn undone(&mut self, raw: &[u8], first: usize, out: &mut Vec<Spot>) {
-        let Some(detectors) = &self.detectors else { return };
-        for depth in 1..=DEEPEST {
-            let (above, below) = self.views.split_at_mut(depth - 1);
-            let source = above.last().map_or(raw, Vec::as_slice);
-            let view = &mut below[0];
-            view.clear();
-            escape::decode(source, view);
-            // Nothing was undone: the form above has been scanned already.
-            if depth > 1 && view.len() == source.len() {
-                break;
+    /// Undoes encodings until there are none, at most so many times.
+    fn undo(&mut self, detectors: &Detectors, raw: &[u8], times: usize, first: usize, out: &mut Vec<Spot>) {
+        for _ in 0..times {
+            if !self.make(raw, Made::Undone).changed {
+                return;
             }
-            self.found.clear();
-            detectors.scan(view, &mut self.found);
-            let more = memchr::memchr(b'\\', view).is_some();
-            let middle = out.len();
-            let mut shower = self.reveals.then(|| Shower::new(view));
-            for finding in &self.found {
-                let range = finding.start..finding.end;
-                let shown = shower.as_mut().map(|shower| shower.show(range.clone()));
-                out.push(Spot::new(finding, written(raw, above, range), shown));
-            }
-            prefer_deeper(out, first, middle);
-            if !more {
-                break;
-            }
+            self.look(detectors, raw, first, out);
+        }
+        // Doubled backslashes go on for ever in some logs; they hide nothing that was not seen.
+        if self.make(raw, Made::Undone).hidden {
+            self.unfinished += 1;
+        }
+    }
+
+    fn join(&mut self, raw: &[u8]) -> bool {
+        self.make(raw, Made::Joined).changed
+    }
+
+    /// Makes the next form from the last; if nothing changes it is dropped again.
+    fn make(&mut self, raw: &[u8], made: Made) -> view::Undone {
+        self.next_form(made);
+        let (before, behind) = self.forms.split_at_mut(self.depth);
+        let text = before.last().map_or(raw, |form| &form.view);
+        let view = &mut behind[0].view;
+        let undone = match made {
+            Made::Joined => Join::worthwhile(text).map(|steps| view::write(steps, view)),
+            _ => Undo::worthwhile(text).map(|steps| view::write(steps, view)),
+        };
+        let undone = undone.unwrap_or_default();
+        self.depth += usize::from(undone.changed);
+        undone
+    }
+
+    /// The form behind the last one, empty.
+    fn next_form(&mut self, made: Made) -> &mut Form {
+        if self.forms.len() == self.depth {
+            self.forms.push(Form::default());
+        }
+        let form = &mut self.forms[self.depth];
+        form.view.clear();
+        form.made = made;
+        form
+    }
+
+    /// Scans the last form. What is in `out` from `first` on was found in the forms before it.
+    fn look(&mut self, detectors: &Detectors, raw: &[u8], first: usize, out: &mut Vec<Spot>) {
+        let forms = &self.forms[..self.depth];
+        let text = forms.last().map_or(raw, |form| &form.view);
+        self.found.clear();
+        detectors.scan(text, &mut self.found);
+        if self.found.is_empty() {
+            return;
+        }
+        self.ranges.clear();
+        self.ranges.extend(self.found.iter().map(|finding| finding.start..finding.end));
+        written(raw, forms, &mut self.ranges);
+        let mut shower = self.reveals.then(|| Shower::new(text));
+        let middle = out.len();
+        for (finding, range) in self.found.iter().zip(&self.ranges) {
+            let shown = shower.as_mut().map(|shower| shower.show(finding.start..finding.end));
+            out.push(Spot::new(finding, range.clone(), shown));
+        }
+        share(&mut out[middle..]);
+        let guessed = forms.last().is_some_and(|form| matches!(form.made, Made::Joined));
+        merge(out, first, middle, !guessed);
+    }
+}
+
+/// Findings of one form that lie in the same piece of the text, such as one run of base64, share all of it: what is
+/// put in its place stands for both.
+fn share(spots: &mut [Spot]) {
+    let mut from = 0;
+    for at in 1..spots.len() {
+        if spots[at].raw.start >= spots[at - 1].raw.end {
+            from = at;
+            continue;
+        }
+        let whole = spots[from].raw.start..spots[at].raw.end.max(spots[at - 1].raw.end);
+        for spot in &mut spots[from..=at] {
+            spot.raw = whole.clone();
         }
     }
 }
 
-/// Merges what two forms of a text showed. Where they overlap the deeper form, which is the second, knows
-/// better where a finding begins: in `\tjane@…` the `t` is part of an escape. Both are in order.
-fn prefer_deeper(out: &mut Vec<Spot>, first: usize, middle: usize) {
-    if first == middle {
+/// Merges what two groups of forms showed, the second of them made from the first. Where they disagree about a place
+/// the surer one is right, then the deeper one: in `\tjane@…` the `t` is part of an escape. What was put together on
+/// a guess is only right where nothing else was found. Both are in order.
+fn merge(out: &mut Vec<Spot>, first: usize, middle: usize, trust_deeper: bool) {
+    if first == middle || middle == out.len() {
         return;
     }
     let deeper = out.split_off(middle);
-    let shallower = out.split_off(first);
-    let mut next = deeper.into_iter().peekable();
-    let mut end = 0;
-    for spot in shallower {
-        while let Some(spot) = next.next_if(|deeper| deeper.raw.start < spot.raw.end) {
-            end = spot.raw.end;
-            out.push(spot);
+    let mut shallower = out.split_off(first).into_iter().peekable();
+    // The place of the last spot, its confidence, and whether it is a deeper one.
+    let mut last: Option<(Range<usize>, Confidence, bool)> = None;
+    let mut deeper = deeper.into_iter().peekable();
+    loop {
+        let take_deeper = match (shallower.peek(), deeper.peek()) {
+            (None, None) => return,
+            (Some(a), Some(b)) => b.raw.start < a.raw.start,
+            (a, _) => a.is_none(),
+        };
+        let next = if take_deeper { deeper.next() } else { shallower.next() };
+        let Some(spot) = next else { return };
+        let clash = last.as_ref().filter(|(place, ..)| spot.raw.start < place.end);
+        if let Some((place, confidence, _)) = clash.filter(|(.., was_deeper)| *was_deeper != take_deeper) {
+            let same = *place == spot.raw && out.last().is_some_and(|last| last.detector == spot.detector);
+            let better = if take_deeper { trust_deeper } else { !trust_deeper };
+            let wins = spot.confidence > *confidence || (spot.confidence == *confidence && better && !same);
+            if !wins {
+                continue;
+            }
+            // All spots that share the lost place are lost with it.
+            while out.len() > first && out.last().is_some_and(|last| last.raw == *place) {
+                out.pop();
+            }
         }
-        if end <= spot.raw.start {
-            out.push(spot);
-        }
+        last = Some((spot.raw.clone(), spot.confidence, take_deeper));
+        out.push(spot);
     }
-    out.extend(next);
-    out[first..].sort_by_key(|spot| spot.raw.start);
 }
 
 impl Spot {
@@ -152,15 +266,22 @@ impl Spot {
             start: finding.start as u64,
             length: (finding.end - finding.start) as u64,
             raw,
+            fixed: false,
             shown,
         }
     }
 }
 
-/// Follows a range in the deepest view back to the text as written.
-fn written(raw: &[u8], views: &[Vec<u8>], range: Range<usize>) -> Range<usize> {
-    let range = views.iter().rev().fold(range, |range, view| escape::raw_range(view, range));
-    escape::raw_range(raw, range)
+/// Follows ranges in the last form back to the text as written.
+fn written(raw: &[u8], forms: &[Form], ranges: &mut [Range<usize>]) {
+    for (depth, form) in forms.iter().enumerate().rev() {
+        let text = depth.checked_sub(1).map_or(raw, |before| &forms[before].view);
+        match form.made {
+            Made::Unquoted => escape::raw_ranges(text, ranges),
+            Made::Undone => view::trace(Undo::new(text), ranges),
+            Made::Joined => view::trace(Join::new(text), ranges),
+        }
+    }
 }
 
 #[cfg(test)]
@@ -181,6 +302,58 @@ mod tests {
             assert_eq!(found, [address], "{raw}");
             text = quoted;
         }
+    }
+
+    fn found(text: &str) -> Vec<(&str, &str)> {
+        let mut out = Vec::new();
+        Scanner::new(Some(Detectors::builtin())).scan_plain(text.as_bytes(), &mut out);
+        out.iter().map(|spot| (spot.detector.name(), &text[spot.raw.clone()])).collect()
+    }
+
+    #[test]
+    fn encodings_hide_nothing() {
+        const BASE64: &str = "amFuZS5kb2VAZXhhbXBsZS5jb20gYW5kIGpvaG5AZXhhbXBsZS5jb20=";
+        for (text, place) in [
+            ("to jane%2Edoe%40example.com, ok", "jane%2Edoe%40example.com"),
+            ("to jane.doe&#64;example.com, ok", "jane.doe&#64;example.com"),
+            ("to j.a.n.e. j_a_n_e_@_e_x_a_m_p_l_e_._c_o_m", "j_a_n_e_@_e_x_a_m_p_l_e_._c_o_m"),
+            ("to jane\u{200b}.doe@exa\u{200d}mple.com", "jane\u{200b}.doe@exa\u{200d}mple.com"),
+            ("to jаne.doe@exаmple.com", "jаne.doe@exаmple.com"),
+            ("to 6a616e652e646f65406578616d706c652e636f6d", "6a616e652e646f65406578616d706c652e636f6d"),
+            ("to jane.doe@exam\nple.com", "jane.doe@exam\nple.com"),
+        ] {
+            assert_eq!(found(text), [("pii.email", place)], "{text}");
+        }
+        assert_eq!(found(&format!("see {BASE64}.")), [("pii.email", BASE64); 2]);
+    }
+
+    #[test]
+    fn a_surer_form_wins_over_a_guess() {
+        // Put together, the number would be another.
+        assert_eq!(found("4111 1111 1111 1111\n1234567890123456"), [("pii.card", "4111 1111 1111 1111")]);
+    }
+
+    #[test]
+    fn what_is_still_encoded_is_counted() {
+        let mut scanner = Scanner::new(Some(Detectors::builtin()));
+        let mut nested = "jane.doe@example.com".replace('.', "%2E");
+        for _ in 1..DEEPEST {
+            nested = nested.replace('%', "%25");
+        }
+        let mut out = Vec::new();
+        scanner.scan_plain(nested.as_bytes(), &mut out);
+        assert_eq!((out.len(), scanner.unfinished()), (1, 0));
+        assert_eq!(out[0].raw, 0..nested.len());
+        scanner.scan_plain(nested.replace('%', "%25").as_bytes(), &mut out);
+        assert_eq!(scanner.unfinished(), 1);
+    }
+
+    #[test]
+    fn two_bytes_for_each_character_are_read_and_not_rewritten() {
+        let text: Vec<u8> = "to jane.doe@example.com".encode_utf16().flat_map(u16::to_le_bytes).collect();
+        let mut out = Vec::new();
+        Scanner::new(Some(Detectors::builtin())).scan_plain(&text, &mut out);
+        assert_eq!((out[0].raw.clone(), out[0].fixed), (6..45, true));
     }
 
     #[test]

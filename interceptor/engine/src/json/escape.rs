@@ -3,6 +3,8 @@
 
 use std::ops::Range;
 
+use crate::view;
+
 /// Decodes the inside of a JSON string and appends it to `out`. A surrogate without its other half becomes
 /// U+FFFD; an invalid escape stays.
 pub(crate) fn decode(raw: &[u8], out: &mut Vec<u8>) {
@@ -21,12 +23,13 @@ pub(crate) fn decode(raw: &[u8], out: &mut Vec<u8>) {
 /// The range of `raw` whose decoding holds the decoded range. Escapes are never cut in two.
 /// Linear in the position; only called when something was found.
 pub(crate) fn raw_range(raw: &[u8], decoded: Range<usize>) -> Range<usize> {
+    Map { raw, at: 0, decoded: 0 }.range(decoded)
+}
+
+/// Turns sorted ranges of the decoded text into those of `raw`, in place and in one walk.
+pub(crate) fn raw_ranges(raw: &[u8], decoded: &mut [Range<usize>]) {
     let mut map = Map { raw, at: 0, decoded: 0 };
-    let start = map.unit_holding(decoded.start).start;
-    if decoded.is_empty() {
-        return start..start;
-    }
-    start..map.unit_holding(decoded.end - 1).end
+    view::in_order(decoded, |range| map.range(range));
 }
 
 /// Walks raw and decoded positions side by side.
@@ -37,6 +40,14 @@ struct Map<'a> {
 }
 
 impl Map<'_> {
+    fn range(&mut self, decoded: Range<usize>) -> Range<usize> {
+        let start = self.unit_holding(decoded.start).start;
+        if decoded.is_empty() {
+            return start..start;
+        }
+        start..self.unit_holding(decoded.end - 1).end
+    }
+
     /// The raw range of the unit (a byte or an escape) that yields the decoded byte `target`.
     fn unit_holding(&mut self, target: usize) -> Range<usize> {
         loop {
