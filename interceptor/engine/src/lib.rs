@@ -12,6 +12,7 @@ mod frame;
 pub mod json;
 pub mod json_array;
 pub mod ndjson;
+pub mod multipart;
 pub mod policy;
 pub mod record;
 pub mod refusal;
