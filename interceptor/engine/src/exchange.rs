@@ -9,6 +9,7 @@ mod event;
 mod head;
 mod inner;
 mod inspect;
+mod neighbours;
 mod scan;
 mod socket;
 mod stream;
@@ -27,6 +28,7 @@ use crate::refusal::Refusal;
 use crate::reveal::Revealed;
 
 use body::{Body, BodyHead};
+pub(crate) use body::{Sniffed, sniff};
 use case::Case;
 use socket::Socket;
 use stream::{Framing, Stream, StreamHead};

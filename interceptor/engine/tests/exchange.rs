@@ -7,8 +7,12 @@
 mod answer;
 #[path = "exchange/chunking.rs"]
 mod chunking;
+#[path = "exchange/form.rs"]
+mod form;
 #[path = "exchange/golden.rs"]
 mod golden;
+#[path = "exchange/neighbours.rs"]
+mod neighbours;
 #[path = "exchange/places.rs"]
 mod places;
 #[path = "exchange/request.rs"]

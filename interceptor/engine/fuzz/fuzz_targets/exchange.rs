@@ -28,7 +28,7 @@ static ENGINE: LazyLock<Arc<Engine>> = LazyLock::new(|| {
 
 const PLACES: [(&str, &str); 4] = [
     ("api.openai.com", "/v1/chat/completions"),
-    ("api.openai.com", "/v1/responses"),
+    ("api.openai.com", "/v1/files"),
     ("api.anthropic.com", "/v1/messages"),
     ("api.openai.com", "/v1/unheard-of"),
 ];
@@ -39,7 +39,16 @@ struct Way {
     place: usize,
     answer: Option<&'static str>,
     coding: Option<&'static str>,
+    content_type: Option<&'static str>,
 }
+
+/// What a request may call itself.
+const TYPES: [Option<&str>; 4] = [
+    None,
+    Some("multipart/form-data; boundary=b"),
+    Some("application/x-www-form-urlencoded"),
+    Some("application/octet-stream"),
+];
 
 /// What came out, whether it was refused, and what was found.
 type Outcome = (Vec<u8>, bool, usize);
@@ -52,7 +61,7 @@ fn run(way: Way, body: &[u8], size: usize) -> Outcome {
         provider,
         method: "POST",
         path,
-        content_type: None,
+        content_type: way.content_type,
         content_encoding: if way.answer.is_none() { way.coding } else { None },
         content_length: None,
         subject: &subject,
@@ -92,7 +101,8 @@ fuzz_target!(|data: &[u8]| {
             1 => Some("application/json"),
             _ => Some("text/event-stream"),
         },
-        coding: if choice >> 4 & 7 == 7 { Some("gzip") } else { None },
+        coding: if choice >> 4 & 3 == 3 { Some("gzip") } else { None },
+        content_type: TYPES[usize::from(choice >> 6)],
     };
     let whole = run(way, body, body.len().max(1));
     let cut = run(way, body, usize::from(*size).max(1));

@@ -1,4 +1,9 @@
-//! A body that is one document: decoded, read as it arrives, kept if it may have to be changed.
+//! A body that comes in one piece: decoded, read as it arrives, kept if it may have to be changed.
+//! Which kind of reading fits a body is decided in `kind`; forms are read in `form` and `parts`.
+
+mod form;
+mod kind;
+mod parts;
 
 use std::sync::Arc;
 
@@ -14,6 +19,10 @@ use crate::policy::{Direction, Uncertainty};
 
 use super::Limits;
 use super::inspect::{Hit, Inspector, UNKNOWN};
+use form::Form;
+use kind::MOST_SNIFFED;
+pub(crate) use kind::{Sniffed, sniff};
+use parts::Parts;
 
 /// One body on its way.
 #[derive(Debug)]
@@ -42,9 +51,15 @@ type Chunks = SmallVec<[Bytes; 2]>;
 
 /// How the body is read.
 enum Reading {
-    /// Nothing but white space has come.
-    Undecided,
+    /// The first bytes decide, and not enough of them have come.
+    Undecided(Undecided),
     Json(Walker),
+    /// `multipart/…`
+    Parts(Box<Parts>),
+    /// `application/x-www-form-urlencoded`
+    Form(Form),
+    /// A PDF, or something that an office program writes: read at the end, in one piece.
+    Document(Vec<u8>),
     /// Kept: scanned at the end, in one piece.
     Text,
     /// Not kept: scanned as it passes.
@@ -54,11 +69,24 @@ enum Reading {
     Nothing,
 }
 
+/// What is left open by a content type.
+#[derive(Debug)]
+struct Undecided {
+    first: Vec<u8>,
+    /// It says that there is no text in it.
+    binary: bool,
+    /// JSON is read by the format's table, one document or many.
+    json: Walker,
+}
+
 impl std::fmt::Debug for Reading {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str(match self {
-            Reading::Undecided => "Undecided",
+            Reading::Undecided(_) => "Undecided",
             Reading::Json(_) => "Json",
+            Reading::Parts(_) => "Parts",
+            Reading::Form(_) => "Form",
+            Reading::Document(_) => "Document",
             Reading::Text => "Text",
             Reading::PassingText(_) => "PassingText",
             Reading::Binary => "Binary",
@@ -80,9 +108,9 @@ pub(super) struct BodyHead<'a> {
 impl Body {
     pub(super) fn new(head: BodyHead<'_>) -> Self {
         let (decoder, reading) = match head.coded {
-            Coded::Plain => (None, first_reading(&head)),
+            Coded::Plain => (None, kind::first_reading(&head)),
             Coded::By(coding) => {
-                (Some(Decoder::new(coding, head.limits.decoded_ratio)), first_reading(&head))
+                (Some(Decoder::new(coding, head.limits.decoded_ratio)), kind::first_reading(&head))
             }
             Coded::Unknown => (None, Reading::Nothing),
         };
@@ -129,8 +157,13 @@ impl Body {
             self.decoded(decoded)?;
         }
         let end = self.decoded_bytes;
+        if let Reading::Undecided(undecided) = &mut self.reading {
+            let first = std::mem::take(&mut undecided.first);
+            self.decide(&first, end);
+        }
+        let table = table(&self.tables);
         match std::mem::replace(&mut self.reading, Reading::Nothing) {
-            Reading::Undecided | Reading::Binary | Reading::Nothing => Ok(()),
+            Reading::Undecided(_) | Reading::Binary | Reading::Nothing => Ok(()),
             Reading::Text => {
                 self.plain_text();
                 Ok(())
@@ -139,9 +172,22 @@ impl Body {
                 self.inspector.passing(&mut scanner, None);
                 Ok(())
             }
+            Reading::Form(form) => {
+                form.finish(table, &mut self.inspector);
+                self.many_hits()
+            }
+            Reading::Document(document) => {
+                self.inspector.document("body", &document, 0..end);
+                self.many_hits()
+            }
+            Reading::Parts(mut parts) => match parts.finish(table, &mut self.inspector) {
+                Ok(()) => self.many_hits(),
+                // Every byte of it was looked at.
+                Err(_) => Err(Uncertainty::MalformedJson),
+            },
             // An empty body is no broken one.
             Reading::Json(_) if end == 0 => Ok(()),
-            Reading::Json(mut walker) => match walker.finish(table(&self.tables), end, &mut self.inspector) {
+            Reading::Json(mut walker) => match walker.finish(table, end, &mut self.inspector) {
                 Ok(()) => self.many_hits(),
                 Err(error) => {
                     self.plain_text();
@@ -158,12 +204,13 @@ impl Body {
         if !plain {
             self.seal_if_coded();
         }
-        match &self.reading {
+        match &mut self.reading {
             Reading::Json(walker) => {
                 if let Some((start, text)) = walker.pending_text() {
                     self.inspector.plain_text("body", text, start);
                 }
             }
+            Reading::Parts(parts) => parts.stop_keeping(&mut self.inspector),
             Reading::Text => {
                 self.plain_text();
                 self.reading = self.passing_text();
@@ -176,7 +223,8 @@ impl Body {
     /// Takes out what was found since the last time.
     pub(super) fn take_hits(&mut self, before: usize) -> Vec<Hit> {
         let mut hits = std::mem::take(&mut self.inspector.hits);
-        hits.retain(|hit| hit.raw.is_empty() || hit.raw.start >= before);
+        let starts = |hit: &Hit| hit.rest.last().map_or(hit.raw.start, |range| range.start);
+        hits.retain(|hit| hit.raw.is_empty() || starts(hit) >= before);
         hits
     }
 
@@ -267,27 +315,57 @@ impl Body {
 
     /// Reads a decoded chunk, and keeps it.
     fn read(&mut self, chunk: Bytes) {
-        if let Reading::Undecided = self.reading {
-            self.reading = self.second_reading(&chunk);
-        }
         let at = self.decoded_bytes;
         self.decoded_bytes += chunk.len();
         self.inspector.ledger.seen += chunk.len() as u64;
-        match &mut self.reading {
-            Reading::Json(walker) => {
-                walker.feed(table(&self.tables), &chunk, at, &mut self.inspector);
-                if walker.error().is_some() && !self.kept {
-                    self.pass_as_text(&chunk);
-                }
+        if let Reading::Undecided(undecided) = &mut self.reading {
+            undecided.first.extend_from_slice(&chunk);
+            if undecided.first.len() >= MOST_SNIFFED || undecided.is_json() {
+                let first = std::mem::take(&mut undecided.first);
+                self.decide(&first, self.decoded_bytes);
             }
-            Reading::PassingText(scanner) => self.inspector.passing(scanner, Some(&chunk)),
-            Reading::Binary => self.inspector.ledger.binary += chunk.len() as u64,
-            Reading::Undecided | Reading::Text | Reading::Nothing => {}
+        } else {
+            self.look_at(&chunk, at);
         }
         if self.kept {
             self.chunks.push(chunk);
         } else {
             self.passing = chunk;
+        }
+    }
+
+    /// What the first bytes make of a body; `end` is where they end in it.
+    fn decide(&mut self, first: &[u8], end: usize) {
+        let Reading::Undecided(undecided) = std::mem::replace(&mut self.reading, Reading::Nothing) else {
+            return;
+        };
+        self.reading = match kind::sniff(first) {
+            Sniffed::Nothing => Reading::Nothing,
+            Sniffed::Json => Reading::Json(undecided.json),
+            Sniffed::Document => Reading::Document(Vec::new()),
+            Sniffed::Binary => Reading::Binary,
+            // What says that it is an image and looks like text is not an image.
+            Sniffed::Text if self.kept => Reading::Text,
+            Sniffed::Text => self.passing_text(),
+        };
+        self.look_at(first, end - first.len());
+    }
+
+    fn look_at(&mut self, chunk: &[u8], at: usize) {
+        let table = table(&self.tables);
+        match &mut self.reading {
+            Reading::Json(walker) => {
+                walker.feed(table, chunk, at, &mut self.inspector);
+                if walker.error().is_some() && !self.kept {
+                    self.pass_as_text(chunk);
+                }
+            }
+            Reading::PassingText(scanner) => self.inspector.passing(scanner, Some(chunk)),
+            Reading::Parts(parts) => parts.push(chunk, self.kept, table, &mut self.inspector),
+            Reading::Form(form) => form.push(chunk),
+            Reading::Document(document) => document.extend_from_slice(chunk),
+            Reading::Binary => self.inspector.ledger.binary += chunk.len() as u64,
+            Reading::Undecided(_) | Reading::Text | Reading::Nothing => {}
         }
     }
 
@@ -297,16 +375,6 @@ impl Body {
         let mut scanner = Box::new(StreamScanner::new(detectors));
         self.inspector.passing(&mut scanner, Some(chunk));
         self.reading = Reading::PassingText(scanner);
-    }
-
-    /// What the first byte that is not white space makes of a body of unknown format.
-    fn second_reading(&self, chunk: &[u8]) -> Reading {
-        match chunk.iter().find(|byte| !byte.is_ascii_whitespace()) {
-            None => Reading::Undecided,
-            Some(b'{' | b'[') => Reading::Json(Walker::many()),
-            Some(_) if self.kept => Reading::Text,
-            Some(_) => self.passing_text(),
-        }
     }
 
     fn passing_text(&self) -> Reading {
@@ -337,33 +405,6 @@ fn table(tables: &Option<(Arc<Bodies>, Direction)>) -> &Table {
         Some((bodies, Direction::Response)) => &bodies.response,
         None => &UNKNOWN,
     }
-}
-
-/// A known format is read as JSON whatever its content type says, because that is what its servers do.
-fn first_reading(head: &BodyHead<'_>) -> Reading {
-    match head.content_type {
-        _ if head.tables.is_some() => Reading::Json(Walker::new()),
-        Some(name) if is_binary(name) => Reading::Binary,
-        _ => Reading::Undecided,
-    }
-}
-
-/// Content types that hold no text.
-fn is_binary(content_type: &str) -> bool {
-    const FAMILIES: [&str; 4] = ["image/", "audio/", "video/", "font/"];
-    const TYPES: [&str; 7] = [
-        "application/octet-stream",
-        "application/pdf",
-        "application/zip",
-        "application/gzip",
-        "application/grpc",
-        "application/x-protobuf",
-        "application/vnd.amazon.eventstream",
-    ];
-    let name = content_type.split(';').next().unwrap_or_default().trim();
-    let family =
-        |prefix: &&str| name.get(..prefix.len()).is_some_and(|head| head.eq_ignore_ascii_case(prefix));
-    FAMILIES.iter().any(family) || TYPES.iter().any(|known| name.eq_ignore_ascii_case(known))
 }
 
 fn doubt(error: WalkError) -> Uncertainty {

@@ -1,6 +1,7 @@
 //! The file that is kept on one exchange: what policy said to each finding and each doubt, and what will be
 //! recorded of it. Decides nothing by itself; asks policy and writes down the answer.
 
+use std::ops::Range;
 use std::sync::Arc;
 
 use bytes::Bytes;
@@ -105,12 +106,19 @@ impl Case {
             match self.rule(direction, hit) {
                 Ok(Ruling::Keep) => {}
                 // Two findings of one number share its place.
-                Ok(Ruling::Replace(_)) if edits.last().is_some_and(|last| last.range.end > hit.raw.start) => {
+                Ok(Ruling::Replace(_))
+                    if edits.iter().rev().take(2).any(|last| overlap(&last.range, &hit.raw)) => {}
+                Ok(Ruling::Replace(with)) => {
+                    edits.push(Edit { range: hit.raw.clone(), with });
+                    edits.extend(
+                        hit.rest.iter().map(|range| Edit { range: range.clone(), with: Bytes::new() }),
+                    );
                 }
-                Ok(Ruling::Replace(with)) => edits.push(Edit { range: hit.raw.clone(), with }),
                 Err(refusal) => refused = refused.or(Some(refusal)),
             }
         }
+        // What goes on in another text was found after what stands in between.
+        edits.sort_by_key(|edit| edit.range.start);
         refused.map_or(Ok(edits), Err)
     }
 
@@ -169,10 +177,21 @@ impl Revealed {
     }
 }
 
+fn overlap(a: &Range<usize>, b: &Range<usize>) -> bool {
+    a.start < b.end && b.start < a.end
+}
+
+/// A byte as it is written in a URL.
+fn escaped(byte: u8) -> String {
+    let plain = byte.is_ascii_alphanumeric() || b"-._".contains(&byte);
+    if plain { char::from(byte).to_string() } else { format!("%{byte:02X}") }
+}
+
 /// A replacement text as it has to be written at its place.
 pub(super) fn quoted(text: &str, quoting: Quoting) -> Bytes {
     Bytes::from(match quoting {
         Quoting::Inside => text.to_owned(),
+        Quoting::Form => text.bytes().map(escaped).collect(),
         Quoting::Number => format!("\"{text}\""),
         Quoting::InnerNumber => format!("\\\"{text}\\\""),
     })

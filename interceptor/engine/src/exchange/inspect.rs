@@ -5,10 +5,13 @@ use std::ops::Range;
 use std::sync::{Arc, LazyLock};
 
 use crate::detect::{Confidence, DetectorId, Detectors, StreamScanner};
+use crate::extract;
 use crate::json::{Capture, Class, Cursor, Sink, Table, Text, Usage, Walker, Word, escape};
 use crate::record::{Ledger, Tokens};
 use crate::reveal::Shown;
 
+use super::body::{Sniffed, sniff};
+use super::neighbours::{Across, Neighbours};
 use super::scan::{Scanner, Spot};
 
 /// The table for documents of which nothing is known.
@@ -22,6 +25,12 @@ const SHORTEST_NUMBER: usize = 8;
 
 /// Most findings of one body that are kept at once. One more is a body that cannot be dealt with.
 const MOST_HITS: usize = 50_000;
+
+/// So much base64 shows what is encoded.
+const FIRST_ENCODED: usize = 1_024;
+
+/// So many of the last findings can lie where two texts meet.
+const MOST_NEAR: usize = 64;
 
 /// Longest name of a model that is believed.
 const LONGEST_MODEL: usize = 128;
@@ -39,6 +48,8 @@ pub(super) struct Hit {
     pub(super) length: u64,
     /// What to replace, in offsets of the document.
     pub(super) raw: Range<usize>,
+    /// Where it goes on, if it is written in several texts: to be taken away.
+    pub(super) rest: Vec<Range<usize>>,
     /// The whole string that it lies in, in offsets of the document.
     pub(super) text: Range<usize>,
     pub(super) quoting: Quoting,
@@ -57,6 +68,19 @@ pub(super) enum Quoting {
     Number,
     /// It takes the place of a number in JSON that is itself in a string: `\"[CARD]\"`.
     InnerNumber,
+    /// It lies in a form that is spelt like a URL.
+    Form,
+}
+
+/// A text that is scanned in another form than it is written in.
+pub(super) struct ViewPart<'a> {
+    pub(super) place: &'a str,
+    pub(super) class: Class,
+    /// Where in the body it lies.
+    pub(super) within: Range<usize>,
+    pub(super) quoting: Quoting,
+    /// Nothing in it can be replaced.
+    pub(super) sealed: bool,
 }
 
 /// What was noted in passing.
@@ -79,11 +103,15 @@ pub(super) struct Inspector {
     marks: Vec<Mark>,
     spots: Vec<Spot>,
     inner: Inner,
+    neighbours: Neighbours,
+    across: Vec<Across>,
+    /// The place of the document itself, if it is a part of something else.
+    below: Option<Arc<str>>,
 }
 
 /// What had been found when a container opened, so that a seal can be put on what came since.
 #[derive(Clone, Copy, Debug)]
-struct Mark {
+pub(super) struct Mark {
     hits: usize,
     ledger: Ledger,
     sealed: bool,
@@ -101,6 +129,9 @@ impl Inspector {
             marks: Vec::new(),
             spots: Vec::new(),
             inner: Inner::default(),
+            neighbours: Neighbours::default(),
+            across: Vec::new(),
+            below: None,
         }
     }
 
@@ -109,6 +140,26 @@ impl Inspector {
         self.hits.clear();
         self.marks.clear();
         self.spots.clear();
+        self.neighbours.part();
+    }
+
+    /// A part of the body begins, which is a document of its own.
+    pub(super) fn begin_part(&mut self) -> Mark {
+        self.marks.clear();
+        self.neighbours.part();
+        Mark { hits: self.hits.len(), ledger: self.ledger, sealed: false }
+    }
+
+    /// Forgets what was found and counted since a part began.
+    pub(super) fn back_to(&mut self, mark: Mark) {
+        self.hits.truncate(mark.hits);
+        self.marks.clear();
+        self.ledger = Ledger { seen: self.ledger.seen, ..mark.ledger };
+    }
+
+    /// Documents stand at this place of something else.
+    pub(super) fn below(&mut self, place: Option<&str>) {
+        self.below = place.map(Into::into);
     }
 
     /// Scans text that is no document, or none that could be read; `at` is its offset in the body.
@@ -116,6 +167,52 @@ impl Inspector {
         self.scanner.scan_plain(text, &mut self.spots);
         let whole = Text { raw: text, start: at, escaped: false, key: false };
         self.take_spots(|| place.to_owned(), &whole, Quoting::Inside, false);
+    }
+
+    /// Scans a text that is written in another way than it is meant. `raw` says where in the body a range of it
+    /// lies, all of which is `within`.
+    pub(super) fn view(
+        &mut self,
+        part: ViewPart<'_>,
+        text: &[u8],
+        raw: impl Fn(Range<usize>) -> Range<usize>,
+    ) {
+        self.count(part.class, part.within.len());
+        self.scanner.scan_plain(text, &mut self.spots);
+        let place: Arc<str> = part.place.into();
+        for spot in std::mem::take(&mut self.spots) {
+            let whole = Text { raw: &[], start: part.within.start, escaped: false, key: false };
+            let range = raw(spot.raw.clone());
+            self.hit(spot, place.clone(), range, &whole, part.quoting, part.sealed);
+        }
+    }
+
+    /// Scans what a document says. Nothing in it can be replaced. One that cannot be read is counted as binary.
+    pub(super) fn document(&mut self, place: &str, document: &[u8], within: Range<usize>) {
+        let read = self.scanner.detectors().map(|_| extract::text(document));
+        match read {
+            Some(Ok(text)) => self.sealed_view(place, text.as_bytes(), within),
+            _ => self.count(Class::Binary, within.len()),
+        }
+    }
+
+    /// Looks into base64: at text, and at documents. Everything else is counted as binary.
+    pub(super) fn encoded(&mut self, place: &str, data: &[u8], within: Range<usize>) {
+        if self.scanner.detectors().is_none() {
+            return self.count(Class::Binary, within.len());
+        }
+        let first = extract::base64(&data[..data.len().min(FIRST_ENCODED)]);
+        match sniff(&first) {
+            Sniffed::Document => self.document(place, &extract::base64(data), within),
+            Sniffed::Text | Sniffed::Json => self.sealed_view(place, &extract::base64(data), within),
+            Sniffed::Binary | Sniffed::Nothing => self.count(Class::Binary, within.len()),
+        }
+    }
+
+    fn sealed_view(&mut self, place: &str, text: &[u8], within: Range<usize>) {
+        let (class, quoting) = (Class::Sealed, Quoting::Inside);
+        let part = ViewPart { place, class, within: within.clone(), quoting, sealed: true };
+        self.view(part, text, |_| within.clone());
     }
 
     /// Scans text that passes in fragments; none means that it is over.
@@ -160,7 +257,7 @@ impl Inspector {
         let place: Arc<str> = place().into();
         for spot in std::mem::take(&mut self.spots) {
             let raw = match quoting {
-                Quoting::Inside => text.start + spot.raw.start..text.start + spot.raw.end,
+                Quoting::Inside | Quoting::Form => text.start + spot.raw.start..text.start + spot.raw.end,
                 Quoting::Number | Quoting::InnerNumber => text.range(),
             };
             self.hit(spot, place.clone(), raw, text, quoting, sealed);
@@ -187,6 +284,7 @@ impl Inspector {
             start: spot.start,
             length: spot.length,
             raw,
+            rest: Vec::new(),
             text: text.range(),
             quoting,
             sealed: sealed || spot.fixed,
@@ -194,17 +292,38 @@ impl Inspector {
         });
     }
 
-    fn count(&mut self, class: Class, bytes: usize) {
+    /// Looks at what reaches into a text from those before it. What a text shows by itself is left as it is.
+    fn look_across(&mut self, place: impl Fn() -> String, text: &Text<'_>) {
+        if self.scanner.detectors().is_none() {
+            return;
+        }
+        let mut across = std::mem::take(&mut self.across);
+        self.neighbours.take(text, &mut self.scanner, &mut across);
+        for Across { spot, ranges } in across.drain(..) {
+            let touches = |hit: &Hit| {
+                let own = std::iter::once(&hit.raw).chain(&hit.rest);
+                { own }.any(|own| ranges.iter().any(|range| range.start < own.end && own.start < range.end))
+            };
+            if self.hits.iter().rev().take(MOST_NEAR).any(|hit| hit.rest.is_empty() && touches(hit)) {
+                continue;
+            }
+            // What was found before the last piece came was a part of this.
+            self.hits.retain(|hit| hit.rest.is_empty() || !touches(hit));
+            self.hit(spot, place().into(), ranges[0].clone(), text, Quoting::Inside, false);
+            if let Some(hit) = self.hits.last_mut() {
+                hit.rest = ranges[1..].to_vec();
+            }
+        }
+        self.across = across;
+    }
+
+    pub(super) fn count(&mut self, class: Class, bytes: usize) {
         let bytes = bytes as u64;
         match class {
             Class::Unknown => self.ledger.unknown += bytes,
             Class::Sealed => self.ledger.sealed += bytes,
-            Class::Text
-            | Class::JsonString
-            | Class::JsonValue
-            | Class::Schema
-            | Class::Plain
-            | Class::Binary => {
+            Class::Binary => self.ledger.binary += bytes,
+            Class::Text | Class::JsonString | Class::JsonValue | Class::Schema | Class::Plain => {
                 self.ledger.scanned += bytes;
             }
         }
@@ -235,7 +354,7 @@ impl Inspector {
             let raw =
                 if text.escaped { escape::raw_range(text.raw, spot.raw.clone()) } else { spot.raw.clone() };
             let raw = text.start + raw.start..text.start + raw.end;
-            let place = format!("{}.{place}", cursor.place()).into();
+            let place = format!("{}.{place}", place_of(&self.below, cursor)).into();
             self.hit(spot, place, raw, text, quoting, false);
         }
         true
@@ -276,16 +395,26 @@ impl Sink for Inspector {
         let state = cursor.state();
         let class = state.class;
         if class == Class::Binary && !text.key && is_binary(text.raw) {
-            self.ledger.binary += text.raw.len() as u64;
-            return;
+            let below = self.below.clone();
+            let data = encoded_data(text.raw);
+            let place = || place_of(&below, cursor);
+            return self.encoded(&place(), data, text.range());
         }
-        // A key is no text of its own, and switches and numbers have keys that the catalogue does not list.
-        self.count(if text.key { Class::Plain } else { class }, text.raw.len());
+        // A key is no text of its own, and switches and numbers have keys that the catalogue does not list. What
+        // should be binary and is text is looked at as text.
+        let counted = if text.key || class == Class::Binary { Class::Plain } else { class };
+        self.count(counted, text.raw.len());
         let before = self.hits.len();
         let is_json = class == Class::JsonString && !text.key;
         if text.raw.len() >= SHORTEST && !(is_json && self.json_in_string(cursor, &text)) {
             self.scanner.scan(text.raw, text.escaped, &mut self.spots);
-            self.take_spots(|| cursor.place(), &text, Quoting::Inside, class == Class::Sealed);
+            let below = self.below.clone();
+            self.take_spots(|| place_of(&below, cursor), &text, Quoting::Inside, class == Class::Sealed);
+        }
+        // Elements of a list are texts of their own; parts of a message are objects.
+        if class == Class::Text && !text.key && cursor.is_member() {
+            let below = self.below.clone();
+            self.look_across(|| place_of(&below, cursor), &text);
         }
         if let Some(capture) = state.capture
             && !text.key
@@ -310,7 +439,9 @@ impl Sink for Inspector {
             self.scanner.scan(digits, false, &mut self.spots);
             let text = Text { raw, start, escaped: false, key: false };
             self.spots.truncate(1);
-            self.take_spots(|| cursor.place(), &text, Quoting::Number, state.class == Class::Sealed);
+            let below = self.below.clone();
+            let sealed = state.class == Class::Sealed;
+            self.take_spots(|| place_of(&below, cursor), &text, Quoting::Number, sealed);
         }
     }
 
@@ -326,13 +457,25 @@ impl Sink for Inspector {
 
     fn close(&mut self, _cursor: &Cursor<'_>) {
         let Some(mark) = self.marks.pop().filter(|mark| mark.sealed) else { return };
-        for hit in &mut self.hits[mark.hits..] {
+        // Some may have been dealt with already, if the body was too long to keep.
+        let since = mark.hits.min(self.hits.len());
+        for hit in &mut self.hits[since..] {
             hit.sealed = true;
         }
+        self.neighbours.part();
         let ledger = &mut self.ledger;
         let moved = (ledger.scanned - mark.ledger.scanned) + (ledger.unknown - mark.ledger.unknown);
         ledger.sealed += moved;
         (ledger.scanned, ledger.unknown) = (mark.ledger.scanned, mark.ledger.unknown);
+    }
+}
+
+fn place_of(below: &Option<Arc<str>>, cursor: &Cursor<'_>) -> String {
+    let place = cursor.place();
+    match below {
+        Some(below) if place.is_empty() => below.to_string(),
+        Some(below) => format!("{below}.{place}"),
+        None => place,
     }
 }
 
@@ -347,19 +490,24 @@ fn worth_a_look(raw: &[u8]) -> Option<&[u8]> {
 /// True for a data URL, and for text that consists of base64 and is too long to be a word.
 fn is_binary(raw: &[u8]) -> bool {
     const LONG: usize = 64;
-    let data = if raw.starts_with(b"data:") {
-        match memchr::memchr(b',', &raw[..raw.len().min(256)]) {
-            Some(comma) if raw[..comma].ends_with(b";base64") => &raw[comma + 1..],
-            _ => return false,
-        }
-    } else if raw.len() >= LONG {
-        raw
-    } else {
+    let data = encoded_data(raw);
+    if data.len() == raw.len() && (raw.len() < LONG || raw.starts_with(b"data:")) {
         return false;
-    };
+    }
     let base64 =
         |byte: &u8| byte.is_ascii_alphanumeric() || matches!(byte, b'+' | b'/' | b'=' | b'-' | b'_' | b'\\');
     data.iter().all(base64)
+}
+
+/// What is encoded: a data URL without its head, or all of it.
+fn encoded_data(raw: &[u8]) -> &[u8] {
+    if !raw.starts_with(b"data:") {
+        return raw;
+    }
+    match memchr::memchr(b',', &raw[..raw.len().min(256)]) {
+        Some(comma) if raw[..comma].ends_with(b";base64") => &raw[comma + 1..],
+        _ => raw,
+    }
 }
 
 impl Tokens {

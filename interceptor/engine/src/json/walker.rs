@@ -65,6 +65,8 @@ pub struct Walker {
     member: (StateId, Edge),
     /// Documents may follow one another, as in JSON lines.
     many: bool,
+    /// Where in the table a document stands, if it is a part of another.
+    root: Option<StateId>,
     failed: Option<WalkError>,
 }
 
@@ -79,6 +81,7 @@ impl Walker {
             key: Vec::new(),
             member: (StateId::DEAD, Edge::UNNAMED),
             many: false,
+            root: None,
             failed: None,
         }
     }
@@ -86,6 +89,11 @@ impl Walker {
     /// A reader for any number of documents one after the other, as in JSON lines.
     pub fn many() -> Self {
         Walker { many: true, ..Self::new() }
+    }
+
+    /// The documents stand at this place of the table, not at its beginning.
+    pub(crate) fn rooted(self, root: StateId) -> Self {
+        Walker { root: Some(root), ..self }
     }
 
     /// Ready for another document; keeps its buffers.

@@ -116,6 +116,7 @@ impl Stream {
             start: finding.start,
             length: finding.end - finding.start,
             raw: 0..0,
+            rest: Vec::new(),
             text: 0..0,
             quoting,
             // Nothing may be replaced where nothing is left to replace.

@@ -77,6 +77,11 @@ impl<'a> Cursor<'a> {
         self.frames.len()
     }
 
+    /// True if the value is a member of an object.
+    pub(crate) fn is_member(&self) -> bool {
+        self.frames.last().is_some_and(|frame| !frame.array)
+    }
+
     /// The number of the state of the value here.
     pub(crate) fn state_id(&self) -> StateId {
         match self.value {

@@ -93,7 +93,7 @@ impl<S: Sink> Reader<'_, S> {
     /// State and edge of the value that stands here.
     fn here(&self) -> (StateId, Edge) {
         match self.walker.frames.last() {
-            None => (self.table.root(), Edge::UNNAMED),
+            None => (self.walker.root.unwrap_or(self.table.root()), Edge::UNNAMED),
             Some(frame) if frame.array => (self.table.element(frame.state), Edge::UNNAMED),
             Some(_) => self.walker.member,
         }

@@ -1,0 +1,203 @@
+//! Texts that follow one another are read as one: a key whose halves stand in two parts of a message is found.
+//! Only what lies around the seam is looked at again, and only where something could go on across it.
+//! Knows texts as they are written in JSON. Does not know what becomes of a finding.
+
+use std::ops::Range;
+
+use smallvec::SmallVec;
+
+use super::scan::{Scanner, Spot};
+use crate::json::Text;
+
+/// So much of a text on either side of a seam is looked at. Longer keys are found by their halves, or not at all.
+const REACH: usize = 512;
+
+/// Numbers of persons and of cards, with blanks between their digits, are no longer.
+const NUMBER_REACH: usize = 40;
+
+/// What came last, and where it stands.
+#[derive(Debug, Default)]
+pub(super) struct Neighbours {
+    /// The end of the texts so far, put together, as written.
+    tail: Vec<u8>,
+    escaped: bool,
+    pieces: SmallVec<[Piece; 4]>,
+    spots: Vec<Spot>,
+}
+
+/// A text of which a part is in the tail.
+#[derive(Clone, Copy, Debug)]
+struct Piece {
+    /// Where it begins in the tail.
+    start: usize,
+    /// Where that is in the document.
+    document: usize,
+}
+
+/// Something that reaches across a seam.
+#[derive(Debug)]
+pub(super) struct Across {
+    pub(super) spot: Spot,
+    /// Its pieces in the document, in order: at least two.
+    pub(super) ranges: SmallVec<[Range<usize>; 2]>,
+}
+
+impl Neighbours {
+    /// What follows does not belong to what was.
+    pub(super) fn part(&mut self) {
+        self.tail.clear();
+        self.pieces.clear();
+        self.escaped = false;
+    }
+
+    /// Takes the next text and pushes what reaches into it from those before.
+    pub(super) fn take(&mut self, text: &Text<'_>, scanner: &mut Scanner, out: &mut Vec<Across>) {
+        if text.raw.is_empty() {
+            return;
+        }
+        let reach = self.reach(text.raw);
+        if reach > 0 {
+            self.look_across(text, reach, scanner, out);
+        }
+        self.remember(text);
+    }
+
+    /// How much on either side could belong together.
+    fn reach(&self, next: &[u8]) -> usize {
+        let (Some(&last), first) = (self.tail.last(), next[0]) else { return 0 };
+        let inside = |byte: u8| {
+            byte.is_ascii_alphanumeric()
+                || matches!(byte, b'_' | b'-' | b'+' | b'/' | b'=' | b'@' | b'%' | b'\\')
+        };
+        let goes_on = match last {
+            // The end of a sentence, unless something small follows.
+            b'.' | b':' => {
+                first.is_ascii_lowercase() || first.is_ascii_digit() || matches!(first, b'_' | b'-')
+            }
+            last => inside(last) && (inside(first) || matches!(first, b'.' | b':')),
+        };
+        if goes_on {
+            return REACH;
+        }
+        let digit = |text: &[u8]| text.iter().any(u8::is_ascii_digit);
+        let (end, begin) = (
+            &self.tail[self.tail.len().saturating_sub(NUMBER_REACH)..],
+            &next[..next.len().min(NUMBER_REACH)],
+        );
+        if digit(end) && digit(begin) { NUMBER_REACH } else { 0 }
+    }
+
+    fn look_across(&mut self, text: &Text<'_>, reach: usize, scanner: &mut Scanner, out: &mut Vec<Across>) {
+        let seam = self.tail.len();
+        let begin = &text.raw[..text.raw.len().min(reach)];
+        self.tail.extend_from_slice(begin);
+        let from = seam.saturating_sub(reach);
+        self.spots.clear();
+        scanner.scan(&self.tail[from..], self.escaped || text.escaped, &mut self.spots);
+        let seam_document = text.start;
+        for mut spot in self.spots.drain(..) {
+            let whole = spot.raw.start + from..spot.raw.end + from;
+            if whole.start >= seam || whole.end <= seam {
+                continue;
+            }
+            let mut ranges = SmallVec::new();
+            let pieces = self.pieces.iter().copied().chain([Piece { start: seam, document: seam_document }]);
+            let ends = self.pieces.iter().skip(1).map(|piece| piece.start).chain([seam, self.tail.len()]);
+            for (piece, end) in pieces.zip(ends) {
+                let (start, end) = (whole.start.max(piece.start), whole.end.min(end));
+                if start < end {
+                    ranges.push(piece.document + start - piece.start..piece.document + end - piece.start);
+                }
+            }
+            spot.raw = whole;
+            out.push(Across { spot, ranges });
+        }
+        self.tail.truncate(seam);
+    }
+
+    /// Keeps the end of a text, and of those before it what still may matter.
+    fn remember(&mut self, text: &Text<'_>) {
+        let kept = text.raw.len().min(REACH);
+        let skipped = text.raw.len() - kept;
+        if kept == REACH {
+            self.part();
+        }
+        self.pieces.push(Piece { start: self.tail.len(), document: text.start + skipped });
+        self.tail.extend_from_slice(&text.raw[skipped..]);
+        self.escaped |= text.escaped;
+        if self.tail.len() >= 2 * REACH {
+            self.forget(self.tail.len() - REACH);
+        }
+    }
+
+    /// Forgets so many bytes from the front.
+    fn forget(&mut self, bytes: usize) {
+        self.tail.drain(..bytes);
+        let first = self.pieces.iter().rposition(|piece| piece.start <= bytes).unwrap_or(0);
+        self.pieces.drain(..first);
+        for piece in &mut self.pieces {
+            let cut = bytes.saturating_sub(piece.start);
+            piece.document += cut;
+            piece.start = piece.start.saturating_sub(bytes);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::detect::Detectors;
+
+    /// What reaches across, by what is written in the document.
+    fn across(texts: &[&str]) -> Vec<Vec<String>> {
+        let mut scanner = Scanner::new(Some(Detectors::builtin()));
+        let mut neighbours = Neighbours::default();
+        let (mut document, mut found) = (String::new(), Vec::new());
+        for raw in texts {
+            document.push('"');
+            let text =
+                Text { raw: raw.as_bytes(), start: document.len(), escaped: raw.contains('\\'), key: false };
+            document += raw;
+            neighbours.take(&text, &mut scanner, &mut found);
+        }
+        let pieces =
+            |across: &Across| across.ranges.iter().map(|range| document[range.clone()].to_owned()).collect();
+        found.iter().map(pieces).collect()
+    }
+
+    #[test]
+    fn halves_are_found_together() {
+        let key = ["gh", "p_", "a1B2c3D4e5F6g7H8i9J0k1L2m3N4o5P6q7R8"].concat();
+        for cut in 1..key.len() {
+            let (first, second) = key.split_at(cut);
+            let texts = [format!("the token {first}"), format!("{second} and more")];
+            let found = across(&[&texts[0], &texts[1]]);
+            assert_eq!(found, [[first, second]], "{cut}");
+        }
+        let pieces: Vec<&str> = vec![&key[..3], &key[3..9], &key[9..20], &key[20..]];
+        assert_eq!(across(&pieces).last().unwrap(), &pieces);
+        assert_eq!(across(&["card 4111 1111 ", "1111 1111."]), [["4111 1111 ", "1111 1111"]]);
+        assert_eq!(across(&[r"to jane.doe\u0040exa", "mple.com"]), [[r"jane.doe\u0040exa", "mple.com"]]);
+    }
+
+    #[test]
+    fn the_tail_does_not_grow() {
+        let long = "word ".repeat(300);
+        let mut texts = vec![&*long; 5];
+        texts.extend(["a b c! "; 400]);
+        texts.push("jane@exam");
+        texts.push("ple.com");
+        assert_eq!(across(&texts), [["jane@exam", "ple.com"]]);
+    }
+
+    #[test]
+    fn what_ends_is_not_looked_at_again() {
+        let mut neighbours = Neighbours::default();
+        let text = |raw: &'static str| Text { raw: raw.as_bytes(), start: 0, escaped: false, key: false };
+        neighbours.remember(&text("A sentence."));
+        assert_eq!(neighbours.reach(b"Another one"), 0);
+        assert_eq!(neighbours.reach(b"com"), REACH);
+        neighbours.remember(&text("Call 415 "));
+        assert_eq!((neighbours.reach(b" 555 0100"), neighbours.reach(b" now")), (NUMBER_REACH, 0));
+    }
+}
