@@ -62,6 +62,7 @@ fn every_detector_has_a_name_of_its_family_and_finds_its_sample() {
     let mut names: Vec<&str> = DetectorId::all().map(DetectorId::name).collect();
     names.sort_unstable();
     assert!(names.windows(2).all(|pair| pair[0] != pair[1]), "every name names one detector");
+    let mut missed = Vec::new();
     for id in DetectorId::all() {
         let detector = id.detector();
         assert!(id.name().starts_with(detector.family.prefix()), "{id:?}");
@@ -73,15 +74,19 @@ fn every_detector_has_a_name_of_its_family_and_finds_its_sample() {
             let sample = detector.sample(&mut SampleSource::new(seed));
             let text = format!("It is {sample}, and no more.");
             let found = scan(text.as_bytes());
-            assert!(found.iter().any(|f| f.detector == id), "{id:?} does not find {text:?}: {found:?}");
+            if !found.iter().any(|f| f.detector == id) {
+                missed.push(format!("{id:?} does not find {text:?}: {found:?}"));
+                break;
+            }
         }
     }
+    assert!(missed.is_empty(), "{}", missed.join("\n"));
 }
 
 #[test]
 fn the_detectors_are_counted() {
     let of = |family| DetectorId::all().filter(|id| id.detector().family == family).count();
-    assert!(of(Family::Secret) >= 8, "{}", of(Family::Secret));
+    assert!(of(Family::Secret) >= 250, "{}", of(Family::Secret));
     assert!(of(Family::Personal) >= 5, "{}", of(Family::Personal));
 }
 
@@ -216,13 +221,13 @@ fn keys_by_prefix() {
         ("secret.openai_key", ["sk", "-", &ALNUM[..20], "T3Blbk", "FJ", &ALNUM[20..40]].concat()),
         ("secret.openai_key", ["sk", "-proj-", &ALNUM[..40], "_T3Blbk", "FJ-", &ALNUM[..40]].concat()),
         ("secret.openai_key", ["sk", "-svcacct-", &ALNUM[..20], "T3Blbk", "FJ", &ALNUM[..20]].concat()),
-        ("secret.openai_key~", ["sk", "-proj-", ALNUM].concat()),
+        ("secret.openai_key?", ["sk", "-proj-", ALNUM].concat()),
         ("secret.openai_key~", ["sk", "-", &ALNUM[..48]].concat()),
         ("secret.api_key~", ["sk", "-", &ALNUM[..32]].concat()),
         ("secret.api_key~", ["sk", "-or-v1-", ALNUM].concat()),
         ("secret.anthropic_key", ["sk", "-ant-api03-", ALNUM, &ALNUM[..39], "AA"].concat()),
         ("secret.anthropic_key", ["sk", "-ant-admin01-", ALNUM, &ALNUM[..39], "AA"].concat()),
-        ("secret.anthropic_key~", ["sk", "-ant-oat01-", ALNUM].concat()),
+        ("secret.anthropic_key?", ["sk", "-ant-oat01-", ALNUM].concat()),
         ("secret.aws_access_key", ["AK", "IA", "Z5PQ7MNB3KLXTRW2"].concat()),
         ("secret.aws_access_key", ["AS", "IA", "Z5PQ7MNB3KLXTRW2"].concat()),
     ];
@@ -272,9 +277,10 @@ fn aws_secret_keys_need_to_be_announced() {
         finds("secret.aws_secret_key", text, &value);
     }
     silent(&value);
-    silent(&format!("access_key = {value}, aws_access_key_id = {value}"));
-    silent(&format!("secret_access_key = {}", value.to_lowercase()));
-    silent(&format!("secret_access_key = {value}A and secret_access_key = {value}="));
+    silent(&format!("aws_access_key_id = {value}"));
+    // Not of an AWS key's shape, but named a secret and drawn.
+    finds("secret.assigned_key~", "access_key = {}", &value);
+    finds("secret.assigned_key~", "secret_access_key = {}", &format!("{value}A"));
     let id = ["AK", "IA", "Z5PQ7MNB3KLXTRW2"].concat();
     let both = format!("{id},{value}");
     assert_eq!(

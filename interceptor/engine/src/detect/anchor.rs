@@ -9,8 +9,8 @@ use smallvec::SmallVec;
 
 use super::encoded::{self, ENCODED};
 use super::metadata::{Literal, Route};
-use super::personal;
 use super::text::{Peek, Text};
+use super::{personal, secret};
 
 /// A place worth a closer look.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -18,6 +18,15 @@ pub(super) struct Anchor {
     /// What orders anchors: the digit, the `@`, the literal's first rare byte.
     pub(super) at: usize,
     pub(super) kind: Kind,
+}
+
+impl Anchor {
+    fn length(&self) -> usize {
+        match self.kind {
+            Kind::Literal { start, end, .. } => end - start,
+            _ => 0,
+        }
+    }
 }
 
 /// What was seen at an anchor.
@@ -38,22 +47,29 @@ pub(super) type Found = SmallVec<[Anchor; 4]>;
 
 const DIGIT: u8 = 0x80;
 const AT: u8 = 0x40;
-const BUCKETS: u8 = 0x3f;
+const LITERAL: u8 = 0x01;
 
 /// Bytes that are looked at before anything is decided about them.
 const BLOCK: usize = 16;
 
 /// The table of pairs and the literals behind it.
 pub(super) struct Anchors {
-    /// Per pair (first byte low): `DIGIT`, `AT`, and the number of a bucket of literals (0 is none).
-    pairs: Box<[u8; 1 << 16]>,
+    /// Per pair (first byte low): `DIGIT`, `AT`, `LITERAL`. A byte each, so that the rows of the letters and
+    /// digits stay in the fastest cache.
+    pairs: Box<[u8]>,
+    /// Per pair: the number of its bucket of literals. Looked up only where the table above shows one.
+    slots: Box<[u16]>,
     /// Literals by bucket, each with the offset of the pair that leads here: its rare one or the next.
     buckets: Vec<Vec<(Literal, usize)>>,
 }
 
 impl Anchors {
     pub(super) fn new(literals: impl Iterator<Item = Literal>) -> Self {
-        let mut anchors = Self { pairs: Box::new([0; 1 << 16]), buckets: vec![Vec::new()] };
+        let mut anchors = Self {
+            pairs: vec![0; 1 << 16].into(),
+            slots: vec![0; 1 << 16].into(),
+            buckets: vec![Vec::new()],
+        };
         for other in 0..=u8::MAX {
             for digit in b'0'..=b'9' {
                 anchors.pairs[pair(digit, other)] |= DIGIT;
@@ -71,19 +87,13 @@ impl Anchors {
 
     fn enter(&mut self, literal: Literal, offset: usize) {
         let bytes = literal.text.as_bytes();
-        let slot = &mut self.pairs[pair(bytes[offset], bytes[offset + 1])];
-        let mut bucket = *slot & BUCKETS;
-        if bucket == 0 {
-            // Past the last bucket the literals share: each is compared in full, sharing only costs time.
-            let count = self.buckets.len();
-            let fresh = 1 + (count - 1) % usize::from(BUCKETS);
-            bucket = u8::try_from(fresh).unwrap_or(BUCKETS);
-            if fresh == count {
-                self.buckets.push(Vec::new());
-            }
-            *slot |= bucket;
+        let pair = pair(bytes[offset], bytes[offset + 1]);
+        self.pairs[pair] |= LITERAL;
+        if self.slots[pair] == 0 {
+            self.slots[pair] = u16::try_from(self.buckets.len()).expect("a bucket per pair fits 16 bits");
+            self.buckets.push(Vec::new());
         }
-        self.buckets[usize::from(bucket)].push((literal, offset));
+        self.buckets[usize::from(self.slots[pair])].push((literal, offset));
     }
 
     /// The first position from `from` on, in steps of two, at which the pair shows an anchor; else where
@@ -130,9 +140,10 @@ impl Anchors {
         let mut found = Found::new();
         let first = text.bytes[at];
         let second = text.bytes.get(at + 1).copied();
-        let slot = self.pairs[pair(first, second.unwrap_or(first))];
-        if slot & BUCKETS != 0 && second.is_some() {
-            for (literal, offset) in &self.buckets[usize::from(slot & BUCKETS)] {
+        let pair = pair(first, second.unwrap_or(first));
+        let slot = self.pairs[pair];
+        if slot & LITERAL != 0 && second.is_some() {
+            for (literal, offset) in &self.buckets[usize::from(self.slots[pair])] {
                 found.extend(compare(text, at, *literal, *offset));
             }
         }
@@ -144,7 +155,8 @@ impl Anchors {
             found.extend((second == Some(b'@')).then_some(Anchor { at: at + 1, kind: Kind::At }));
         }
         if found.len() > 1 {
-            found.sort_by_key(|anchor| anchor.at);
+            // Of literals that begin together the longer one says more.
+            found.sort_by_key(|anchor| (anchor.at, std::cmp::Reverse(anchor.length())));
         }
         found
     }
@@ -153,7 +165,7 @@ impl Anchors {
 /// Where in the pair at `at` a group of digits begins that is worth a look.
 fn digit_at(bytes: &[u8], at: usize) -> Option<usize> {
     let digit = if bytes[at].is_ascii_digit() { at } else { at + 1 };
-    personal::may_begin(bytes, digit).then_some(digit)
+    (personal::may_begin(bytes, digit) || secret::may_begin(bytes, digit)).then_some(digit)
 }
 
 /// Compares a literal whose pair at `offset` lies at `at` with the text.

@@ -106,7 +106,8 @@ impl Walk {
     }
 
     fn nothing(&self) -> Step {
-        Step::Done { found: None, resume: self.start + 3 }
+        // Another literal may begin with the same letters; the look goes on where it would show.
+        Step::Done { found: None, resume: self.start + 2 }
     }
 }
 

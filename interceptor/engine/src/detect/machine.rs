@@ -30,6 +30,14 @@ pub(super) struct Paused {
     pub(super) hold: Option<usize>,
 }
 
+/// A place from which on an AWS secret key is looked for.
+#[derive(Clone, Copy)]
+struct Follow {
+    from: usize,
+    /// A name announced it, and not a key id: another secret may stand there as well.
+    named: bool,
+}
+
 /// Where the walk stands. Positions are indices into the text given to [`Machine::run`].
 #[derive(Default)]
 pub(super) struct Machine {
@@ -39,7 +47,7 @@ pub(super) struct Machine {
     floor: usize,
     growing: Option<Growing>,
     /// An AWS secret key is looked for from here on.
-    follow: Option<usize>,
+    follow: Option<Follow>,
     work: Work,
 }
 
@@ -55,14 +63,14 @@ impl Machine {
 
     /// The first byte that later runs may still look at, before look-back.
     pub(super) fn needs_from(&self) -> usize {
-        self.follow.unwrap_or(self.next).min(self.next)
+        self.follow.map_or(self.next, |follow| follow.from.min(self.next))
     }
 
     /// Tells that the first `gone` bytes of the text were cut off. `gone` is at most [`Self::needs_from`].
     pub(super) fn shift(&mut self, gone: usize) {
         self.next -= gone;
         self.floor = self.floor.saturating_sub(gone);
-        self.follow = self.follow.map(|from| from - gone);
+        self.follow = self.follow.map(|follow| Follow { from: follow.from - gone, ..follow });
         match &mut self.growing {
             Some(Growing::Jwt(walk)) => walk.shift(gone),
             Some(Growing::PrivateKey(walk)) => walk.shift(gone),
@@ -112,7 +120,7 @@ impl Machine {
                     self.floor = finding.end;
                     self.next = finding.end;
                     if finding.detector == secret::AWS_ACCESS_KEY {
-                        self.follow = Some(finding.end);
+                        self.follow = Some(Follow { from: finding.end, named: false });
                     }
                     return None;
                 }
@@ -126,7 +134,7 @@ impl Machine {
                     return None;
                 }
                 Verdict::Follow { from } => {
-                    self.follow = Some(from);
+                    self.follow = Some(Follow { from, named: true });
                     self.next = from;
                     return None;
                 }
@@ -156,12 +164,24 @@ impl Machine {
                 Step::Undecided { hold } => return Some(Paused { hold: Some(hold) }),
             }
         }
-        let from = self.follow?;
-        match aws::secret_key(Text { floor: self.floor, ..text }, from, &mut self.work) {
-            Verdict::Undecided { hold } => return Some(Paused { hold: Some(hold) }),
+        let follow = self.follow?;
+        let here = Text { floor: self.floor, ..text };
+        let mut verdict = aws::secret_key(here, follow.from, &mut self.work);
+        if follow.named && matches!(verdict, Verdict::No { .. }) {
+            verdict = secret::after_name(here, follow.from, &mut self.work);
+        }
+        match verdict {
+            Verdict::Undecided { hold } => {
+                return Some(Paused { hold: (hold != usize::MAX).then_some(hold) });
+            }
             Verdict::Match(finding) => {
                 self.next = finding.end;
                 self.accept(Some(finding), out);
+            }
+            Verdict::Grow(growing) => {
+                self.growing = Some(growing);
+                self.follow = None;
+                return self.continue_candidate(text, out);
             }
             _ => {}
         }
@@ -183,7 +203,7 @@ fn confirm(text: Text<'_>, anchor: Anchor, work: &mut Work) -> Verdict {
         Kind::Cut => Verdict::Undecided { hold: usize::MAX },
         Kind::At => personal::at_sign(text, anchor.at, work),
         _ if encoded::inside(text.bytes, anchor.at) => Verdict::No { resume: anchor.at },
-        Kind::Digit => personal::confirm(text, anchor.at, work),
+        Kind::Digit => digit(text, anchor.at, work),
         Kind::Literal { start, .. } if start < text.floor => Verdict::No { resume: anchor.at },
         Kind::Literal { route: Route::Secret(route), start, end } => {
             secret::literal(text, start, end, route, work)
@@ -191,5 +211,20 @@ fn confirm(text: Text<'_>, anchor: Anchor, work: &mut Work) -> Verdict {
         Kind::Literal { route: Route::Personal(route), start, end } => {
             personal::literal(text, start, end, route, work)
         }
+    }
+}
+
+/// A group of digits: a number of its own, or part of a token.
+fn digit(text: Text<'_>, at: usize, work: &mut Work) -> Verdict {
+    let mut verdict = Verdict::No { resume: at + 1 };
+    if personal::may_begin(text.bytes, at) {
+        verdict = personal::confirm(text, at, work);
+    }
+    match verdict {
+        Verdict::No { resume } if secret::may_begin(text.bytes, at) => match secret::digit(text, at, work) {
+            Verdict::No { .. } => Verdict::No { resume },
+            found => found,
+        },
+        verdict => verdict,
     }
 }

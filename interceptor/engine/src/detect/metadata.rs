@@ -59,6 +59,7 @@ impl Detector {
     pub fn sample(&self, source: &mut SampleSource) -> String {
         match self.sample {
             Sample::Made(make) => make(source),
+            Sample::Key(key) => secret::sample(key, source),
         }
     }
 }
@@ -68,6 +69,8 @@ impl Detector {
 pub(super) enum Sample {
     /// By a function of the detector's own.
     Made(fn(&mut SampleSource) -> String),
+    /// From the shape of a key.
+    Key(&'static secret::Key),
 }
 
 /// How many there are in this build: the secrets, then the personal data.
@@ -132,8 +135,9 @@ pub(super) struct Literal {
 
 /// Every literal of this build.
 pub(super) fn literals() -> impl Iterator<Item = Literal> {
-    let secrets = secret::LITERALS.iter().map(|(text, rare, route)| (*text, *rare, Route::Secret(*route)));
-    let personal =
-        personal::LITERALS.iter().map(|(text, rare, route)| (*text, *rare, Route::Personal(*route)));
+    let secrets = secret::literals().map(|(text, rare, route)| (text, rare, Route::Secret(route)));
+    let personal = personal::LITERALS
+        .iter()
+        .map(|(text, _, route)| (*text, secret::rarest(text.as_bytes()).1, Route::Personal(*route)));
     secrets.chain(personal).map(|(text, rare, route)| Literal { text, rare, route })
 }

@@ -1,9 +1,23 @@
 //! Secrets: what is known about their detectors, and which literals announce them. How a candidate is
 //! confirmed stands beside each detector.
 
+mod assigned;
+mod keys;
+mod published;
+mod rarity;
+mod shape;
+mod table;
+mod words;
+
+use std::sync::LazyLock;
+
+use assigned::Named;
+pub(super) use shape::rarest;
+pub(super) use table::Key;
+
 use super::metadata::{Detector, Family, Sample, secret_id};
 use super::sample::SampleSource;
-use super::text::{Text, Verdict};
+use super::text::{Peek, Text, Verdict};
 use super::{DetectorId, Work, aws, github, jwt, pem, provider_key};
 
 pub(super) const AWS_ACCESS_KEY: DetectorId = secret_id("secret.aws_access_key");
@@ -15,6 +29,11 @@ pub(super) const PRIVATE_KEY: DetectorId = secret_id("secret.private_key");
 pub(super) const JWT: DetectorId = secret_id("secret.jwt");
 pub(super) const API_KEY: DetectorId = secret_id("secret.api_key");
 
+/// A key or token that only its name gives away.
+pub(super) const ASSIGNED_KEY: DetectorId = secret_id("secret.assigned_key");
+pub(super) const ASSIGNED_PASSWORD: DetectorId = secret_id("secret.password");
+pub(super) const AUTHORIZATION: DetectorId = secret_id("secret.authorization");
+
 const fn secret(
     name: &'static str,
     label: &'static str,
@@ -25,7 +44,7 @@ const fn secret(
     Detector { name, family: Family::Secret, label, description, validators, sample: Sample::Made(sample) }
 }
 
-pub(super) static TABLE: &[Detector] = &[
+const OWN: [Detector; 11] = [
     secret(
         "secret.aws_access_key",
         "AWS_ACCESS_KEY",
@@ -82,7 +101,62 @@ pub(super) static TABLE: &[Detector] = &[
         &["prefix", "length", "letters and digits mixed"],
         |s| format!("{}{}", "sk-", s.mixed(36)),
     ),
+    secret(
+        "secret.assigned_key",
+        "SECRET",
+        "a key, token or secret that is assigned to a name which says so",
+        &["the name", "unlike words and numbers", "no placeholder, no code"],
+        |s| format!("my_token = \"{}\"", s.mixed(28)),
+    ),
+    secret(
+        "secret.password",
+        "PASSWORD",
+        "a password that is assigned to a name which says so",
+        &["the name", "kinds of characters", "no placeholder, no code"],
+        |s| format!("password = \"{}\"", s.mixed(12)),
+    ),
+    secret(
+        "secret.authorization",
+        "AUTHORIZATION",
+        "the value of an HTTP Authorization header",
+        &["the header's name", "unlike words"],
+        |s| format!("Authorization: Bearer {}", s.mixed(32)),
+    ),
 ];
+
+/// All of them: those with code of their own, then the keys of the table.
+pub(super) static TABLE: &[Detector] = &ALL;
+
+static ALL: [Detector; OWN.len() + table::COUNT] = {
+    let mut all = [OWN[0]; OWN.len() + table::COUNT];
+    let mut at = 0;
+    while at < all.len() {
+        all[at] = if at < OWN.len() { OWN[at] } else { of_key(&table::KEYS[at - OWN.len()]) };
+        at += 1;
+    }
+    all
+};
+
+const fn of_key(key: &'static Key) -> Detector {
+    Detector {
+        name: key.name,
+        family: Family::Secret,
+        label: key.label,
+        description: key.description,
+        validators: key.told.validators(),
+        sample: Sample::Key(key),
+    }
+}
+
+/// The detector of a key of the table.
+fn key_id(key: usize) -> DetectorId {
+    DetectorId::nth(OWN.len() + key)
+}
+
+/// A text that the detector of a key finds.
+pub(super) fn sample(key: &Key, source: &mut SampleSource) -> String {
+    keys::sample(key, source)
+}
 
 /// Who confirms a literal.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -94,40 +168,156 @@ pub(super) enum Route {
     SkKey,
     PrivateKey,
     Jwt,
+    /// A key of the table, by its number.
+    Key(u16),
+    /// A name that announces a secret.
+    Name(Named),
+    /// An option of a command that takes a name and a password.
+    UserOption,
 }
 
-/// Literals, each with the offset of its rare pairs and who confirms it.
-pub(super) static LITERALS: &[(&str, usize, Route)] = &[
-    ("AKIA", 0, Route::AwsKeyId),
-    ("ASIA", 1, Route::AwsKeyId),
-    ("ABIA", 0, Route::AwsKeyId),
-    ("ACCA", 0, Route::AwsKeyId),
-    ("access_key", 5, Route::AwsSecretName),
-    ("ACCESS_KEY", 5, Route::AwsSecretName),
-    ("accessKey", 5, Route::AwsSecretName),
-    ("AccessKey", 5, Route::AwsSecretName),
-    ("Access Key", 6, Route::AwsSecretName),
-    ("access-key", 5, Route::AwsSecretName),
-    ("ghp_", 1, Route::GithubToken),
-    ("gho_", 1, Route::GithubToken),
-    ("ghu_", 1, Route::GithubToken),
-    ("ghs_", 1, Route::GithubToken),
-    ("ghr_", 1, Route::GithubToken),
-    ("github_pat_", 5, Route::GithubFineGrained),
-    ("sk-", 0, Route::SkKey),
-    ("-----BEGIN", 4, Route::PrivateKey),
-    ("eyJ", 0, Route::Jwt),
+/// Literals with code of their own behind them.
+static LITERALS: &[(&str, Route)] = &[
+    ("AKIA", Route::AwsKeyId),
+    ("ASIA", Route::AwsKeyId),
+    ("ABIA", Route::AwsKeyId),
+    ("ACCA", Route::AwsKeyId),
+    ("access_key", Route::AwsSecretName),
+    ("ACCESS_KEY", Route::AwsSecretName),
+    ("accessKey", Route::AwsSecretName),
+    ("AccessKey", Route::AwsSecretName),
+    ("Access Key", Route::AwsSecretName),
+    ("ACCESS KEY", Route::AwsSecretName),
+    ("access-key", Route::AwsSecretName),
+    ("ghp_", Route::GithubToken),
+    ("gho_", Route::GithubToken),
+    ("ghu_", Route::GithubToken),
+    ("ghs_", Route::GithubToken),
+    ("ghr_", Route::GithubToken),
+    ("github_pat_", Route::GithubFineGrained),
+    ("sk-", Route::SkKey),
+    ("-----BEGIN", Route::PrivateKey),
+    ("eyJ", Route::Jwt),
+    ("passw", Route::Name(Named::Password)),
+    ("Passw", Route::Name(Named::Password)),
+    ("PASSW", Route::Name(Named::Password)),
+    ("passphrase", Route::Name(Named::Password)),
+    ("Passphrase", Route::Name(Named::Password)),
+    ("PASSPHRASE", Route::Name(Named::Password)),
+    ("_pass", Route::Name(Named::Password)),
+    ("_PASS", Route::Name(Named::Password)),
+    ("pwd", Route::Name(Named::Password)),
+    ("Pwd", Route::Name(Named::Password)),
+    ("PWD", Route::Name(Named::Password)),
+    ("secret", Route::Name(Named::Key)),
+    ("Secret", Route::Name(Named::Key)),
+    ("SECRET", Route::Name(Named::Key)),
+    ("token", Route::Name(Named::Key)),
+    ("Token", Route::Name(Named::Key)),
+    ("TOKEN", Route::Name(Named::Key)),
+    ("apikey", Route::Name(Named::Key)),
+    ("api_key", Route::Name(Named::Key)),
+    ("api-key", Route::Name(Named::Key)),
+    ("api key", Route::Name(Named::Key)),
+    ("apiKey", Route::Name(Named::Key)),
+    ("ApiKey", Route::Name(Named::Key)),
+    ("APIKey", Route::Name(Named::Key)),
+    ("APIKEY", Route::Name(Named::Key)),
+    ("API_KEY", Route::Name(Named::Key)),
+    ("API-KEY", Route::Name(Named::Key)),
+    ("API-Key", Route::Name(Named::Key)),
+    ("Api-Key", Route::Name(Named::Key)),
+    ("API key", Route::Name(Named::Key)),
+    ("API Key", Route::Name(Named::Key)),
+    ("ccountKey", Route::Name(Named::Key)),
+    ("private_key", Route::Name(Named::Key)),
+    ("PRIVATE_KEY", Route::Name(Named::Key)),
+    ("privateKey", Route::Name(Named::Key)),
+    ("private-key", Route::Name(Named::Key)),
+    ("encryption_key", Route::Name(Named::Key)),
+    ("ENCRYPTION_KEY", Route::Name(Named::Key)),
+    ("encryptionKey", Route::Name(Named::Key)),
+    ("PRIVATEKEY", Route::Name(Named::Key)),
+    ("PrivateKey", Route::Name(Named::Key)),
+    ("uthorization", Route::Name(Named::Header)),
+    ("AUTHORIZATION", Route::Name(Named::Header)),
+    ("--user ", Route::UserOption),
+    (" -u ", Route::UserOption),
 ];
+
+/// Every literal that announces a secret, with who confirms it and the offset of its rare pairs.
+pub(super) fn literals() -> impl Iterator<Item = (&'static str, usize, Route)> {
+    let own = LITERALS.iter().map(|(text, route)| (*text, rarest(text.as_bytes()).1, *route));
+    own.chain(keys::literals().map(|(text, rare, number)| (text, rare, Route::Key(number))))
+}
+
+/// True if the first digit of a group is worth [`digit`].
+pub(super) fn may_begin(bytes: &[u8], digit: usize) -> bool {
+    keys::may_begin(bytes, digit)
+}
+
+/// Asks about the first digit of a group, which may stand anywhere in a token.
+pub(super) fn digit(text: Text<'_>, at: usize, work: &mut Work) -> Verdict {
+    keys::token(text, at, work)
+}
+
+/// See [`keys::tail`].
+pub(super) fn tail(text: Text<'_>) -> Option<usize> {
+    keys::tail(text)
+}
+
+/// Literals that begin keys, by their first byte.
+static BY_FIRST: LazyLock<[Vec<(&'static str, Route)>; 128]> = LazyLock::new(|| {
+    let mut table = [const { Vec::new() }; 128];
+    for (literal, route) in LITERALS.iter().copied().chain(keys::prefixes()) {
+        if !matches!(route, Route::Name(_) | Route::AwsSecretName | Route::UserOption) {
+            table[usize::from(literal.as_bytes()[0] & 127)].push((literal, route));
+        }
+    }
+    table
+});
+
+/// Asks every literal that begins exactly at `at`; `None` if there is none.
+fn known_at(text: Text<'_>, at: usize, work: &mut Work) -> Option<Verdict> {
+    let there = &text.bytes[at..];
+    let mut verdict = None;
+    for (literal, route) in &BY_FIRST[usize::from(*there.first()? & 127)] {
+        let whole = there.starts_with(literal.as_bytes());
+        if !whole && literal.as_bytes().starts_with(there) && text.peek(text.bytes.len()) == Peek::Unknown {
+            return Some(Verdict::Undecided { hold: at });
+        }
+        if !whole {
+            continue;
+        }
+        match self::literal(text, at, at + literal.len(), *route, work) {
+            Verdict::No { resume } => verdict = Some(Verdict::No { resume }),
+            found => return Some(found),
+        }
+    }
+    verdict
+}
 
 /// Asks the detector in charge of the literal that stands from `start` to `end`.
 pub(super) fn literal(text: Text<'_>, start: usize, end: usize, route: Route, work: &mut Work) -> Verdict {
     match route {
         Route::AwsKeyId => aws::key_id(text, start, work),
-        Route::AwsSecretName => aws::secret_name(text, start, end),
+        Route::AwsSecretName => match aws::secret_name(text, start, end) {
+            Verdict::No { .. } => assigned::announced(text, start, end, Named::Key, work),
+            follow => follow,
+        },
         Route::GithubToken => github::token(text, start, end, work),
         Route::GithubFineGrained => github::fine_grained(text, start, end, work),
-        Route::SkKey => provider_key::confirm(text, start, work),
+        Route::SkKey => keys::more_of("sk-", text, start, work)
+            .unwrap_or_else(|| provider_key::confirm(text, start, work)),
         Route::PrivateKey => pem::begin(text, start, end, work),
         Route::Jwt => jwt::begin(text, start),
+        Route::Key(number) => keys::prefixed(text, start, number, work),
+        Route::Name(named) => assigned::announced(text, start, end, named, work),
+        Route::UserOption => assigned::user_option(text, start, end, work),
     }
+}
+
+/// The name of an AWS secret key was there, but no key of its shape behind `from`: there may be another.
+pub(super) fn after_name(text: Text<'_>, from: usize, work: &mut Work) -> Verdict {
+    assigned::value_behind(text, from, Named::Key, from, work)
 }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use super::machine::Machine;
 use super::text::{LOOKBACK, Text};
-use super::{Confidence, DetectorId, Detectors, Finding, Work, email};
+use super::{Confidence, DetectorId, Detectors, Finding, Work, email, secret};
 
 /// A finding at absolute offsets of its channel.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -70,7 +70,11 @@ impl StreamScanner {
         let hold = match paused.hold {
             Some(hold) => hold,
             None if complete => self.buffer.len(),
-            None => email::tail(Text { floor, ..text }).unwrap_or(self.buffer.len()),
+            None => {
+                let here = Text { floor, ..text };
+                let held = [email::tail(here), secret::tail(here)].into_iter().flatten().min();
+                held.unwrap_or(self.buffer.len())
+            }
         };
         out.extend(self.found.drain(..).map(|f| StreamFinding {
             detector: f.detector,

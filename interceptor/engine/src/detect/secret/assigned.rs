@@ -1,0 +1,439 @@
+//! Secrets without a shape of their own, given away by the name they are assigned to: `password = "…"`,
+//! `API_KEY: …`, `Authorization: Bearer …`. The name says that a secret may follow; the value must look like
+//! one, by [`rarity`] and not by its length or entropy alone.
+//!
+//! Not reported: stand-ins (`${VAR}`, `<your-key>`, `xxxx`), names and look-ups in code
+//! (`os.environ["TOKEN"]`, `get_secret(…)`), ids, hashes and public keys by their names.
+
+use super::rarity::{self, TELLING};
+use super::{ASSIGNED_KEY, ASSIGNED_PASSWORD, AUTHORIZATION, keys};
+use crate::detect::text::{Peek, Text, Verdict, is_placeholder};
+use crate::detect::{Confidence, DetectorId, Finding, Work};
+
+/// What the name announces.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(in crate::detect) enum Named {
+    /// Something that a person may have chosen.
+    Password,
+    /// Something that was drawn.
+    Key,
+    /// The value of an HTTP header.
+    Header,
+}
+
+/// Bytes that a name may go on for.
+const NAME: usize = 40;
+/// Bytes of punctuation, spaces and small words between name and value.
+const GAP: usize = 40;
+/// A longer value is data, not a secret.
+const LONGEST: usize = 512;
+/// What the beginning of a drawn value shows; most other values need no look beyond.
+const TELLTALE: usize = 32;
+/// Fewer characters than this of a value are not worth holding.
+const HOLD: usize = 6;
+/// A longer value is no password.
+const PASSWORD: usize = 128;
+
+/// Names that hold such a word announce something that may be read by everybody.
+const HARMLESS: [&[u8]; 25] = [
+    b"public",
+    b"page",
+    b"next",
+    b"csrf",
+    b"xsrf",
+    b"cancel",
+    b"hash",
+    b"digest",
+    b"checksum",
+    b"sha",
+    b"name",
+    b"length",
+    b"size",
+    b"path",
+    b"file",
+    b"url",
+    b"type",
+    b"foreign",
+    b"primary",
+    b"partition",
+    b"schema",
+    b"sequence",
+    b"idempot",
+    b"tokeni",
+    b"secretar",
+];
+
+/// A name that announces a secret ends, or goes on, at `end`.
+pub(super) fn announced(text: Text<'_>, start: usize, end: usize, named: Named, work: &mut Work) -> Verdict {
+    let no = Verdict::No { resume: end };
+    let name_end = text.run_end(end, NAME, is_name_byte);
+    work.examined += (name_end - start) as u64;
+    if text.peek(name_end) == Peek::Unknown && name_end - end < NAME {
+        return Verdict::Undecided { hold: usize::MAX };
+    }
+    let from = start.saturating_sub(24);
+    let begins = start - text.bytes[from..start].iter().rev().take_while(|b| is_name_byte(**b)).count();
+    let name = &text.bytes[begins..name_end];
+    // `_pass` is a password's name only where it ends, and `AWS::IAM::AccessKey` is a type's.
+    let part = text.bytes[start] == b'_' && text.bytes.get(end).is_some_and(u8::is_ascii_alphanumeric);
+    if part || text.bytes[..begins].ends_with(b"::") {
+        return no;
+    }
+    // AWS' secret key has a shape of its own, and its detector looks for it behind this name.
+    if name_end - end >= NAME || harmless(name) || contains(&text.bytes[end..name_end], b"access") {
+        return no;
+    }
+    match aws_follows(text, name_end) {
+        Some(true) => no,
+        None => Verdict::Undecided { hold: usize::MAX },
+        Some(false) => value_behind(text, name_end, named, end, work),
+    }
+}
+
+/// Whether the name goes on as `Secret Access Key` does; `None` if the text is too short to tell.
+fn aws_follows(text: Text<'_>, name_end: usize) -> Option<bool> {
+    const ACCESS: &[u8] = b" access";
+    let there = &text.bytes[name_end..text.bytes.len().min(name_end + ACCESS.len())];
+    let same = there.eq_ignore_ascii_case(&ACCESS[..there.len()]);
+    if same && there.len() < ACCESS.len() && text.peek(text.bytes.len()) == Peek::Unknown {
+        return None;
+    }
+    Some(same && there.len() == ACCESS.len())
+}
+
+/// A value that begins at `start` looks drawn: does the name before it announce a secret?
+pub(super) fn behind(text: Text<'_>, start: usize, work: &mut Work) -> Verdict {
+    let no = Verdict::No { resume: start };
+    let from = start.saturating_sub(GAP).max(text.floor);
+    let mut name_end = start;
+    let mut separated = false;
+    while name_end > from && is_gap(text.bytes[name_end - 1]) {
+        name_end -= 1;
+        separated |= is_separator(text.bytes[name_end]);
+    }
+    let lowest = name_end.saturating_sub(NAME).max(text.floor);
+    let is_name = |b: &u8| is_name_byte(*b) || matches!(*b, b' ' | b':');
+    let name_start = name_end - text.bytes[lowest..name_end].iter().rev().take_while(|b| is_name(b)).count();
+    work.examined += (start - name_start) as u64;
+    let name = &text.bytes[name_start..name_end];
+    if name_end == start || harmless(name) || !announces(name) || contains(name, b"::") {
+        return no;
+    }
+    value(
+        text,
+        start,
+        Assignment { named: Named::Key, separated, quote: quote_before(text, start), behind: true },
+        start,
+        work,
+    )
+}
+
+/// The last word of a name is one that keys are called by, and it is not the only one.
+fn announces(name: &[u8]) -> bool {
+    const LAST: [&[u8]; 10] = [
+        b"key",
+        b"token",
+        b"secret",
+        b"access",
+        b"private",
+        b"auth",
+        b"pass",
+        b"pat",
+        b"login",
+        b"credential",
+    ];
+    let name = name.trim_ascii_end();
+    LAST.iter()
+        .any(|word| name.len() > word.len() && name[name.len() - word.len()..].eq_ignore_ascii_case(word))
+}
+
+fn harmless(name: &[u8]) -> bool {
+    let id = name.len() > 2 && (name.ends_with(b"Id") || name.ends_with(b"_id") || name.ends_with(b"_ID"));
+    id || name.ends_with(b"IDs") || HARMLESS.iter().any(|word| contains(name, word))
+}
+
+fn contains(text: &[u8], word: &[u8]) -> bool {
+    text.windows(word.len()).any(|w| w.eq_ignore_ascii_case(word))
+}
+
+fn is_name_byte(b: u8) -> bool {
+    b.is_ascii_alphanumeric() || matches!(b, b'_' | b'-' | b'.')
+}
+
+fn is_separator(b: u8) -> bool {
+    matches!(b, b'=' | b':' | b'>' | b',' | b'|')
+}
+
+fn is_quote(b: u8) -> bool {
+    matches!(b, b'"' | b'\'' | b'`')
+}
+
+fn is_gap(b: u8) -> bool {
+    is_separator(b)
+        || is_quote(b)
+        || matches!(b, b' ' | b'\t' | b'\n' | b'\r' | b'\\' | b']' | b'?' | b'.' | b'!' | b'@' | b'~' | b'-')
+}
+
+fn quote_before(text: Text<'_>, at: usize) -> Option<u8> {
+    text.before(at, 1).filter(|b| is_quote(*b))
+}
+
+/// How a value is written.
+#[derive(Debug, Clone, Copy)]
+struct Assignment {
+    named: Named,
+    /// More than spaces stand between name and value.
+    separated: bool,
+    quote: Option<u8>,
+    /// The value was seen first, and the name looked for before it.
+    behind: bool,
+}
+
+/// Looks for the value behind a name that ends at `from`.
+pub(super) fn value_behind(
+    text: Text<'_>,
+    from: usize,
+    named: Named,
+    resume: usize,
+    work: &mut Work,
+) -> Verdict {
+    let no = Verdict::No { resume };
+    let mut at = from;
+    let (mut separated, mut assigned) = (false, false);
+    let mut lines = 0;
+    while at - from <= GAP {
+        work.examined += 1;
+        let byte = match text.peek(at) {
+            Peek::Unknown => return Verdict::Undecided { hold: usize::MAX },
+            Peek::End => return no,
+            Peek::Byte(byte) => byte,
+        };
+        if is_gap(byte) {
+            lines += u32::from(byte == b'\n');
+            separated |= is_separator(byte);
+            assigned |= is_separator(byte) && byte != b',';
+            at += 1;
+            continue;
+        }
+        if at == from || lines > 1 {
+            return no;
+        }
+        match small_word(text, at, named) {
+            Word::Skip(end) => at = end,
+            Word::Unknown => return Verdict::Undecided { hold: usize::MAX },
+            Word::None => {
+                // A dash in the gap may be the value's own first character, but rarely is.
+                // The quotation mark directly behind the name is the name's own.
+                let quote = quote_before(text, at).filter(|_| at > from + 1);
+                let separated = if quote.is_some() { separated } else { assigned };
+                return value(text, at, Assignment { named, separated, quote, behind: false }, resume, work);
+            }
+        }
+    }
+    no
+}
+
+enum Word {
+    Skip(usize),
+    Unknown,
+    None,
+}
+
+/// Steps over a word that may stand between a name and its value: a type, `is`, or more of the name.
+fn small_word(text: Text<'_>, at: usize, named: Named) -> Word {
+    const WORDS: [&[u8]; 16] = [
+        b"string", b"str", b"is", b"was", b"key", b"token", b"secret", b"access", b"private", b"value",
+        b"basic", b"bearer", b"digest", b"apikey", b"code", b"api",
+    ];
+    let end = text.run_end(at, 10, |b| b.is_ascii_alphabetic());
+    if text.peek(end) == Peek::Unknown && end - at < 10 {
+        return Word::Unknown;
+    }
+    let word = &text.bytes[at..end];
+    let closes = matches!(text.peek(end), Peek::Byte(b) if is_gap(b) || b == b'_');
+    let known = WORDS.iter().any(|w| word.eq_ignore_ascii_case(w));
+    let known = known || (named == Named::Header && word.eq_ignore_ascii_case(b"token"));
+    if closes && known { Word::Skip(end) } else { Word::None }
+}
+
+/// `--user name:password` of a command: the password, with its name.
+pub(super) fn user_option(text: Text<'_>, option: usize, end: usize, work: &mut Work) -> Verdict {
+    let no = Verdict::No { resume: end };
+    let start = text.run_end(end, 3, |b| is_quote(b) || matches!(b, b'\\' | b'='));
+    let stop =
+        text.run_end(start, 256, |b| b.is_ascii_graphic() && !matches!(b, b'"' | b'`' | b'\\') || b >= 0x80);
+    work.examined += (stop - end) as u64;
+    let stop = if text.before(start, 1) == Some(b'\'') {
+        text.run_end(start, 256, |b| b.is_ascii_graphic() && b != b'\'')
+    } else {
+        stop
+    };
+    if text.peek(stop) == Peek::Unknown {
+        return Verdict::Undecided { hold: start };
+    }
+    let pair = &text.bytes[start..stop];
+    let Some(colon) = pair.iter().position(|b| *b == b':') else { return no };
+    let password = &pair[colon + 1..];
+    let how = Assignment { named: Named::Password, separated: true, quote: Some(b'"'), behind: false };
+    if colon == 0 || password.len() < 6 || is_stand_in(pair) || is_stand_in(password) {
+        return no;
+    }
+    match judge(password, how) {
+        Some((_, confidence))
+            if confidence > Confidence::Low
+                && text.mentions_before(option, 200, &["curl", "wget", "http"], work) =>
+        {
+            Verdict::Match(Finding { detector: ASSIGNED_PASSWORD, start, end: stop, confidence })
+        }
+        _ => no,
+    }
+}
+
+/// Judges the value that begins at `start`.
+fn value(text: Text<'_>, start: usize, how: Assignment, resume: usize, work: &mut Work) -> Verdict {
+    let no = Verdict::No { resume };
+    if start < text.floor {
+        return no;
+    }
+    // A key that can be told by itself is found as what it is. Where the look goes backward, the pass has
+    // been there already.
+    let mut misfit = false;
+    if !how.behind {
+        match super::known_at(text, start, work) {
+            None => {}
+            Some(Verdict::No { .. }) => misfit = true,
+            Some(verdict) => return verdict,
+        }
+    }
+    let most = if how.named == Named::Password { PASSWORD } else { LONGEST };
+    let run = |most: usize| match how.quote {
+        Some(quote) => text.run_end(start, most, |b| b != quote && b != b'\n' && b != b'\\'),
+        None => text.run_end(start, most, is_value_byte),
+    };
+    // What begins like words, or like another assignment, is not read to its end: that would be quadratic
+    // in a text of nothing but names.
+    let beginning = run(TELLTALE);
+    work.examined += (beginning - start) as u64;
+    if beginning - start == TELLTALE && !may_go_on(&text.bytes[start..beginning], how.named) {
+        return no;
+    }
+    let end = run(most);
+    work.examined += (end - start) as u64;
+    if end - start >= most {
+        return no;
+    }
+    if text.peek(end) == Peek::Unknown {
+        let live = how.quote.is_some() || end - start >= HOLD;
+        return Verdict::Undecided { hold: if live { start } else { usize::MAX } };
+    }
+    let mut end = end;
+    while how.quote.is_none()
+        && end > start
+        && matches!(text.bytes[end - 1], b'.' | b',' | b':' | b'!' | b'?')
+    {
+        end -= 1;
+    }
+    if let Some((detector, end)) = keys::named(text, start, work)
+        && !is_stand_in(&text.bytes[start..end])
+    {
+        return Verdict::Match(Finding { detector, start, end, confidence: Confidence::Medium });
+    }
+    match judge(&text.bytes[start..end], how) {
+        Some((detector, mut confidence)) => {
+            // It begins like a key that is known and does not go on like one: cut, or made up.
+            if misfit && how.named != Named::Password && end - start < 30 {
+                confidence = Confidence::Low;
+            }
+            Verdict::Match(Finding { detector, start, end, confidence })
+        }
+        None => no,
+    }
+}
+
+fn may_go_on(beginning: &[u8], named: Named) -> bool {
+    match named {
+        Named::Password => !contains(beginning, b"pass") && !contains(beginning, b"pwd"),
+        _ => rarity::random(beginning, TELLING) || beginning.iter().all(u8::is_ascii_digit),
+    }
+}
+
+fn is_value_byte(b: u8) -> bool {
+    b.is_ascii_graphic() && !matches!(b, b'"' | b'\'' | b'`' | b',' | b';' | b'<' | b'>' | b'\\') || b >= 0x80
+}
+
+fn judge(value: &[u8], how: Assignment) -> Option<(DetectorId, Confidence)> {
+    if value.len() < 4 || is_stand_in(value) {
+        return None;
+    }
+    match how.named {
+        Named::Password => password(value, how).map(|confidence| (ASSIGNED_PASSWORD, confidence)),
+        Named::Key => key(value, how).map(|confidence| (ASSIGNED_KEY, confidence)),
+        Named::Header => key(value, how).map(|confidence| (AUTHORIZATION, confidence)),
+    }
+}
+
+/// Not a secret but what stands where one will be, or the code that fetches it.
+fn is_stand_in(value: &[u8]) -> bool {
+    const PAIRS: [&[u8]; 7] = [b"${", b"$(", b"{{", b"}}", b"%(", b"://", b"()"];
+    const WORDS: [&[u8]; 9] = [
+        b"example",
+        b"fake",
+        b"dummy",
+        b"placeholder",
+        b"redacted",
+        b"changeme",
+        b"change_me",
+        b"your",
+        b"sample",
+    ];
+    matches!(value[0], b'$' | b'<' | b'%' | b'{' | b'*' | b'[' | b'(' | b'&')
+        || value.windows(4).any(|w| w.eq_ignore_ascii_case(b"xxxx") || w == b"****" || w == b"....")
+        || PAIRS.iter().any(|pair| value.windows(pair.len()).any(|w| w == *pair))
+        || WORDS.iter().any(|word| contains(value, word))
+        || (value.len() >= 16 && is_placeholder(value))
+}
+
+/// A key was drawn: it looks random.
+fn key(value: &[u8], how: Assignment) -> Option<Confidence> {
+    const CODE: &[u8] = b"()[]{}<> ";
+    if value.len() < 10 || value.iter().any(|b| CODE.contains(b)) || !value.is_ascii() {
+        return password(value, how)
+            .filter(|confidence| *confidence > Confidence::Low && how.quote.is_some());
+    }
+    let digits = value.iter().filter(|b| b.is_ascii_digit()).count();
+    if digits == value.len() {
+        let drawn = digits >= 22 && rarity::distinct(value) >= 7;
+        return (drawn && how.separated).then_some(Confidence::Medium);
+    }
+    let sure = if how.separated { TELLING } else { TELLING + 4 };
+    let long_enough = how.separated || value.len() >= 14;
+    let letters_only = digits == 0 && (value.len() < 16 || rarity::bits(value) < 2 * TELLING);
+    (long_enough && !letters_only && rarity::random(value, sure)).then_some(Confidence::Medium)
+}
+
+/// A password may be anything. It is one if it mixes kinds of characters; a plain word in quotes may be one.
+fn password(value: &[u8], how: Assignment) -> Option<Confidence> {
+    const CODE: [&[u8]; 3] = [b"(", b"[", b"->"];
+    if !how.separated && how.quote.is_none() {
+        return None;
+    }
+    let lower = value.iter().any(u8::is_ascii_lowercase);
+    let upper = value.iter().any(u8::is_ascii_uppercase);
+    let digit = value.iter().any(u8::is_ascii_digit);
+    let mark = |b: u8| b.is_ascii_punctuation() && !matches!(b, b'_' | b'-' | b'.' | b'/' | b':' | b'=');
+    let marks = value.iter().filter(|b| mark(**b)).count();
+    let kinds = u32::from(lower) + u32::from(upper) + u32::from(digit) + u32::from(marks > 0);
+    let spaced = value.contains(&b' ');
+    let code = how.quote.is_none() && CODE.iter().any(|c| value.windows(c.len()).any(|w| w == *c));
+    if code || (how.quote.is_none() && value.len() < 6) {
+        return None;
+    }
+    let mixed = value.len() >= 8 && !spaced && digit && (kinds >= 3 || rarity::bits(value) >= TELLING / 2);
+    let odd = value.len() >= 8 && marks >= 3 && kinds >= 2;
+    let drawn = value.len() >= 10 && !spaced && rarity::random(value, TELLING + 4);
+    let speaks = contains(value, b"password") || contains(value, b"passwd");
+    if (mixed || odd || drawn) && !speaks {
+        return Some(Confidence::Medium);
+    }
+    (how.quote.is_some() || digit).then_some(Confidence::Low)
+}

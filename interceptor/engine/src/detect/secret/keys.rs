@@ -1,0 +1,362 @@
+//! Confirms the keys of the table: by their prefix, by their whole shape, or by the name of the service
+//! before them. One piece of code for all of them.
+
+use std::sync::LazyLock;
+
+use super::published;
+use super::rarity::{self, TELLING};
+use super::shape::{Anchor, Fit, Shape};
+use super::table::{KEYS, Key, Told};
+use super::words::Words;
+use crate::detect::sample::SampleSource;
+use crate::detect::text::{Peek, Text, Verdict, is_placeholder};
+use crate::detect::{Confidence, DetectorId, Finding, Work};
+
+/// Fewer characters than this make no key that is told without a prefix.
+const SHORTEST: usize = 12;
+/// How much of a token is read before anything speaks for it.
+const GLANCE: usize = 96;
+/// How far before a token the service's name may stand.
+const REACH: usize = 72;
+/// Letters that may stand before the first digit of a token.
+const LETTERS: usize = 48;
+
+/// The table, ready for use. The shapes are constants of the build, so it is made once.
+static READY: LazyLock<Ready> = LazyLock::new(Ready::new);
+
+struct Ready {
+    /// What the pass looks for: key, shape and anchor.
+    prefixed: Vec<(usize, Shape, Anchor)>,
+    bare: Vec<(usize, Shape)>,
+    /// By key; empty for those that are told otherwise.
+    announced: Vec<Vec<Shape>>,
+    words: Words,
+}
+
+impl Ready {
+    fn new() -> Self {
+        let mut ready =
+            Self { prefixed: Vec::new(), bare: Vec::new(), announced: Vec::new(), words: Words::default() };
+        for (at, key) in KEYS.iter().enumerate() {
+            let shapes = key.shapes.iter().map(|s| Shape::parse(s).expect("a test reads every shape"));
+            let mut own = Vec::new();
+            match key.told {
+                Told::Prefix => ready.prefixed.extend(shapes.map(|shape| {
+                    let anchor = shape.anchor().expect("a test asks every shape for its anchor");
+                    (at, shape, anchor)
+                })),
+                Told::Shape => ready.bare.extend(shapes.map(|shape| (at, shape))),
+                Told::Words(words) => {
+                    own = shapes.collect();
+                    for word in words {
+                        ready.words.add(word, at);
+                    }
+                }
+            }
+            ready.announced.push(own);
+        }
+        ready
+    }
+}
+
+/// The literals of the table, each with the offset of its rare pairs and the number that [`prefixed`] takes.
+pub(super) fn literals() -> impl Iterator<Item = (&'static str, usize, u16)> {
+    READY
+        .prefixed
+        .iter()
+        .enumerate()
+        .filter_map(|(at, (_, _, anchor))| Some((anchor.text.as_str(), anchor.rare, u16::try_from(at).ok()?)))
+}
+
+/// The literals with which keys of the table begin.
+pub(super) fn prefixes() -> impl Iterator<Item = (&'static str, super::Route)> {
+    READY.prefixed.iter().enumerate().filter(|(_, (_, _, anchor))| anchor.lead == 0).filter_map(
+        |(at, (_, _, anchor))| Some((anchor.text.as_str(), super::Route::Key(u16::try_from(at).ok()?))),
+    )
+}
+
+/// A literal that a key of the table may begin with stands at `start`, and another detector asks: is it one
+/// of those?
+pub(super) fn more_of(prefix: &str, text: Text<'_>, start: usize, work: &mut Work) -> Option<Verdict> {
+    let same = READY
+        .prefixed
+        .iter()
+        .enumerate()
+        .filter(|(_, (_, _, anchor))| anchor.lead == 0 && anchor.text.starts_with(prefix));
+    for (number, (_, _, anchor)) in same {
+        if text.bytes[start..].starts_with(anchor.text.as_bytes()) {
+            let verdict = prefixed(text, start, u16::try_from(number).ok()?, work);
+            if !matches!(verdict, Verdict::No { .. }) {
+                return Some(verdict);
+            }
+        }
+    }
+    None
+}
+
+/// Where a token that is at the end of the text so far begins, if it looks drawn already: then it is held,
+/// because what tells the key may come last. Words are never held.
+pub(super) fn tail(text: Text<'_>) -> Option<usize> {
+    const FEWEST: usize = 8;
+    let end = text.bytes.len();
+    let lowest = end.saturating_sub(LETTERS + 1).max(text.floor);
+    let run = text.bytes[lowest..].iter().rev().take_while(|b| b.is_ascii_alphanumeric()).count();
+    // A longer one is data.
+    let token = &text.bytes[end - run..];
+    let hexadecimal = run >= 12
+        && token.iter().all(u8::is_ascii_hexdigit)
+        && token.iter().any(u8::is_ascii_digit)
+        && token.iter().any(u8::is_ascii_alphabetic);
+    let drawn = (FEWEST..=LETTERS).contains(&run) && (rarity::random(token, TELLING) || hexadecimal);
+    drawn.then_some(end - run)
+}
+
+/// A text that the key's detector finds.
+pub(super) fn sample(key: &Key, source: &mut SampleSource) -> String {
+    let text = *source.pick(&[key.shapes]).first().unwrap_or(&"");
+    let shape = Shape::parse(text).expect("a test reads every shape");
+    // A few of the short ones look like words by chance; those would not be found.
+    let drawn = |value: &String| {
+        let free = shape.free(value.as_bytes());
+        let digit = value.bytes().any(|b| b.is_ascii_digit());
+        digit && !is_placeholder(value.as_bytes()) && (free.len() < 8 || rarity::random(&free, TELLING + 4))
+    };
+    let mut value = shape.sample(source);
+    for _ in 0..200 {
+        if drawn(&value) {
+            break;
+        }
+        value = shape.sample(source);
+    }
+    match key.told {
+        Told::Words(words) => format!("{} key {value}", words.first().unwrap_or(&"")),
+        _ => value,
+    }
+}
+
+/// A literal of the table stands at `at`: is there a key around it?
+pub(super) fn prefixed(text: Text<'_>, at: usize, number: u16, work: &mut Work) -> Verdict {
+    // Another literal may begin inside this one.
+    let no = Verdict::No { resume: at };
+    let Some((key, shape, anchor)) = READY.prefixed.get(usize::from(number)) else { return no };
+    let Some(start) = shape.start(text, anchor, at) else { return no };
+    if start < text.floor || !text.key_may_begin(start) {
+        return no;
+    }
+    match shape.fit(text, start, work) {
+        Fit::No => no,
+        Fit::Unknown => Verdict::Undecided { hold: start },
+        Fit::End(end) => {
+            let key_bytes = &text.bytes[start..end];
+            let free = shape.free(key_bytes);
+            if published::is(key_bytes)
+                || is_placeholder(key_bytes)
+                || (free.len() >= 20 && is_placeholder(&free))
+            {
+                return no;
+            }
+            let digits = free.iter().filter(|b| b.is_ascii_digit()).count();
+            // Long and of few characters: typed. Without digits, and no more like a key than a name is: words.
+            if free.len() >= 32 && rarity::distinct(&free) < 9 {
+                return no;
+            }
+            let hexadecimal = free.iter().all(|b| b.is_ascii_hexdigit() || !b.is_ascii_alphanumeric());
+            let plain = digits < 2 && !hexadecimal;
+            let worded = free.len() >= 10 && plain && !rarity::random(&free, TELLING);
+            let confidence = if worded { Confidence::Low } else { KEYS[*key].told.confidence(shape.open()) };
+            Verdict::Match(Finding { detector: super::key_id(*key), start, end, confidence })
+        }
+    }
+}
+
+/// True if the first digit of a group may be part of a token that is worth [`token`]. Says true where the text
+/// is too short to tell.
+pub(super) fn may_begin(bytes: &[u8], digit: usize) -> bool {
+    let behind = bytes[digit..].iter().take(SHORTEST).take_while(|b| joins(**b)).count();
+    let open = digit + behind == bytes.len();
+    if !open && behind + before(bytes, digit, SHORTEST) < SHORTEST {
+        return false;
+    }
+    // The first digit of a token speaks for all of it; a word that is long enough also for itself.
+    let back = before(bytes, digit, LETTERS);
+    let joined = &bytes[digit - back..digit];
+    let word = joined.iter().rev().take_while(|b| b.is_ascii_alphanumeric()).count();
+    if joined[back - word..].iter().any(u8::is_ascii_digit) {
+        return false;
+    }
+    let rest = bytes[digit..].iter().take(SHORTEST).take_while(|b| b.is_ascii_alphanumeric()).count();
+    open || word + rest >= SHORTEST || !joined.iter().any(u8::is_ascii_digit)
+}
+
+/// Bytes of a token directly before `at`, at most `most`.
+fn before(bytes: &[u8], at: usize, most: usize) -> usize {
+    bytes[..at].iter().rev().take(most).take_while(|b| is_token_byte(**b)).count()
+}
+
+/// As [`is_token_byte`], and what stands between the number and the secret of a few tokens.
+fn joins(b: u8) -> bool {
+    is_token_byte(b) || matches!(b, b':' | b'|')
+}
+
+/// What tokens are made of that is not also punctuation.
+fn is_token_byte(b: u8) -> bool {
+    b.is_ascii_alphanumeric() || matches!(b, b'_' | b'-')
+}
+
+/// Places at which a token around a digit may begin: with its letters, with what dashes and underscores join,
+/// with what dots and slashes join.
+struct Starts([usize; 3]);
+
+impl Starts {
+    fn new(text: Text<'_>, digit: usize) -> Self {
+        let floor = text.floor.max(digit.saturating_sub(LETTERS + 16));
+        let back = |from: usize, class: fn(u8) -> bool| {
+            from - text.bytes[floor..from].iter().rev().take_while(|b| class(**b)).count()
+        };
+        let letters = back(digit, |b| b.is_ascii_alphanumeric());
+        let joined = back(letters, is_token_byte);
+        let dotted = back(joined, |b| is_token_byte(b) || matches!(b, b'.' | b'/' | b'+' | b'=' | b'~'));
+        Self([letters, joined, dotted])
+    }
+
+    /// The different ones, nearest first.
+    fn each(&self) -> impl Iterator<Item = usize> + '_ {
+        let [letters, joined, dotted] = self.0;
+        [Some(letters), (joined != letters).then_some(joined), (dotted != joined).then_some(dotted)]
+            .into_iter()
+            .flatten()
+    }
+}
+
+/// A group of digits begins at `digit`: is it part of a token that its shape or a word before it gives away?
+pub(super) fn token(text: Text<'_>, digit: usize, work: &mut Work) -> Verdict {
+    let starts = Starts::new(text, digit);
+    let [letters, joined, dotted] = starts.0;
+    let end = text.run_end(digit, GLANCE, joins);
+    let word = text.run_end(digit, GLANCE, |b| b.is_ascii_alphanumeric());
+    work.examined += (end - dotted) as u64;
+    let no = Verdict::No { resume: digit + 1 };
+    let open = text.peek(end) == Peek::Unknown && end - digit < GLANCE;
+    if !open && end - joined < SHORTEST {
+        return no;
+    }
+    let bare = bare(text, &starts, work);
+    if !matches!(bare, Verdict::No { .. }) {
+        return bare;
+    }
+    if !open && !drawn(&text.bytes[joined..end]) && !drawn(&text.bytes[letters..word]) {
+        return no;
+    }
+    let window = dotted.saturating_sub(REACH)..letters;
+    let verdict = announced(text, &starts, window, work);
+    if !matches!(verdict, Verdict::No { .. }) {
+        return verdict;
+    }
+    for start in starts.each().take(2) {
+        let verdict = super::assigned::behind(text, start, work);
+        if !matches!(verdict, Verdict::No { .. }) {
+            return verdict;
+        }
+    }
+    no
+}
+
+fn drawn(token: &[u8]) -> bool {
+    // Sixteen digits can be somebody's id; a service's name decides about those.
+    let number = token.len() >= 14 && token.iter().all(u8::is_ascii_digit);
+    (number && rarity::distinct(token) >= 5) || rarity::random(&token[..token.len().min(96)], TELLING)
+}
+
+/// As [`drawn`], where the service's name and the exact length speak for a key already.
+fn fits_a_key(token: &[u8]) -> bool {
+    drawn(token) || (token.len() >= 16 && rarity::random(&token[..token.len().min(96)], TELLING / 2))
+}
+
+/// Keys that have no prefix to look for, but a shape that nothing else has.
+fn bare(text: Text<'_>, starts: &Starts, work: &mut Work) -> Verdict {
+    let mut undecided = None;
+    // Behind a dot it is the end of a name such as that of a file.
+    let begins = |start: usize| text.key_may_begin(start) && text.left(start) != Some(b'.');
+    for start in starts.each().filter(|start| begins(*start)) {
+        for (key, shape) in &READY.bare {
+            if !shape.begins_with(text.bytes[start]) {
+                continue;
+            }
+            match shape.fit(text, start, work) {
+                Fit::No => {}
+                Fit::Unknown => undecided = Some(start),
+                Fit::End(end) => {
+                    let free = shape.free(&text.bytes[start..end]);
+                    if rarity::random(&free, TELLING) && !is_placeholder(&free) {
+                        let (detector, confidence) = (super::key_id(*key), Confidence::Medium);
+                        return Verdict::Match(Finding { detector, start, end, confidence });
+                    }
+                }
+            }
+        }
+    }
+    undecided.map_or(Verdict::No { resume: starts.0[0] }, |hold| Verdict::Undecided { hold })
+}
+
+/// Keys of the services that are named in `window`, the text before the token.
+fn announced(text: Text<'_>, starts: &Starts, window: std::ops::Range<usize>, work: &mut Work) -> Verdict {
+    let mut undecided = None;
+    work.examined += window.len() as u64;
+    let keys = READY.words.within(&text.bytes[same_paragraph(text.bytes, window)]);
+    for key in keys {
+        for shape in &READY.announced[key] {
+            for start in starts.each() {
+                match shape.fit(text, start, work) {
+                    Fit::No => {}
+                    Fit::Unknown => undecided = Some(undecided.unwrap_or(start).min(start)),
+                    Fit::End(end) if fits_a_key(&shape.free(&text.bytes[start..end])) => {
+                        let (detector, confidence) = (super::key_id(key), Confidence::Medium);
+                        return Verdict::Match(Finding { detector, start, end, confidence });
+                    }
+                    Fit::End(_) => {}
+                }
+            }
+        }
+    }
+    undecided.map_or(Verdict::No { resume: starts.0[0] }, |hold| Verdict::Undecided { hold })
+}
+
+/// The key of a named service, for a value that a name already announced.
+pub(super) fn named(text: Text<'_>, start: usize, work: &mut Work) -> Option<(DetectorId, usize)> {
+    let window = start.saturating_sub(REACH)..start;
+    let keys = READY.words.within(&text.bytes[same_paragraph(text.bytes, window)]);
+    keys.into_iter().find_map(|key| {
+        READY.announced[key].iter().find_map(|shape| match shape.fit(text, start, work) {
+            Fit::End(end) if fits_a_key(&shape.free(&text.bytes[start..end])) => {
+                Some((super::key_id(key), end))
+            }
+            _ => None,
+        })
+    })
+}
+
+/// The part of a window behind its last but one line end: a name on the line before still belongs to a value.
+fn same_paragraph(bytes: &[u8], window: std::ops::Range<usize>) -> std::ops::Range<usize> {
+    let mut lines = bytes[window.clone()].iter().enumerate().rev().filter(|(_, b)| **b == b'\n');
+    match lines.nth(1) {
+        Some((at, _)) => window.start + at + 1..window.end,
+        None => window,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_shape_can_be_read_and_looked_for() {
+        for key in &KEYS {
+            for text in key.shapes {
+                let shape = Shape::parse(text).unwrap_or_else(|wrong| panic!("{}: {wrong}", key.name));
+                if key.told == Told::Prefix {
+                    assert!(shape.anchor().is_some(), "{}: {text} has no anchor", key.name);
+                }
+            }
+        }
+    }
+}
