@@ -277,6 +277,12 @@ static BY_FIRST: LazyLock<[Vec<(&'static str, Route)>; 128]> = LazyLock::new(|| 
     table
 });
 
+/// True if `value` begins like a key that can be told by itself.
+fn begins_known(value: &[u8]) -> bool {
+    let first = value.first().map_or(0, |b| usize::from(*b & 127));
+    BY_FIRST[first].iter().any(|(literal, _)| value.starts_with(literal.as_bytes()))
+}
+
 /// Asks every literal that begins exactly at `at`; `None` if there is none.
 fn known_at(text: Text<'_>, at: usize, work: &mut Work) -> Option<Verdict> {
     let there = &text.bytes[at..];

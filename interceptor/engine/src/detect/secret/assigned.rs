@@ -297,7 +297,7 @@ fn value(text: Text<'_>, start: usize, how: Assignment, resume: usize, work: &mu
     }
     // A key that can be told by itself is found as what it is. Where the look goes backward, the pass has
     // been there already.
-    let mut misfit = false;
+    let mut misfit = how.behind && super::begins_known(&text.bytes[start..]);
     if !how.behind {
         match super::known_at(text, start, work) {
             None => {}
@@ -339,13 +339,9 @@ fn value(text: Text<'_>, start: usize, how: Assignment, resume: usize, work: &mu
         return Verdict::Match(Finding { detector, start, end, confidence: Confidence::Medium });
     }
     match judge(&text.bytes[start..end], how) {
-        Some((detector, mut confidence)) => {
-            // It begins like a key that is known and does not go on like one: cut, or made up.
-            if misfit && how.named != Named::Password && end - start < 30 {
-                confidence = Confidence::Low;
-            }
-            Verdict::Match(Finding { detector, start, end, confidence })
-        }
+        // It begins like a key that is known and does not go on like one: cut, or made up.
+        Some(_) if misfit && how.named != Named::Password && end - start < 30 => no,
+        Some((detector, confidence)) => Verdict::Match(Finding { detector, start, end, confidence }),
         None => no,
     }
 }
