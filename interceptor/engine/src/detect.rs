@@ -12,6 +12,7 @@
 mod anchor;
 mod aws;
 mod card;
+mod check;
 mod email;
 mod encoded;
 mod github;

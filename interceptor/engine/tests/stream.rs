@@ -4,7 +4,9 @@
 
 use std::sync::{Arc, LazyLock};
 
-use interceptor_engine::detect::{DetectorId, Detectors, Finding, HOLD_BOUND, StreamFinding, StreamScanner};
+use interceptor_engine::detect::{
+    DetectorId, Detectors, Finding, HOLD_BOUND, SampleSource, StreamFinding, StreamScanner,
+};
 use proptest::prelude::*;
 
 static SET: LazyLock<Arc<Detectors>> = LazyLock::new(Detectors::builtin);
@@ -40,6 +42,9 @@ fn may_be_out(detector: DetectorId, text: &[u8]) -> usize {
         // Up to four digits with their separators, a plus, a parenthesis.
         "pii.card" | "pii.us_ssn" | "pii.phone" => 12,
         "pii.iban" => 4,
+        "pii.url_credentials" => text.iter().position(|b| *b == b':').unwrap() + 1,
+        // As with cards; and letters alone are words.
+        name if name.starts_with("pii.") => 16,
         "secret.aws_secret_key" => 0,
         "secret.private_key" => 10,
         "secret.github_token" => {
@@ -192,6 +197,21 @@ fn every_cut_of_every_piece_gives_the_same() {
         }
         for size in [1, 2, 3, 7] {
             agrees(bytes, bytes.chunks(size));
+        }
+    }
+}
+
+/// What every detector of personal data finds, between other words and alone, in small fragments.
+#[test]
+fn samples_in_fragments_are_found_as_in_one_piece() {
+    for id in DetectorId::all().filter(|id| id.name().starts_with("pii.")) {
+        for seed in 1..3 {
+            let sample = id.detector().sample(&mut SampleSource::new(seed));
+            for text in [sample.clone(), format!("see {sample}, ok"), format!("1 {sample} 2 {sample}")] {
+                for size in [1, 2, 3, 5, 11] {
+                    agrees(text.as_bytes(), text.as_bytes().chunks(size));
+                }
+            }
         }
     }
 }

@@ -3,11 +3,13 @@
 //!
 //! One random number in ten passes Luhn, so an ungrouped number is only of medium confidence.
 
-use super::number::{Run, Separator, may_end};
+use super::check::{luhn, monotonous};
+use super::number::{Digits, Mark, may_end};
+use super::sample::SampleSource;
 use super::text::Text;
 use super::{Confidence, Finding, metadata};
 
-const MARKS: [Separator; 3] = [Separator::Space, Separator::Dash, Separator::Dot];
+const MARKS: [Mark; 3] = [Mark::Space, Mark::Dash, Mark::Dot];
 
 /// Groupings in print, longest first.
 const SHAPES: [&[usize]; 8] = [
@@ -21,20 +23,21 @@ const SHAPES: [&[usize]; 8] = [
     &[6, 13],
 ];
 
-pub(super) fn confirm(text: Text<'_>, run: &Run) -> Option<Finding> {
+pub(super) fn confirm(text: Text<'_>, run: &Digits<'_>) -> Option<Finding> {
+    // What a card begins with; most groups of digits end here.
+    if !matches!(run.groups[0].len, 4 | 6 | 12..=19) {
+        return None;
+    }
     for shape in SHAPES {
-        if run.shaped(shape, &MARKS)
-            && stands_alone(text, run, shape.len())
-            && valid(run.digits_of(shape.len()))
-        {
+        if run.shaped(shape, &MARKS) && stands_alone(text, run, shape.len()) && valid(run.of(shape.len())) {
             return Some(finding(run, shape.len(), Confidence::High));
         }
     }
     let alone = stands_alone(text, run, 1);
-    (alone && valid(run.digits_of(1))).then(|| finding(run, 1, Confidence::Medium))
+    (alone && valid(run.of(1))).then(|| finding(run, 1, Confidence::Medium))
 }
 
-fn finding(run: &Run, groups: usize, confidence: Confidence) -> Finding {
+fn finding(run: &Digits<'_>, groups: usize, confidence: Confidence) -> Finding {
     Finding {
         detector: metadata::CARD,
         start: run.groups[0].start,
@@ -45,16 +48,16 @@ fn finding(run: &Run, groups: usize, confidence: Confidence) -> Finding {
 
 /// Neither side continues the grouping: a row of a table of numbers is no card. An expiry date or security
 /// code behind a card is common, so a group of at most three digits, or another separator, may follow.
-fn stands_alone(text: Text<'_>, run: &Run, groups: usize) -> bool {
-    let spaced = groups > 1 && run.groups[1].separator == Separator::Space;
+fn stands_alone(text: Text<'_>, run: &Digits<'_>, groups: usize) -> bool {
+    let spaced = groups > 1 && run.groups[1].mark == Mark::Space;
     if spaced && left_neighbour(text, run.groups[0].start) {
         return false;
     }
     let Some(next) = run.behind(groups) else { return may_end(text, run.groups[groups - 1].end()) };
-    match next.separator {
-        Separator::Space => !(spaced && next.len == 4),
-        Separator::Slash | Separator::Parenthesis => true,
-        Separator::Dash | Separator::Dot => false,
+    match next.mark {
+        Mark::Space => !(spaced && next.len == 4),
+        Mark::Slash | Mark::Parenthesis => true,
+        _ => false,
     }
 }
 
@@ -70,29 +73,12 @@ fn left_neighbour(text: Text<'_>, start: usize) -> bool {
 
 /// Issuer, length and checksum fit, and it is not one digit over and over.
 fn valid(digits: &[u8]) -> bool {
-    (12..=19).contains(&digits.len())
-        && digits[1..].iter().any(|d| *d != digits[0])
-        && issuer_allows(digits)
-        && luhn(digits)
-}
-
-/// ISO/IEC 7812-1 annex B: every second digit from the right but one is doubled.
-fn luhn(digits: &[u8]) -> bool {
-    let sum: u32 = digits
-        .iter()
-        .rev()
-        .enumerate()
-        .map(|(i, d)| {
-            let d = u32::from(*d);
-            if i % 2 == 0 { d } else { d * 2 - if d > 4 { 9 } else { 0 } }
-        })
-        .sum();
-    sum.is_multiple_of(10)
+    (12..=19).contains(&digits.len()) && !monotonous(digits) && issuer_allows(digits) && luhn(digits)
 }
 
 /// The leading digits belong to a network that issues numbers of this length.
 fn issuer_allows(digits: &[u8]) -> bool {
-    let lead = |n: usize| digits[..n].iter().fold(0u32, |value, d| value * 10 + u32::from(*d));
+    let lead = |n: usize| digits[..n].iter().fold(0u32, |value, d| value * 10 + u32::from(*d - b'0'));
     let len = digits.len();
     match lead(4) {
         // Visa. Its thirteen digits are history, and thirteen digits are often something else.
@@ -114,5 +100,16 @@ fn issuer_allows(digits: &[u8]) -> bool {
         // Maestro; its shorter lengths are too common elsewhere.
         5018 | 5020 | 5038 | 5893 | 6304 | 6759 | 6761..=6763 | 6390 => matches!(len, 16..=19),
         _ => false,
+    }
+}
+
+/// A number of one of the large networks, made up until the sum agrees.
+pub(super) fn sample(source: &mut SampleSource) -> String {
+    loop {
+        let digits = format!("{}{}", source.pick(&["4", "51", "2229", "6011", "3530"]), source.digits(15));
+        let number = &digits[..16];
+        if valid(number.as_bytes()) {
+            return format!("{} {} {} {}", &number[..4], &number[4..8], &number[8..12], &number[12..]);
+        }
     }
 }

@@ -30,6 +30,9 @@ pub(super) fn confirm(text: Text<'_>, at: usize, work: &mut Work) -> Verdict {
 /// held, because the `@` may come next. A plain word is not held; prose would be full of holds.
 pub(super) fn tail(text: Text<'_>) -> Option<usize> {
     let end = text.bytes.len();
+    if let Some(start) = super::personal::url_tail(text) {
+        return Some(start);
+    }
     let start = local_start(text, end)?;
     let word = &text.bytes[start..end];
     let inside = |i: usize| i > 0 && i + 1 < word.len();

@@ -1,6 +1,8 @@
 //! IBANs (ISO 13616): country, two check digits, an account number of the length that the SWIFT registry
 //! gives for the country; ISO 7064 mod 97-10 over all of it. Written in one piece or in groups of four.
 
+use super::check::iso7064;
+use super::sample::SampleSource;
 use super::text::{Peek, Text, Verdict};
 use super::{Confidence, Finding, Work, metadata};
 
@@ -173,9 +175,14 @@ pub(super) fn confirm(text: Text<'_>, digit: usize, work: &mut Work) -> Verdict 
 /// The first four characters go to the end, letters become 10 to 35, and the whole is 1 modulo 97.
 fn checksum(number: &[u8]) -> bool {
     let (head, account) = number.split_at(4);
-    let rest = account.iter().chain(head).fold(0u32, |rest, b| match b {
-        b'0'..=b'9' => (rest * 10 + u32::from(b - b'0')) % 97,
-        _ => (rest * 100 + u32::from(b - b'A') + 10) % 97,
-    });
-    rest == 1
+    iso7064::remainder97(account.iter().chain(head).copied()) == Some(1)
+}
+
+/// A German one, made up.
+pub(super) fn sample(source: &mut SampleSource) -> String {
+    let account = source.digits(18);
+    let rest = iso7064::remainder97(account.bytes().chain(*b"DE00")).unwrap_or(0);
+    let plain = format!("DE{:02}{account}", 98 - rest);
+    let groups: Vec<&str> = (0..plain.len()).step_by(4).map(|i| &plain[i..plain.len().min(i + 4)]).collect();
+    groups.join(" ")
 }

@@ -60,6 +60,7 @@ impl Detector {
         match self.sample {
             Sample::Made(make) => make(source),
             Sample::Key(key) => secret::sample(key, source),
+            Sample::Shaped(recipe) => recipe.text(source),
         }
     }
 }
@@ -71,6 +72,8 @@ pub(super) enum Sample {
     Made(fn(&mut SampleSource) -> String),
     /// From the shape of a key.
     Key(&'static secret::Key),
+    /// From a pattern, until a check agrees.
+    Shaped(personal::Recipe),
 }
 
 /// How many there are in this build: the secrets, then the personal data.

@@ -1,18 +1,40 @@
 //! Personal data: what is known about its detectors, what announces a candidate, and who confirms it.
 //!
-//! The pass stops at a digit that begins a group of digits, at an `@`, and at the literals of [`LITERALS`].
-//! How a candidate is confirmed stands beside each detector.
+//! The pass stops at an `@` and at the first digit of a word, which letters may stand before. From there a
+//! candidate is read once; what it may be is looked up by its shape. How each kind is confirmed stands beside it.
+
+mod form;
+mod judge;
+mod kind;
+mod network;
+mod recipe;
+mod table;
+#[cfg(test)]
+mod tests;
+mod topics;
+mod url;
+mod wallet;
+mod words;
 
 use super::metadata::{Detector, Family, Sample, personal_id};
 use super::sample::SampleSource;
 use super::text::{Text, Verdict, left};
-use super::{DetectorId, Work, email, iban, number};
+use super::{DetectorId, Work, email, iban};
+
+pub(super) use recipe::Recipe;
+#[cfg(test)]
+pub(super) use table::KINDS;
+pub(super) use url::tail as url_tail;
 
 pub(super) const EMAIL: DetectorId = personal_id("pii.email");
 pub(super) const CARD: DetectorId = personal_id("pii.card");
 pub(super) const IBAN: DetectorId = personal_id("pii.iban");
 pub(super) const US_SSN: DetectorId = personal_id("pii.us_ssn");
 pub(super) const PHONE: DetectorId = personal_id("pii.phone");
+const IPV4: DetectorId = personal_id("pii.ipv4");
+const IPV6: DetectorId = personal_id("pii.ipv6");
+const MAC: DetectorId = personal_id("pii.mac_address");
+const URL_CREDENTIALS: DetectorId = personal_id("pii.url_credentials");
 
 const fn personal(
     name: &'static str,
@@ -24,7 +46,8 @@ const fn personal(
     Detector { name, family: Family::Personal, label, description, validators, sample: Sample::Made(sample) }
 }
 
-pub(super) static TABLE: &[Detector] = &[
+/// Detectors whose rules do not fit the table of kinds.
+const OWN: [Detector; 9] = [
     personal(
         "pii.email",
         "EMAIL",
@@ -37,14 +60,14 @@ pub(super) static TABLE: &[Detector] = &[
         "CARD",
         "a payment card number",
         &["Luhn checksum", "issuer range", "length of that issuer", "grouping"],
-        |s| s.pick(&["4111 1111 1111 1111", "5500-0055-5555-5559"]).to_owned(),
+        super::card::sample,
     ),
     personal(
         "pii.iban",
         "IBAN",
         "an international bank account number",
-        &["ISO 7064 mod 97-10", "length of the country"],
-        |_| "DE89 3704 0044 0532 0130 00".to_owned(),
+        &["ISO 7064 mod 97-10", "length of the country", "structure of the country"],
+        iban::sample,
     ),
     personal(
         "pii.us_ssn",
@@ -57,12 +80,83 @@ pub(super) static TABLE: &[Detector] = &[
         "pii.phone",
         "PHONE",
         "a telephone number",
-        &["country code and length, or a common national form with separators"],
+        &["numbering plan of the country", "grouping", "context"],
         |s| format!("+1 (415) 555-{}", 1000 + s.below(9000)),
+    ),
+    personal(
+        "pii.ipv4",
+        "IPV4",
+        "an IPv4 address",
+        &["four octets", "neither private nor reserved, or context"],
+        |s| format!("IP address 9{}.{}.{}.{}", s.below(9), s.below(256), s.below(256), 1 + s.below(254)),
+    ),
+    personal(
+        "pii.ipv6",
+        "IPV6",
+        "an IPv6 address",
+        &["eight groups or an ellipsis", "global unicast"],
+        |s| {
+            let mut group = || s.text(b"0123456789abcdef", 4);
+            format!(
+                "2a02:{}:{}:{}:{}:{}:{}:{}",
+                group(),
+                group(),
+                group(),
+                group(),
+                group(),
+                group(),
+                group()
+            )
+        },
+    ),
+    personal(
+        "pii.mac_address",
+        "MAC_ADDRESS",
+        "a hardware address of a network interface",
+        &["six or eight groups of two digits", "not one digit over and over"],
+        |s| {
+            let mut group = || s.text(b"0123456789abcdef", 2);
+            format!("0{}:1b:{}:{}:{}:{}", 2, group(), group(), group(), group())
+        },
+    ),
+    personal(
+        "pii.url_credentials",
+        "URL_CREDENTIALS",
+        "a name and password inside a URL",
+        &["scheme and authority", "no placeholder"],
+        |s| format!("ftp://jane:{}@files.example.com/", s.mixed(12)),
     ),
 ];
 
-/// Who confirms a literal. There is none yet: the numbers and addresses of today need no words before them.
+const COUNT: usize = OWN.len() + wallet::OWN.len() + table::KINDS.len();
+
+/// All detectors of personal data: those with rules of their own, the wallets, then the kinds of the tables.
+pub(super) static TABLE: &[Detector] = &{
+    let mut all = [OWN[0]; COUNT];
+    let mut at = 0;
+    while at < COUNT {
+        all[at] = if at < OWN.len() {
+            OWN[at]
+        } else if at < OWN.len() + wallet::OWN.len() {
+            wallet::OWN[at - OWN.len()]
+        } else {
+            table::KINDS[at - OWN.len() - wallet::OWN.len()].detector
+        };
+        at += 1;
+    }
+    all
+};
+
+/// The id of the kind at this place of the tables.
+fn id_of(kind: usize) -> DetectorId {
+    DetectorId::nth(personal_id("pii.email").index() + OWN.len() + wallet::OWN.len() + kind)
+}
+
+fn is_network(meaning: words::Meaning) -> bool {
+    meaning == words::Meaning::Topic(kind::Topic::Network)
+}
+
+/// Who confirms a literal. There is none: digits and `@` lead to everything that is looked for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Route {}
 
@@ -82,27 +176,82 @@ pub(super) fn literal(
 
 /// Asks about an `@`.
 pub(super) fn at_sign(text: Text<'_>, at: usize, work: &mut Work) -> Verdict {
-    email::confirm(text, at, work)
+    match url::confirm(text, at, work) {
+        Verdict::No { .. } => email::confirm(text, at, work),
+        verdict => verdict,
+    }
 }
+
+/// Most letters before the first digit of a word that is looked at: addresses in base58 have the most.
+const LETTERS: usize = 20;
 
 /// Asks about the first digit of a group, which may stand behind letters.
 pub(super) fn confirm(text: Text<'_>, digit: usize, work: &mut Work) -> Verdict {
-    if text.left(digit).is_some_and(|b| b.is_ascii_alphabetic()) {
-        return iban::confirm(text, digit, work);
+    let no = Verdict::No { resume: digit + 1 };
+    let Some(start) = word_start(text.bytes, digit) else { return no };
+    if start < text.floor {
+        return no;
     }
-    number::confirm(text, digit, work)
+    if digit - start == 2 {
+        match iban::confirm(text, digit, work) {
+            Verdict::No { .. } => {}
+            verdict => return verdict,
+        }
+    }
+    match wallet::confirm(text, start, work) {
+        Verdict::No { .. } => judge::run(text, start, work),
+        // Whether it is worth holding is the number's affair as well.
+        Verdict::Undecided { hold: usize::MAX } => match judge::run(text, start, work) {
+            Verdict::No { .. } => Verdict::Undecided { hold: usize::MAX },
+            verdict => verdict,
+        },
+        verdict => verdict,
+    }
 }
+
+/// Where the word with this first digit begins; `None` if another digit or an underscore stands before it.
+fn word_start(bytes: &[u8], digit: usize) -> Option<usize> {
+    let mut start = digit;
+    loop {
+        match left(bytes, start) {
+            Some(b) if b.is_ascii_alphabetic() => start -= 1,
+            Some(b'0'..=b'9' | b'_') => return None,
+            _ => return Some(start),
+        }
+        if digit - start > LETTERS {
+            return None;
+        }
+    }
+}
+
+/// Fewer characters than this make no number that is looked for, unless marks and more of them follow.
+const FEWEST: usize = 5;
 
 /// True if the first digit of a group is worth [`confirm`]: most digits of prose and code are not. Looks only
 /// at bytes that are there, and says true where the text is too short to tell.
 pub(super) fn may_begin(bytes: &[u8], digit: usize) -> bool {
-    let before = |back: usize| digit.checked_sub(back).map(|i| bytes[i]);
-    match left(bytes, digit) {
-        Some(b'0'..=b'9' | b'_') => false,
-        Some(b) if b.is_ascii_alphabetic() => {
-            before(2).is_some_and(|b| b.is_ascii_alphabetic())
-                && !left(bytes, digit - 2).is_some_and(|b| b.is_ascii_alphanumeric())
+    let Some(start) = word_start(bytes, digit) else { return false };
+    let most = if start == digit { FEWEST } else { FEWEST + 1 };
+    let word = &bytes[start..bytes.len().min(start + most)];
+    let Some(len) = word.iter().position(|b| !b.is_ascii_alphanumeric()) else { return true };
+    let (mark, then) = (word[len], bytes.get(start + len + 1));
+    // Account numbers in groups of four: `gb29 nwbk`.
+    if digit == start + 2 && len == 4 && matches!(mark, b' ' | b'-') {
+        return true;
+    }
+    // Letters of a plate may stand apart before it.
+    if matches!(bytes[..start], [.., b, b' ' | b'-'] if b.is_ascii_uppercase()) {
+        return true;
+    }
+    match mark {
+        // What follows a mark must be another group: digits, or letters as plates and postcodes have them.
+        b':' => then.is_none_or(|b| b.is_ascii_hexdigit() || *b == b':'),
+        b'-' if len == 2 && then.is_some_and(u8::is_ascii_hexdigit) => true,
+        b' ' | b'-' | b'.' | b'/' | b'+' => {
+            then.is_none_or(|b| b.is_ascii_digit() || b.is_ascii_uppercase() || *b == b'(' || *b >= 0x80)
         }
-        None | Some(_) => !number::short_and_alone(bytes, digit),
+        b'(' | b')' => then.is_none_or(|b| b.is_ascii_digit() || matches!(b, b' ' | b'-' | b'.' | b'/')),
+        0xc2 | 0xe2 => true,
+        _ => bytes[..start].ends_with(b"::"),
     }
 }

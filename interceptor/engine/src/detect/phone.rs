@@ -2,21 +2,19 @@
 //! that are common in text, by their grouping. The national numbering plans in full come with a library
 //! later; until then a bare national number needs a word before it that says what it is.
 
-use super::number::{Group, Run, Separator, may_end};
+use super::number::{Digits, Group, Mark, may_end};
 use super::text::{Peek, Text};
-use super::{Confidence, Finding, Work, metadata};
+use super::{Confidence, Finding, metadata};
 
-/// A word before a number that says what it is.
-const CONTEXT: [&str; 14] = [
-    "phone", "tel:", "tel.", "tel ", "telefon", "mobile", "mobil", "cell", "fax", "whatsapp", "call me",
-    "call us", "reach me", "sms",
-];
-const CONTEXT_REACH: usize = 32;
-/// The same words right before a number outweigh its grouping.
-const NEAR_REACH: usize = 16;
-/// Words that only say so when the number follows at once.
-const NEAR: [&str; 3] = ["call ", "dial ", "reached at"];
+/// A word this near says that ten digits are a telephone number.
+const FAR: usize = 40;
+/// This near it says so of any grouping.
+const NEAR: usize = 24;
+/// Words that say it from behind: `… office`, `…-Fax`.
+const LABELS: [&str; 9] = ["office", "fax", "mobile", "cell", "home", "work", "phone", "tel", "direct"];
 const LONGEST_EXTENSION: usize = 5;
+/// Shorter ones are emergency numbers and parts of others.
+const FEWEST_DIGITS: usize = 6;
 
 /// Where a number whose first group is `first` begins: at its `+`, or at the parenthesis around the group.
 pub(super) fn start(text: Text<'_>, first: &Group) -> usize {
@@ -36,24 +34,33 @@ fn joined(text: Text<'_>, plus: usize) -> bool {
     text.before(plus, 1).is_some_and(|b| b.is_ascii_alphanumeric() || matches!(b, b'+' | b'_' | b')'))
 }
 
-pub(super) fn confirm(text: Text<'_>, run: &Run, start: usize, work: &mut Work) -> Option<Finding> {
+/// `hear` says whether a word for telephones stands in so many bytes before the number.
+pub(super) fn confirm(
+    text: Text<'_>,
+    run: &Digits<'_>,
+    start: usize,
+    hear: &mut dyn FnMut(usize) -> bool,
+) -> Option<Finding> {
+    if run.chars.len() < FEWEST_DIGITS {
+        return None;
+    }
     let first = run.groups[0].start;
     let plus = text.bytes[start..first].contains(&b'+');
     let (groups, confidence) = if plus {
         (international(run, 0)?, Confidence::High)
-    } else if run.digits.starts_with(&[0, 0]) && run.groups.len() > 1 && run.groups[0].len > 1 {
+    } else if run.chars.starts_with(b"00") && run.groups.len() > 1 && run.groups[0].len > 1 {
         (international(run, 2)?, Confidence::Medium)
     } else {
-        national(text, run, start, work)?
+        national(text, run, hear)?
     };
     let end = run.groups[groups - 1].end();
-    if !plus && groups > 1 && run.groups[1].separator == Separator::Space && row_before(text, start) {
+    if !plus && groups > 1 && run.groups[1].mark == Mark::Space && row_before(text, start) {
         return None;
     }
     let alone = match run.behind(groups) {
         None => may_end(text, end) || extension(text, end).is_some() || label_follows(text, end),
         // A year or a count may follow behind a space; a dash or dot would tie the digits together.
-        Some(next) => plus || groups == 1 || next.separator != run.groups[1].separator,
+        Some(next) => plus || groups == 1 || next.mark != run.groups[1].mark,
     };
     let end = extension(text, end).unwrap_or(end);
     alone.then_some(Finding { detector: metadata::PHONE, start, end, confidence })
@@ -78,37 +85,63 @@ fn label_follows(text: Text<'_>, end: usize) -> bool {
     matches!((text.peek(end), text.peek(end + 1)), (Peek::Byte(b'-'), Peek::Byte(b)) if b.is_ascii_alphabetic())
 }
 
-/// True if the continuation that decides about an extension has not arrived.
+/// A word behind the number that says what it is.
+fn labelled(text: Text<'_>, end: usize) -> bool {
+    let end = extension(text, end).unwrap_or(end);
+    let word = end + 1;
+    matches!(text.peek(end), Peek::Byte(b' ' | b'-'))
+        && LABELS.iter().any(|label| {
+            let there = text.bytes.get(word..word + label.len());
+            there.is_some_and(|there| there.eq_ignore_ascii_case(label.as_bytes()))
+                && !matches!(text.peek(word + label.len()), Peek::Byte(b) if b.is_ascii_alphabetic())
+        })
+}
+
+/// True if the continuation that decides about an extension or a label has not arrived.
 pub(super) fn needs_more(text: Text<'_>, end: usize) -> bool {
-    let stop = text.run_end(end + 1, LONGEST_EXTENSION + 1, |b| b.is_ascii_digit());
-    text.peek(end) == Peek::Byte(b'x') && text.peek(stop) == Peek::Unknown
+    let mut end = end;
+    if text.peek(end) == Peek::Byte(b'x') {
+        let stop = text.run_end(end + 1, LONGEST_EXTENSION + 1, |b| b.is_ascii_digit());
+        if text.peek(stop) == Peek::Unknown {
+            return true;
+        }
+        end = stop;
+    }
+    let mark = matches!(text.peek(end), Peek::Byte(b' ' | b'-'));
+    mark && LABELS.iter().any(|label| {
+        let there = text.bytes.get(end + 1..).unwrap_or_default();
+        let known = there.len().min(label.len() + 1);
+        let begins =
+            there.len() <= label.len() && there[..known].eq_ignore_ascii_case(&label.as_bytes()[..known]);
+        begins && text.peek(text.bytes.len()) == Peek::Unknown
+    })
 }
 
 /// How many groups make an international number whose country code begins after `skip` digits: the most that
 /// the country allows.
-fn international(run: &Run, skip: usize) -> Option<usize> {
-    let digits = run.digits.get(skip..)?;
+fn international(run: &Digits<'_>, skip: usize) -> Option<usize> {
+    let digits = run.chars.get(skip..)?;
     let (code_len, least, most) = country(digits)?;
     let trunk = trunk_group(run);
     (1..=run.groups.len()).rev().find(|groups| {
         let dropped = usize::from(trunk.is_some_and(|i| i < *groups));
-        let significant = run.digits_of(*groups).len().saturating_sub(skip + code_len + dropped);
+        let significant = run.of(*groups).len().saturating_sub(skip + code_len + dropped);
         (least..=most).contains(&significant) && run.groups[1..*groups].iter().all(|g| g.len < 12)
     })
 }
 
 /// The place of a lone zero in parentheses: `+44 (0)20 …`, a prefix that is not part of the number.
-fn trunk_group(run: &Run) -> Option<usize> {
-    let zero = |i: usize| run.digits_of(i + 1).last() == Some(&0);
-    let lone = |g: &Group| g.len == 1 && g.separator == Separator::Parenthesis;
+fn trunk_group(run: &Digits<'_>) -> Option<usize> {
+    let zero = |i: usize| run.of(i + 1).last() == Some(&b'0');
+    let lone = |g: &Group| g.len == 1 && g.mark == Mark::Parenthesis;
     (1..run.groups.len()).find(|i| lone(&run.groups[*i]) && zero(*i))
 }
 
 /// Country codes (ITU-T E.164 assignments) with the fewest and most digits of the national number.
 fn country(digits: &[u8]) -> Option<(usize, usize, usize)> {
-    let code = |n: usize| digits.get(..n).map(|d| d.iter().fold(0u32, |v, d| v * 10 + u32::from(*d)));
+    let code = |n: usize| digits.get(..n).map(|d| d.iter().fold(0u32, |v, d| v * 10 + u32::from(*d - b'0')));
     match code(1)? {
-        1 => return digits.get(1).is_some_and(|d| *d >= 2).then_some((1, 10, 10)),
+        1 => return digits.get(1).is_some_and(|d| *d >= b'2').then_some((1, 10, 10)),
         7 => return Some((1, 10, 10)),
         _ => {}
     }
@@ -175,43 +208,52 @@ fn three(code: u32) -> Option<(usize, usize, usize)> {
     }
 }
 
-const MARKS: [Separator; 4] = [Separator::Space, Separator::Dash, Separator::Dot, Separator::Parenthesis];
+const MARKS: [Mark; 4] = [Mark::Space, Mark::Dash, Mark::Dot, Mark::Parenthesis];
 
 /// National forms. The grouping is the evidence; context makes up for a grouping that says little.
-fn national(text: Text<'_>, run: &Run, start: usize, work: &mut Work) -> Option<(usize, Confidence)> {
-    let context = |work: &mut Work| text.mentions_before(start, CONTEXT_REACH, &CONTEXT, work);
+fn national(
+    text: Text<'_>,
+    run: &Digits<'_>,
+    hear: &mut dyn FnMut(usize) -> bool,
+) -> Option<(usize, Confidence)> {
     let loose = |lengths: &[usize]| {
         run.groups.len() >= lengths.len()
-            && run.groups.iter().zip(lengths).all(|(g, len)| g.len == *len)
-            && run.groups[1..lengths.len()].iter().all(|g| MARKS.contains(&g.separator))
+            && run.groups.iter().zip(lengths).all(|(g, len)| usize::from(g.len) == *len)
+            && run.groups[1..lengths.len()].iter().all(|g| MARKS.contains(&g.mark))
     };
-    if loose(&[3, 3, 4]) && north_american(run.digits_of(3)) {
+    if loose(&[3, 3, 4]) && north_american(run.of(3)) {
         return Some((3, Confidence::Medium));
     }
-    if loose(&[1, 3, 3, 4]) && run.digits[0] == 1 && north_american(&run.digits_of(4)[1..]) {
+    if loose(&[1, 3, 3, 4]) && run.chars[0] == b'1' && north_american(&run.of(4)[1..]) {
         return Some((4, Confidence::Medium));
     }
-    if run.groups[0].len == 10 && north_american(run.digits_of(1)) && context(work) {
-        return Some((1, Confidence::Medium));
+    let with_trunk = run.chars[0] == b'0' && run.chars.get(1).is_some_and(|d| *d != b'0');
+    if with_trunk && let Some(shape) = TRUNK.iter().find(|shape| loose(shape)) {
+        return Some((shape.len(), Confidence::Medium));
     }
-    let with_trunk =
-        run.digits[0] == 0 && run.groups[0].len > 1 && run.digits.get(1).is_some_and(|d| *d != 0);
-    if let Some(found) = with_trunk.then(|| trunk(run, loose, || context(work))).flatten() {
-        return Some(found);
+    let fits = |n: &usize| (FEWEST_DIGITS..=13).contains(&run.of(*n).len());
+    let groups = (1..=run.groups.len().min(6)).rev().find(fits)?;
+    let count = run.of(groups).len();
+    if is_something_else(run) {
+        return None;
     }
-    let groups = (2..=run.groups.len()).rev().find(|n| (7..=12).contains(&run.digits_of(*n).len()))?;
-    let shaped = groups <= 6 && run.groups[..groups].iter().all(|group| group.len > 1);
-    let said = shaped
-        && !is_something_else(run)
-        && (text.mentions_before(start, NEAR_REACH, &CONTEXT, work)
-            || text.mentions_before(start, NEAR_REACH, &NEAR, work));
-    said.then_some((groups, Confidence::Medium))
+    let telling = run.groups[..groups].iter().all(|group| group.len > 1) || with_trunk || count >= 9;
+    let end = run.groups[groups - 1].end();
+    let said = telling && (hear(NEAR) || labelled(text, end) || (count >= 9 && hear(FAR)));
+    if said {
+        return Some((groups, Confidence::Medium));
+    }
+    let bare = match groups {
+        1 => (with_trunk && matches!(count, 10 | 11)) || (count == 10 && north_american(run.chars)),
+        _ => with_trunk && count >= 9 && groups <= 5,
+    };
+    bare.then_some((groups, Confidence::Low))
 }
 
 /// `2024-01-15`, `15.01.2024`, `203.0.113.10`, `1234567.89`.
-fn is_something_else(run: &Run) -> bool {
-    let marks = [Separator::Dash, Separator::Dot, Separator::Slash];
-    let dots = run.uniform(run.groups.len(), &[Separator::Dot]);
+fn is_something_else(run: &Digits<'_>) -> bool {
+    let marks = [Mark::Dash, Mark::Dot, Mark::Slash];
+    let dots = run.uniform(run.groups.len(), &[Mark::Dot]);
     let address = run.groups.len() == 4 && dots && run.groups.iter().all(|group| group.len <= 3);
     let decimal = run.groups.len() == 2 && dots;
     address || decimal || run.shaped(&[4, 2, 2], &marks) || run.shaped(&[2, 2, 4], &marks)
@@ -220,39 +262,25 @@ fn is_something_else(run: &Run) -> bool {
 /// `NXX NXX XXXX`, N from 2 to 9, neither an N9X area nor an N11 service code.
 fn north_american(digits: &[u8]) -> bool {
     let [a, b, c, d, e, f, ..] = digits else { return false };
-    *a >= 2 && *b != 9 && (*b, *c) != (1, 1) && *d >= 2 && (*e, *f) != (1, 1)
+    *a >= b'2' && *b != b'9' && (*b, *c) != (b'1', b'1') && *d >= b'2' && (*e, *f) != (b'1', b'1')
 }
 
-/// Numbers with the trunk prefix 0 and separators, as in most of Europe, Asia and Australia.
-fn trunk(
-    run: &Run,
-    shaped: impl Fn(&[usize]) -> bool,
-    context: impl FnOnce() -> bool,
-) -> Option<(usize, Confidence)> {
-    const USUAL: [&[usize]; 12] = [
-        &[2, 2, 2, 2, 2],
-        &[3, 3, 2, 2],
-        &[4, 3, 2, 2],
-        &[4, 2, 2, 2],
-        &[3, 2, 2, 2],
-        &[5, 6],
-        &[5, 3, 3],
-        &[4, 3, 4],
-        &[3, 4, 4],
-        &[4, 3, 3],
-        &[2, 4, 4],
-        &[3, 3, 4],
-    ];
-    if let Some(shape) = USUAL.iter().find(|shape| shaped(shape)) {
-        return Some((shape.len(), Confidence::Medium));
-    }
-    let groups = (1..=run.groups.len()).rev().find(|n| (9..=12).contains(&run.digits_of(*n).len()))?;
-    if is_something_else(run) {
-        return None;
-    }
-    if context() {
-        return Some((groups, Confidence::Medium));
-    }
-    let telling = (2..=3).contains(&groups) && run.groups[0].len <= 5 && run.groups[1].len >= 3;
-    telling.then_some((groups, Confidence::Low))
-}
+/// Groupings with the trunk prefix 0 that are usual in Europe, Asia and Australia.
+const TRUNK: [&[usize]; 16] = [
+    &[2, 2, 2, 2, 2],
+    &[3, 3, 2, 2],
+    &[4, 3, 2, 2],
+    &[4, 2, 2, 2],
+    &[3, 2, 2, 2],
+    &[5, 6],
+    &[5, 3, 3],
+    &[4, 3, 4],
+    &[3, 4, 4],
+    &[4, 3, 3],
+    &[2, 4, 4],
+    &[3, 3, 4],
+    &[1, 3, 3, 4],
+    &[1, 3, 3, 2, 2],
+    &[4, 7],
+    &[2, 8],
+];

@@ -2,22 +2,22 @@
 //! 000, 666 and 900-999, group 00, serial 0000). Nine bare digits are only a number with a context that says
 //! so; with the usual dashes they are taken as one.
 
-use super::number::{Run, Separator, may_end};
+use super::number::{Digits, Mark, may_end};
 use super::text::Text;
 use super::{Confidence, Finding, Work, metadata};
 
 /// Numbers that were printed in advertisements and are void.
-const VOID: [[u8; 9]; 2] = [[0, 7, 8, 0, 5, 1, 1, 2, 0], [2, 1, 9, 0, 9, 9, 9, 9, 9]];
+const VOID: [&[u8; 9]; 2] = [b"078051120", b"219099999"];
 
 const CONTEXT: [&str; 5] = ["ssn", "social security", "social-security", "social sec", "soc sec"];
 const CONTEXT_REACH: usize = 40;
 
-pub(super) fn confirm(text: Text<'_>, run: &Run, work: &mut Work) -> Option<Finding> {
+pub(super) fn confirm(text: Text<'_>, run: &Digits<'_>, work: &mut Work) -> Option<Finding> {
     let start = run.groups[0].start;
     let mut context = || text.mentions_before(start, CONTEXT_REACH, &CONTEXT, work);
-    let (groups, confidence) = if run.shaped(&[3, 2, 4], &[Separator::Dash]) {
+    let (groups, confidence) = if run.shaped(&[3, 2, 4], &[Mark::Dash]) {
         (3, Confidence::High)
-    } else if run.shaped(&[3, 2, 4], &[Separator::Space, Separator::Dot]) {
+    } else if run.shaped(&[3, 2, 4], &[Mark::Space, Mark::Dot]) {
         // House numbers and postcodes make such rows too.
         (3, if context() { Confidence::High } else { Confidence::Low })
     } else if run.groups[0].len == 9 && context() {
@@ -28,14 +28,14 @@ pub(super) fn confirm(text: Text<'_>, run: &Run, work: &mut Work) -> Option<Find
     let end = run.groups[groups - 1].end();
     let alone = match run.behind(groups) {
         None => may_end(text, end),
-        Some(next) => groups == 1 || next.separator != run.groups[1].separator,
+        Some(next) => groups == 1 || next.mark != run.groups[1].mark,
     };
     // Groups of a longer row of numbers have a neighbour on the left.
     let row = groups == 3
         && text.before(start, 1) == Some(b' ')
         && text.before(start, 2).is_some_and(|b| b.is_ascii_digit())
-        && run.groups[1].separator == Separator::Space;
-    (alone && !row && issued(run.digits_of(groups))).then_some(Finding {
+        && run.groups[1].mark == Mark::Space;
+    (alone && !row && issued(run.of(groups))).then_some(Finding {
         detector: metadata::US_SSN,
         start,
         end,
@@ -45,9 +45,10 @@ pub(super) fn confirm(text: Text<'_>, run: &Run, work: &mut Work) -> Option<Find
 
 fn issued(digits: &[u8]) -> bool {
     let [a, b, c, d, e, serial @ ..] = digits else { return false };
-    let area = u32::from(*a) * 100 + u32::from(*b) * 10 + u32::from(*c);
-    !matches!(area, 0 | 666 | 900..)
-        && (*d, *e) != (0, 0)
-        && serial != [0; 4]
-        && !VOID.iter().any(|v| v == digits)
+    let area = [*a, *b, *c];
+    !matches!(&area, b"000" | b"666")
+        && *a != b'9'
+        && (*d, *e) != (b'0', b'0')
+        && serial != b"0000"
+        && !VOID.iter().any(|v| *v == digits)
 }

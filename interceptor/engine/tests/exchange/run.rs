@@ -21,7 +21,7 @@ spec:
       match: { direction: both, detectors: [\"secret.*\"] }
       action: block
     - name: mask
-      match: { direction: both, detectors: [\"pii.*\"], confidence: low }
+      match: { direction: both, detectors: [\"pii.*\"], confidence: medium }
       action: redact
 ";
 
@@ -33,7 +33,7 @@ metadata: { name: mask }
 spec:
   rules:
     - name: mask
-      match: { direction: both, detectors: [\"*\"], confidence: low }
+      match: { direction: both, detectors: [\"*\"], confidence: medium }
       action: redact
 ";
 
@@ -45,7 +45,7 @@ metadata: { name: watch }
 spec:
   rules:
     - name: watch
-      match: { direction: both, detectors: [\"*\"], confidence: low }
+      match: { direction: both, detectors: [\"*\"], confidence: medium }
       action: audit
 ";
 

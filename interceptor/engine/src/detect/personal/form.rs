@@ -1,0 +1,225 @@
+//! How numbers are written, and the table that leads from the first group of a text to the kinds that begin so.
+//!
+//! A form is a row of characters: `d` a digit, `A` a letter, `X` either; a mark is itself, and `~` is a space,
+//! dash or dot, the same in the whole form. A `!` in front says that the form is too common to be reported
+//! without a word that announces it. The forms are a tree over the groups' marks and lengths: what a text costs is the
+//! path it takes, however many kinds there are.
+
+use std::sync::LazyLock;
+
+use smallvec::SmallVec;
+
+use super::super::number::{Group, LONGEST_GROUP, Mark};
+use super::table;
+
+/// A kind that is written in a shape.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Use {
+    /// Place in the table of kinds.
+    pub(super) kind: usize,
+    /// Marks or letters make the form rare.
+    pub(super) rare: bool,
+    /// Not reported without a word.
+    pub(super) only_announced: bool,
+    /// The kind's, here so that a look at many kinds stays in a few cache lines.
+    pub(super) check: fn(&[u8]) -> bool,
+    pub(super) loose: Option<fn(&[u8]) -> bool>,
+}
+
+/// What a form wants of one group.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Part {
+    mark: Mark,
+    len: usize,
+    /// Places that may be letters.
+    letters: u32,
+    /// Places that may be digits.
+    digits: u32,
+}
+
+impl Part {
+    /// The group's characters are of the classes that are wanted, as far as it goes.
+    fn admits(&self, group: &Group) -> bool {
+        let there = (1u32 << group.len) - 1;
+        group.letters & !self.letters == 0 && !group.letters & there & !self.digits == 0
+    }
+}
+
+/// A form without the kinds that are written so: many numbers are nine digits.
+#[derive(Debug)]
+pub(super) struct Shape {
+    parts: SmallVec<[Part; 4]>,
+    /// A parenthesis closes it.
+    pub(super) closed: bool,
+    pub(super) kinds: Vec<Use>,
+}
+
+impl Shape {
+    /// The characters of `groups`, whose marks and lengths are known to fit, are of the right classes.
+    pub(super) fn admits(&self, groups: &[Group]) -> bool {
+        self.parts.iter().zip(groups).all(|(part, group)| part.admits(group))
+    }
+}
+
+/// A place in the tree: what has been read so far has these marks and lengths.
+#[derive(Debug)]
+pub(super) struct Node {
+    /// What any form through here allows in the last group.
+    part: Part,
+    /// Some form through here is reported without a word.
+    pub(super) bare: bool,
+    /// Forms that end here.
+    pub(super) shapes: Vec<Shape>,
+    next: Vec<usize>,
+}
+
+impl Node {
+    /// True if no form goes on.
+    pub(super) fn is_leaf(&self) -> bool {
+        self.next.is_empty()
+    }
+}
+
+/// The tree of forms.
+pub(super) struct Index {
+    nodes: Vec<Node>,
+    /// By the length of the first group.
+    roots: [Option<usize>; LONGEST_GROUP + 1],
+}
+
+/// The forms of all kinds.
+pub(super) static INDEX: LazyLock<Index> = LazyLock::new(Index::new);
+
+impl Index {
+    fn new() -> Self {
+        let mut index = Self { nodes: Vec::new(), roots: [None; LONGEST_GROUP + 1] };
+        for (kind, entry) in table::KINDS.iter().enumerate() {
+            for form in entry.forms {
+                if form.contains('~') {
+                    for mark in [" ", "-", "."] {
+                        index.enter(kind, &form.replace('~', mark));
+                    }
+                } else {
+                    index.enter(kind, form);
+                }
+            }
+        }
+        index
+    }
+
+    fn enter(&mut self, kind: usize, form: &str) {
+        let only_announced = form.starts_with('!');
+        let form = form.trim_start_matches('!');
+        let closed = form.ends_with(')');
+        let parts = parse(form.trim_end_matches(')'));
+        let rare = parts.len() > 1 || parts.iter().any(|part| part.letters != 0);
+        let (check, loose) = (table::KINDS[kind].check, table::KINDS[kind].loose);
+        let used = Use { kind, rare, only_announced, check, loose };
+        let mut at = None;
+        for part in &parts {
+            let step = self.step(at, part);
+            self.nodes[step].bare |= !only_announced;
+            at = Some(step);
+        }
+        let Some(node) = at.map(|at| &mut self.nodes[at]) else { return };
+        match node.shapes.iter_mut().find(|s| s.parts == parts && s.closed == closed) {
+            Some(shape) => shape.kinds.push(used),
+            None => node.shapes.push(Shape { parts, closed, kinds: vec![used] }),
+        }
+    }
+
+    /// The node behind `from` (the root of its length if there is none) for `part`, made if it is missing.
+    fn step(&mut self, from: Option<usize>, part: &Part) -> usize {
+        let known = match from {
+            None => self.roots[part.len],
+            Some(from) => {
+                let same = |at: &&usize| {
+                    let there = &self.nodes[**at].part;
+                    there.mark == part.mark && there.len == part.len
+                };
+                self.nodes[from].next.iter().find(same).copied()
+            }
+        };
+        if let Some(at) = known {
+            self.nodes[at].part.letters |= part.letters;
+            self.nodes[at].part.digits |= part.digits;
+            return at;
+        }
+        let at = self.nodes.len();
+        self.nodes.push(Node { part: *part, bare: false, shapes: Vec::new(), next: Vec::new() });
+        match from {
+            None => self.roots[part.len] = Some(at),
+            Some(from) => self.nodes[from].next.push(at),
+        }
+        at
+    }
+
+    /// Where forms are that begin with `group`.
+    pub(super) fn beginning(&self, group: &Group) -> Option<&Node> {
+        let node = &self.nodes[(*self.roots.get(usize::from(group.len))?)?];
+        node.part.admits(group).then_some(node)
+    }
+
+    /// Where forms are that go on from `node` with `group`.
+    pub(super) fn next(&self, node: &Node, group: &Group) -> Option<&Node> {
+        let fits = |node: &&Node| node.part.mark == group.mark && node.part.len == usize::from(group.len);
+        node.next.iter().map(|at| &self.nodes[*at]).find(fits).filter(|node| node.part.admits(group))
+    }
+
+    /// Where `group`, of which more may come (all of it, if none is there yet), may still lead behind `node`.
+    pub(super) fn open<'i>(
+        &'i self,
+        node: &'i Node,
+        group: Option<&Group>,
+    ) -> impl Iterator<Item = &'i Node> {
+        let group = group.copied();
+        node.next.iter().map(|at| &self.nodes[*at]).filter(move |next| {
+            group.is_none_or(|group| {
+                let part = &next.part;
+                part.mark == group.mark && part.len >= usize::from(group.len) && part.admits(&group)
+            })
+        })
+    }
+
+    /// True if `group`, of which more may come, may become the first of a form.
+    pub(super) fn may_grow(&self, group: &Group) -> bool {
+        let longer = self.roots.get(usize::from(group.len)..).unwrap_or_default();
+        longer.iter().flatten().any(|at| self.nodes[*at].part.admits(group))
+    }
+}
+
+fn parse(form: &str) -> SmallVec<[Part; 4]> {
+    let mut parts = SmallVec::new();
+    let mut part = Part { mark: Mark::Nothing, len: 0, letters: 0, digits: 0 };
+    for character in form.bytes() {
+        match character {
+            b'd' => part.digits |= 1 << part.len,
+            b'A' => part.letters |= 1 << part.len,
+            b'X' => {
+                part.digits |= 1 << part.len;
+                part.letters |= 1 << part.len;
+            }
+            _ => {
+                parts.push(part);
+                part = Part { mark: mark(character), len: 0, letters: 0, digits: 0 };
+                continue;
+            }
+        }
+        part.len += 1;
+    }
+    parts.push(part);
+    parts
+}
+
+fn mark(character: u8) -> Mark {
+    match character {
+        b' ' => Mark::Space,
+        b'-' => Mark::Dash,
+        b'.' => Mark::Dot,
+        b'/' => Mark::Slash,
+        b':' => Mark::Colon,
+        b'+' => Mark::Plus,
+        b'(' => Mark::Parenthesis,
+        _ => unreachable!("no mark of a form"),
+    }
+}

@@ -1,0 +1,440 @@
+//! Decides about numbers: goes over the groups of a run, asks for each which forms begin there, weighs the checks
+//! against the words before, and keeps the likeliest. Every group is read once, however many kinds there are.
+
+use super::super::number::{Group, Next, Run, end_is_open, may_begin, may_end, worth_holding};
+use super::super::text::{Peek, Text, Verdict};
+use super::super::{Confidence, Finding, Work, card, encoded, phone, ssn};
+use super::form::{INDEX, Shape, Use};
+use super::kind::Topic;
+use super::table::KINDS;
+use super::words::{self, Heard, Meaning};
+use super::{id_of, network};
+
+/// What a place of the run is.
+enum Judged {
+    Found(Finding),
+    /// More text decides; what is there begins at this byte.
+    Open(usize),
+    No,
+}
+
+/// The likeliest reading so far and why.
+struct Best {
+    finding: Option<Finding>,
+    reason: Reason,
+    /// The first byte of what more text may still turn into a candidate.
+    open: Option<usize>,
+}
+
+/// What makes a reading likelier than another, strongest first.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default)]
+struct Reason {
+    /// A word of its own, then its topic or country.
+    heard: u8,
+    /// Where that word stands: nearer is later.
+    at: usize,
+    odds: u32,
+    len: usize,
+}
+
+impl Best {
+    fn offer(&mut self, finding: Finding, reason: Reason) {
+        let better =
+            self.finding.is_none_or(|best| (finding.confidence, reason) > (best.confidence, self.reason));
+        if better {
+            (self.finding, self.reason) = (Some(finding), reason);
+        }
+    }
+
+    fn leave_open(&mut self, start: usize) {
+        self.open = Some(self.open.map_or(start, |open| open.min(start)));
+    }
+}
+
+/// The words before a run, looked up when somebody asks.
+struct Context {
+    at: usize,
+    heard: Option<Heard>,
+    /// One bit for each kind that a word of its own announces.
+    kinds: [u64; KINDS.len().div_ceil(64)],
+    country: bool,
+}
+
+impl Context {
+    fn before(at: usize) -> Self {
+        Self { at, heard: None, kinds: [0; KINDS.len().div_ceil(64)], country: false }
+    }
+
+    fn heard(&mut self, text: Text<'_>, work: &mut Work) -> &Heard {
+        self.heard.get_or_insert_with(|| {
+            work.examined += words::REACH as u64;
+            let heard = words::before(text, self.at);
+            for (_, meaning) in &heard {
+                match meaning {
+                    Meaning::Kind(kind) => self.kinds[kind / 64] |= 1 << (kind % 64),
+                    Meaning::Country(_) => self.country = true,
+                    _ => {}
+                }
+            }
+            heard
+        })
+    }
+
+    /// Some kind's own word or a country stands before.
+    fn announces(&mut self, text: Text<'_>, work: &mut Work) -> bool {
+        self.heard(text, work);
+        self.country || self.kinds.iter().any(|bits| *bits != 0)
+    }
+
+    /// A word of the kind's own stands before, or one of a country.
+    fn may_announce(&mut self, kind: usize, text: Text<'_>, work: &mut Work) -> bool {
+        self.heard(text, work);
+        self.country || self.kinds[kind / 64] >> (kind % 64) & 1 == 1
+    }
+}
+
+/// Looks at the run whose first group begins at `start`.
+pub(super) fn run(text: Text<'_>, start: usize, work: &mut Work) -> Verdict {
+    let mut run = Run::new(text, start);
+    let mut context = Context::before(start);
+    let mut resume = start + 1;
+    for index in 0.. {
+        let group = match run.group(index) {
+            Next::Is(group) => group,
+            Next::Open(Some(group)) => {
+                // The first one is undecided; a later one is asked about when it is first.
+                if index > 0 {
+                    resume = group.start;
+                    break;
+                }
+                group
+            }
+            Next::Open(None) | Next::Over => break,
+        };
+        // Words may hold literals that are somebody's anchor: only digits are passed over.
+        if index > 0 && (!group.is_number() || run.crowded(index)) {
+            resume = group.start;
+            break;
+        }
+        if group.is_number() {
+            resume = group.end();
+        }
+        if index > 0
+            && (!super::may_begin(text.bytes, group.start) || encoded::inside(text.bytes, group.start))
+        {
+            continue;
+        }
+        let verdict = match judge(&mut run, index, &mut context, work) {
+            Judged::Found(finding) => better_inside(&mut run, index, finding, &mut context, work),
+            other => other,
+        };
+        match verdict {
+            Judged::Found(finding) => {
+                work.examined += run.read as u64;
+                return Verdict::Match(finding);
+            }
+            Judged::Open(_) if index > 0 => {
+                resume = group.start;
+                break;
+            }
+            Judged::Open(from) => {
+                work.examined += run.read as u64;
+                let hold = if worth_holding(text, from) { from } else { usize::MAX };
+                return Verdict::Undecided { hold };
+            }
+            Judged::No => {}
+        }
+    }
+    work.examined += run.read as u64;
+    Verdict::No { resume }
+}
+
+/// A weak finding must not hide a strong one that begins inside it.
+fn better_inside(
+    run: &mut Run<'_>,
+    index: usize,
+    found: Finding,
+    context: &mut Context,
+    work: &mut Work,
+) -> Judged {
+    if found.confidence > Confidence::Low {
+        return Judged::Found(found);
+    }
+    for later in index + 1.. {
+        let group = match run.group(later) {
+            Next::Is(group) if group.start < found.end => group,
+            _ => break,
+        };
+        if !group.is_number() {
+            continue;
+        }
+        match judge(run, later, context, work) {
+            Judged::Found(other) if other.confidence > found.confidence => return Judged::Found(other),
+            Judged::Open(_) => return Judged::Open(found.start),
+            _ => {}
+        }
+    }
+    Judged::Found(found)
+}
+
+/// What begins with the group at `index`.
+fn judge(run: &mut Run<'_>, index: usize, context: &mut Context, work: &mut Work) -> Judged {
+    let text = run.text;
+    let (group, partial) = match run.group(index) {
+        Next::Is(group) => (group, false),
+        Next::Open(Some(group)) => (group, true),
+        _ => return Judged::No,
+    };
+    let mut best = Best { finding: None, reason: Reason::default(), open: None };
+    match network::confirm(text, &group, context.heard.as_ref()) {
+        network::Answer::Found(finding) => return Judged::Found(finding),
+        network::Answer::NeedsWords => {
+            let heard = context.heard(text, work).clone();
+            if let network::Answer::Found(finding) = network::confirm(text, &group, Some(&heard)) {
+                return Judged::Found(finding);
+            }
+        }
+        network::Answer::Open(start) => best.leave_open(start),
+        network::Answer::No => {}
+    }
+    if partial && (group.is_number() || INDEX.may_grow(&group)) && may_begin(text, group.start) {
+        best.leave_open(if group.is_number() { phone::start(text, &group) } else { group.start });
+    }
+    if !partial && may_begin(text, group.start) && group.start >= text.floor {
+        if group.is_number() {
+            numbers(run, index, context, &mut best, work);
+        }
+        forms(run, index, &group, context, &mut best, work);
+    }
+    behind_letters(text, &group, context, &mut best, work);
+    match (best.open, best.finding) {
+        (Some(start), _) => Judged::Open(start),
+        (None, Some(finding)) => Judged::Found(finding),
+        (None, None) => Judged::No,
+    }
+}
+
+/// Cards, social security numbers and telephone numbers: rules of their own over groups of digits.
+fn numbers(run: &mut Run<'_>, index: usize, context: &mut Context, best: &mut Best, work: &mut Work) {
+    let text = run.text;
+    let digits = run.digits(index);
+    let Some((head, last)) = digits.groups.first().zip(digits.groups.last()) else { return };
+    let start = phone::start(text, head);
+    if digits.open || end_is_open(text, last.end()) || phone::needs_more(text, last.end()) {
+        best.leave_open(start);
+        return;
+    }
+    let found = card::confirm(text, &digits).or_else(|| ssn::confirm(text, &digits, work)).or_else(|| {
+        let mut hear = |reach: usize| {
+            let from = start.saturating_sub(reach);
+            let phone = Meaning::Topic(Topic::Phone);
+            context.heard(text, work).iter().any(|(at, meaning)| *meaning == phone && *at >= from)
+        };
+        phone::confirm(text, &digits, start, &mut hear)
+    });
+    if let Some(finding) = found {
+        // A telephone number says less than a check digit; the others have no rival.
+        let telling = finding.detector != super::PHONE;
+        best.offer(finding, Reason { heard: 3 * u8::from(telling), ..Reason::default() });
+    }
+}
+
+/// Forms whose first group is letters alone: `AB 12 34 56 C`. The anchor is the first digit, so that they are looked
+/// for backward, one or two groups.
+fn behind_letters(text: Text<'_>, group: &Group, context: &mut Context, best: &mut Best, work: &mut Work) {
+    let Some(one) = letters_before(text, group.start) else { return };
+    let two = letters_before(text, one);
+    for start in [Some(one), two].into_iter().flatten() {
+        if !may_begin(text, start) || start < text.floor {
+            continue;
+        }
+        let mut run = Run::new(text, start);
+        let Next::Is(first) = run.group(0) else { continue };
+        forms(&mut run, 0, &first, context, best, work);
+        work.examined += run.read as u64;
+    }
+}
+
+/// Most letters before the digits of a number that stand apart from them.
+const LETTERS: usize = 4;
+
+/// The beginning of a group of a few letters that one mark parts from `start`.
+fn letters_before(text: Text<'_>, start: usize) -> Option<usize> {
+    let mark = start.checked_sub(1)?;
+    if !matches!(text.bytes[mark], b' ' | b'-') || mark <= text.floor {
+        return None;
+    }
+    let mut at = mark;
+    while at > text.floor && text.left(at).is_some_and(|b| b.is_ascii_alphabetic()) {
+        at -= 1;
+        if mark - at > LETTERS {
+            return None;
+        }
+    }
+    (at < mark).then_some(at)
+}
+
+/// Walks the tree of forms from the group at `index` on, as far as the text goes along.
+fn forms(
+    run: &mut Run<'_>,
+    index: usize,
+    first: &Group,
+    context: &mut Context,
+    best: &mut Best,
+    work: &mut Work,
+) {
+    let Some(mut node) = INDEX.beginning(first) else { return };
+    let mut last = index;
+    loop {
+        for shape in &node.shapes {
+            if shape.admits(run.groups(index, last)) {
+                shaped(run, index, last, shape, context, best, work);
+            }
+        }
+        if node.is_leaf() {
+            return;
+        }
+        let next = match run.group(last + 1) {
+            Next::Is(group) => INDEX.next(node, &group),
+            Next::Open(group) => {
+                let mut ways = INDEX.open(node, group.as_ref()).peekable();
+                // What needs a word to be reported needs no waiting without one.
+                if ways.peek().is_some() && (ways.any(|next| next.bare) || context.announces(run.text, work))
+                {
+                    best.leave_open(first.start);
+                }
+                return;
+            }
+            Next::Over => return,
+        };
+        let Some(next) = next else { return };
+        (node, last) = (next, last + 1);
+    }
+}
+
+/// Weighs each kind that is written as the groups from `index` to `last` are.
+fn shaped(
+    run: &mut Run<'_>,
+    index: usize,
+    last: usize,
+    shape: &'static Shape,
+    context: &mut Context,
+    best: &mut Best,
+    work: &mut Work,
+) {
+    let text = run.text;
+    let groups = run.groups(index, last);
+    let (start, mut end) = (groups[0].start, groups[last - index].end());
+    if shape.closed {
+        match text.peek(end) {
+            Peek::Byte(b')') => end += 1,
+            Peek::Unknown => return best.leave_open(start),
+            _ => return,
+        }
+    }
+    if end_is_open(text, end) {
+        return best.leave_open(start);
+    }
+    if !may_end(text, end) || in_a_row(run, index, last) {
+        return;
+    }
+    work.examined += (end - start) as u64;
+    let case = Case::of(&text.bytes[start..end]);
+    let chars = run.chars(index, last);
+    for used in &shape.kinds {
+        if used.only_announced && !context.may_announce(used.kind, text, work) {
+            continue;
+        }
+        let checked = (used.check)(chars);
+        if checked || used.loose.is_some_and(|loose| loose(chars)) {
+            let heard = context.heard(text, work);
+            if let Some((confidence, reason)) = weigh(*used, checked, case, heard, (start, end - start)) {
+                best.offer(Finding { detector: id_of(used.kind), start, end, confidence }, reason);
+            }
+        }
+    }
+}
+
+/// Groups of a longer row of numbers have a neighbour with the same mark.
+fn in_a_row(run: &mut Run<'_>, index: usize, last: usize) -> bool {
+    if last == index {
+        return false;
+    }
+    let groups = run.groups(index, last);
+    let (first, end) = (groups[0], groups[last - index]);
+    if !first.is_number() || !end.is_number() {
+        return false;
+    }
+    let text = run.text;
+    let before = text.bytes.get(first.end()) == Some(&b' ')
+        && text.before(first.start, 1) == Some(b' ')
+        && text.before(first.start, 2).is_some_and(|b| b.is_ascii_digit());
+    let behind = matches!(run.group(last + 1), Next::Is(next) if next.mark == end.mark && next.is_number());
+    before || behind
+}
+
+/// Of what case the letters of a value are.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Case {
+    Upper,
+    Lower,
+    Mixed,
+}
+
+impl Case {
+    fn of(value: &[u8]) -> Self {
+        let upper = value.iter().any(u8::is_ascii_uppercase);
+        match (upper, value.iter().any(u8::is_ascii_lowercase)) {
+            (_, false) => Self::Upper,
+            (false, true) => Self::Lower,
+            (true, true) => Self::Mixed,
+        }
+    }
+}
+
+/// Longer words in letters of both cases are keys.
+const LONGEST_MIXED: usize = 12;
+
+/// How sure a kind is, given the words before; `None` if it is not worth a report.
+fn weigh(
+    used: Use,
+    checked: bool,
+    case: Case,
+    heard: &Heard,
+    (start, len): (usize, usize),
+) -> Option<(Confidence, Reason)> {
+    let kind = &KINDS[used.kind];
+    let country = kind.country();
+    let reach = start.saturating_sub(words::REACH);
+    let (mut own, mut topic, mut land, mut number) = (None, None, None, false);
+    for (at, meaning) in heard.iter().filter(|(at, _)| *at >= reach && *at < start) {
+        match meaning {
+            Meaning::Kind(said) if *said == used.kind => own = Some(*at),
+            Meaning::Topic(said) if *said == kind.topic => topic = Some(*at),
+            Meaning::Country(said) if Some(*said) == country => land = Some(*at),
+            Meaning::Number => number = true,
+            _ => {}
+        }
+    }
+    let announced = own.is_some() || (land.is_some() && (topic.is_some() || number));
+    let confidence = if announced {
+        if checked { kind.announced() } else { Confidence::Medium }
+    } else if used.only_announced {
+        return None;
+    } else if case == Case::Mixed && len > LONGEST_MIXED {
+        // Mixed case is what random keys look like.
+        return None;
+    } else if topic.is_some() && checked && kind.is_checked() {
+        kind.alone(used.rare).max(Confidence::Medium)
+    } else if checked && case == Case::Upper {
+        kind.alone(used.rare)
+    } else {
+        Confidence::Low
+    };
+    // A kind of one country says more than one of any.
+    let near = u8::from(topic.is_some()) + u8::from(land.is_some());
+    let heard = if own.is_some() { 4 + u8::from(country.is_some()) + u8::from(land.is_some()) } else { near };
+    let at = own.or(topic).or(land).unwrap_or(0);
+    let odds = if checked { kind.odds } else { 0 };
+    Some((confidence, Reason { heard, at, odds, len }))
+}

@@ -1,0 +1,151 @@
+//! One kind of number: what it is called, how it is written, what checks it, which words announce it. The
+//! tables are data; everything that reads text stands elsewhere.
+
+use super::super::metadata::{Detector, Family, Sample};
+use super::recipe::Recipe;
+
+/// What a number is for. Words such as "tax number" announce all of a topic.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(in super::super) enum Topic {
+    /// Identity cards, population registers.
+    Identity,
+    Tax,
+    /// Social security, pensions.
+    Social,
+    /// Health insurance, patients.
+    Health,
+    Passport,
+    /// Driving licences.
+    Licence,
+    Vehicle,
+    /// Accounts and what stands for them.
+    Bank,
+    /// Firms.
+    Company,
+    /// Phones and their chips.
+    Device,
+    Birth,
+    Post,
+    Coin,
+    Phone,
+    /// Addresses of machines.
+    Network,
+    /// Announced by its own words only.
+    Other,
+}
+
+/// Whether upper-case characters without marks can be a number of a kind.
+pub(in super::super) type Check = fn(&[u8]) -> bool;
+
+/// A kind of number and everything that tells it apart.
+#[derive(Clone, Copy)]
+pub(in super::super) struct Kind {
+    pub(in super::super) detector: Detector,
+    /// How it is written; see `form.rs`.
+    pub(super) forms: &'static [&'static str],
+    /// Over upper-case characters without marks.
+    pub(super) check: Check,
+    /// Passes what has the structure and a wrong check digit, where the structure is telling by itself: a mistyped
+    /// number is still somebody's.
+    pub(super) loose: Option<Check>,
+    /// One in so many strings of the form passes the check. One means that there is none.
+    pub(super) odds: u32,
+    pub(super) words: &'static [&'static str],
+    pub(super) topic: Topic,
+}
+
+/// Fewer than one in this many pass by chance: the check alone is certain.
+const CERTAIN: u32 = 1000;
+/// Fewer than one in this many: worth reporting when the form is rare too.
+const TELLING: u32 = 90;
+/// Checks weaker than one digit's are none.
+const CHECKED: u32 = 8;
+
+impl Kind {
+    /// The country that its name begins with: `de` of `pii.de_tax_id`.
+    pub(super) fn country(&self) -> Option<[u8; 2]> {
+        let name = self.detector.name.as_bytes().strip_prefix(b"pii.")?;
+        (name.get(2) == Some(&b'_')).then(|| [name[0], name[1]])
+    }
+
+    /// How sure a value is without a word that announces it. `rare` says that the form has marks or letters.
+    pub(super) fn alone(&self, rare: bool) -> super::super::Confidence {
+        use super::super::Confidence::{High, Low, Medium};
+        match self.odds {
+            CERTAIN.. => High,
+            TELLING.. if rare => Medium,
+            _ => Low,
+        }
+    }
+
+    /// How sure it is with a word of its own before it, or with its topic and country.
+    pub(super) fn announced(&self) -> super::super::Confidence {
+        use super::super::Confidence::{High, Medium};
+        if self.odds >= CHECKED { High } else { Medium }
+    }
+
+    /// True if a word that only says the topic is enough to be reported at all.
+    pub(super) fn is_checked(&self) -> bool {
+        self.odds >= CHECKED
+    }
+
+    /// What tests ask about: the check, and the structure alone.
+    #[cfg(test)]
+    pub(in super::super) fn rules(&self) -> (Check, Option<Check>) {
+        (self.check, self.loose)
+    }
+
+    /// How its test values are made up.
+    #[cfg(test)]
+    pub(super) fn recipe(&self) -> Recipe {
+        match self.detector.sample {
+            Sample::Shaped(recipe) => recipe,
+            Sample::Made(_) | Sample::Key(_) => unreachable!("kinds of the tables are shaped"),
+        }
+    }
+
+    pub(super) const fn checks(mut self, checks: &'static [&'static str]) -> Self {
+        self.detector.validators = checks;
+        self
+    }
+
+    pub(super) const fn forms(mut self, forms: &'static [&'static str]) -> Self {
+        self.forms = forms;
+        self
+    }
+
+    pub(super) const fn loose(mut self, shape: fn(&[u8]) -> bool) -> Self {
+        self.loose = Some(shape);
+        self
+    }
+
+    pub(super) const fn words(mut self, words: &'static [&'static str]) -> Self {
+        self.words = words;
+        self
+    }
+
+    pub(super) const fn topic(mut self, topic: Topic) -> Self {
+        self.topic = topic;
+        self
+    }
+
+    /// How a test value is made up; comes last, because it takes the words and the check with it.
+    pub(super) const fn sample(mut self, pattern: &'static str) -> Self {
+        let before = if self.words.is_empty() { "" } else { self.words[0] };
+        self.detector.sample = Sample::Shaped(Recipe { before, pattern, check: self.check });
+        self
+    }
+}
+
+/// A kind with its check; the rest follows.
+pub(super) const fn kind(
+    name: &'static str,
+    label: &'static str,
+    description: &'static str,
+    check: fn(&[u8]) -> bool,
+    odds: u32,
+) -> Kind {
+    let sample = Sample::Shaped(Recipe { before: "", pattern: "", check });
+    let detector = Detector { name, family: Family::Personal, label, description, validators: &[], sample };
+    Kind { detector, forms: &[], check, loose: None, odds, words: &[], topic: Topic::Other }
+}

@@ -1,0 +1,210 @@
+//! Addresses of networks: IPv4 (RFC 791), IPv6 (RFC 4291, RFC 5952) and MAC (IEEE 802). A private, reserved or
+//! documentation address says nothing about anybody and is of low confidence.
+
+use std::net::{Ipv4Addr, Ipv6Addr};
+
+use super::super::number::{Group, end_is_open, may_begin};
+use super::super::text::{Peek, Text};
+use super::super::{Confidence, Finding};
+use super::words::{self, Heard};
+use super::{IPV4, IPV6, MAC};
+
+/// What stands at a group.
+pub(super) enum Answer {
+    Found(Finding),
+    /// An address; the words before it decide how sure that is.
+    NeedsWords,
+    Open(usize),
+    No,
+}
+
+/// Longest IPv6 address in text, with an IPv4 address in it.
+const LONGEST: usize = 45;
+
+/// Asks whether an address begins with `group` or, for IPv6, holds it as its first group with a digit.
+pub(super) fn confirm(text: Text<'_>, group: &Group, heard: Option<&Heard>) -> Answer {
+    let after = text.peek(group.end());
+    let before = text.before(group.start, 1);
+    if before == Some(b':') || (after == Peek::Byte(b':') && group.len <= 4) {
+        return colons(text, group);
+    }
+    let hexadecimal = || text.bytes[group.start..group.end()].iter().all(u8::is_ascii_hexdigit);
+    match after {
+        // A mark may come that makes it an address.
+        Peek::Unknown if group.len <= 4 && hexadecimal() => Answer::Open(group.start),
+        Peek::Byte(b'.') if group.is_number() && group.len <= 3 => v4(text, group.start, heard),
+        Peek::Byte(b'.') if group.len == 4 => dotted_mac(text, group.start),
+        Peek::Byte(b'-') if group.len == 2 => dashed_mac(text, group.start),
+        _ => Answer::No,
+    }
+}
+
+/// The end of the longest stretch of `class` from `from` on and whether more text may continue it.
+fn stretch(text: Text<'_>, from: usize, class: impl Fn(u8) -> bool) -> Option<(usize, bool)> {
+    let end = text.run_end(from, LONGEST + 1, class);
+    (end - from <= LONGEST).then(|| (end, text.peek(end) == Peek::Unknown))
+}
+
+fn v4(text: Text<'_>, start: usize, heard: Option<&Heard>) -> Answer {
+    if !may_begin(text, start) && text.before(start, 1) != Some(b'/') {
+        return Answer::No;
+    }
+    let Some((mut end, open)) = stretch(text, start, |b| b.is_ascii_digit() || b == b'.') else {
+        return Answer::No;
+    };
+    if open {
+        return Answer::Open(start);
+    }
+    // The full stop of a sentence.
+    while text.bytes[end - 1] == b'.' {
+        end -= 1;
+    }
+    let Some(address) = ascii(text, start, end).and_then(|t| t.parse::<Ipv4Addr>().ok()) else {
+        return Answer::No;
+    };
+    if end_is_open(text, end) {
+        return Answer::Open(start);
+    }
+    let tied = matches!(text.peek(end), Peek::Byte(b) if b.is_ascii_alphanumeric() || b == b'_' || b == b'-');
+    if tied || start < text.floor {
+        return Answer::No;
+    }
+    let Some(heard) = heard else { return Answer::NeedsWords };
+    let said = heard.iter().any(|(at, meaning)| at + words::REACH >= start && super::is_network(*meaning));
+    let confidence = match (said, public(address)) {
+        (true, _) => Confidence::Medium,
+        (false, _) => Confidence::Low,
+    };
+    Answer::Found(Finding { detector: IPV4, start, end, confidence })
+}
+
+/// Somebody's: neither private, nor reserved, nor for documentation, nor a resolver that everybody knows.
+fn public(address: Ipv4Addr) -> bool {
+    let [a, b, c, d] = address.octets();
+    let known = (a == b && b == c) || (a, b) == (8, 8) || d == 0;
+    let reserved = address.is_private()
+        || address.is_loopback()
+        || address.is_link_local()
+        || address.is_broadcast()
+        || address.is_documentation()
+        || address.is_multicast()
+        || a == 0
+        || a >= 240
+        || (a == 100 && (64..128).contains(&b))
+        || (a, b) == (198, 18);
+    !known && !reserved
+}
+
+fn ascii(text: Text<'_>, start: usize, end: usize) -> Option<&str> {
+    std::str::from_utf8(&text.bytes[start..end]).ok()
+}
+
+fn is_colon_group(b: u8) -> bool {
+    b.is_ascii_hexdigit() || b == b':' || b == b'.'
+}
+
+/// IPv6, and MAC with colons.
+fn colons(text: Text<'_>, group: &Group) -> Answer {
+    // What stands before is part of it only if it has no digit: otherwise that digit was asked about.
+    let mut start = group.start;
+    while start > text.floor && group.start - start <= LONGEST {
+        match text.bytes[start - 1] {
+            b':' => start -= 1,
+            b if b.is_ascii_hexdigit() && !b.is_ascii_digit() => start -= 1,
+            _ => break,
+        }
+    }
+    if text.left(start).is_some_and(|b| b.is_ascii_alphanumeric() || matches!(b, b'_' | b'.' | b':' | b'$')) {
+        return Answer::No;
+    }
+    let Some((mut end, open)) = stretch(text, start, is_colon_group) else { return Answer::No };
+    if open {
+        return Answer::Open(start);
+    }
+    // The marks of a sentence; a lone colon ends no address.
+    while end - start > 2
+        && (text.bytes[end - 1] == b'.' || (text.bytes[end - 1] == b':' && text.bytes[end - 2] != b':'))
+    {
+        end -= 1;
+    }
+    if matches!(text.peek(end), Peek::Byte(b) if b.is_ascii_alphanumeric() || b == b'_') {
+        return Answer::No;
+    }
+    let value = &text.bytes[start..end];
+    if is_mac(value, b':', 2) {
+        return Answer::Found(Finding { detector: MAC, start, end, confidence: mac_confidence(value) });
+    }
+    let Some(address) = ascii(text, start, end).and_then(|t| t.parse::<Ipv6Addr>().ok()) else {
+        return Answer::No;
+    };
+    Answer::Found(Finding { detector: IPV6, start, end, confidence: v6_confidence(address) })
+}
+
+/// Global unicast with something in its lower half is somebody's.
+fn v6_confidence(address: Ipv6Addr) -> Confidence {
+    let parts = address.segments();
+    let documentation = parts[0] == 0x2001 && parts[1] == 0xdb8;
+    let filled = parts.iter().filter(|part| **part != 0).count();
+    let global = parts[0] & 0xe000 == 0x2000 && !documentation;
+    if (global && filled >= 4) || filled == 8 { Confidence::Medium } else { Confidence::Low }
+}
+
+fn is_mac(value: &[u8], mark: u8, size: usize) -> bool {
+    let mut groups = 0;
+    for part in value.split(|b| *b == mark) {
+        groups += 1;
+        if part.len() != size || !part.iter().all(u8::is_ascii_hexdigit) {
+            return false;
+        }
+    }
+    groups * size == 12 || (size == 2 && groups == 8)
+}
+
+/// Broadcast, null and counted-up addresses are nobody's.
+fn mac_confidence(value: &[u8]) -> Confidence {
+    let mut seen = [false; 256];
+    for byte in value.iter().filter(|b| b.is_ascii_hexdigit()) {
+        seen[usize::from(byte.to_ascii_lowercase())] = true;
+    }
+    if seen.iter().filter(|s| **s).count() < 4 { Confidence::Low } else { Confidence::Medium }
+}
+
+fn dotted_mac(text: Text<'_>, start: usize) -> Answer {
+    mac(text, start, b'.', 4)
+}
+
+fn dashed_mac(text: Text<'_>, start: usize) -> Answer {
+    mac(text, start, b'-', 2)
+}
+
+fn mac(text: Text<'_>, start: usize, mark: u8, size: usize) -> Answer {
+    // The first group may be letters alone; then it stands before.
+    let mut first = start;
+    while first >= size + 1 + text.floor
+        && text.bytes[first - 1] == mark
+        && text.bytes[first - 1 - size..first - 1]
+            .iter()
+            .all(|b| b.is_ascii_alphabetic() && b.is_ascii_hexdigit())
+        && start - first < LONGEST
+    {
+        first -= size + 1;
+    }
+    if !may_begin(text, first) {
+        return Answer::No;
+    }
+    let Some((end, open)) = stretch(text, first, |b| b.is_ascii_hexdigit() || b == mark) else {
+        return Answer::No;
+    };
+    let so_far = &text.bytes[first..end];
+    let fits = so_far.iter().enumerate().all(|(i, b)| (i % (size + 1) == size) == (*b == mark));
+    if open && fits && so_far.len() < 24 {
+        return Answer::Open(first);
+    }
+    let tied = matches!(text.peek(end), Peek::Byte(b) if b.is_ascii_alphanumeric() || b == b'_');
+    let value = if so_far.last() == Some(&mark) { &so_far[..so_far.len() - 1] } else { so_far };
+    if tied || !is_mac(value, mark, size) {
+        return Answer::No;
+    }
+    let confidence = mac_confidence(value);
+    Answer::Found(Finding { detector: MAC, start: first, end: first + value.len(), confidence })
+}

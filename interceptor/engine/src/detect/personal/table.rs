@@ -1,0 +1,45 @@
+//! The kinds of numbers, by region. One entry says everything about a kind: adding one is adding an entry.
+
+mod americas;
+mod anywhere;
+mod asia;
+mod central;
+mod english;
+mod north;
+mod south;
+
+use super::kind::Kind;
+
+const PARTS: [&[Kind]; 7] = [
+    anywhere::KINDS,
+    english::KINDS,
+    central::KINDS,
+    south::KINDS,
+    north::KINDS,
+    asia::KINDS,
+    americas::KINDS,
+];
+
+const COUNT: usize = {
+    let (mut count, mut part) = (0, 0);
+    while part < PARTS.len() {
+        count += PARTS[part].len();
+        part += 1;
+    }
+    count
+};
+
+/// All kinds, in the order of their ids.
+pub(in super::super) static KINDS: [Kind; COUNT] = {
+    let mut all = [PARTS[0][0]; COUNT];
+    let (mut at, mut part) = (0, 0);
+    while part < PARTS.len() {
+        let mut i = 0;
+        while i < PARTS[part].len() {
+            all[at] = PARTS[part][i];
+            (at, i) = (at + 1, i + 1);
+        }
+        part += 1;
+    }
+    all
+};
