@@ -3,6 +3,7 @@
 
 pub mod ca;
 pub mod coverage;
+pub mod detectors;
 pub mod doctor;
 pub mod exec;
 pub mod health;
@@ -60,6 +61,9 @@ enum Command {
     Uninstall(uninstall::Uninstall),
     /// Check policies.
     Policy(policy::PolicyCommand),
+    /// List what this build looks for, and what confirms it.
+    #[command(after_help = detectors::EXAMPLES)]
+    Detectors(detectors::Detectors),
     /// Score detectors: find secrets and personal data in records, without touching any traffic.
     #[command(after_help = scan::EXAMPLES)]
     Scan(scan::Scan),
@@ -86,6 +90,7 @@ pub fn main() -> ExitCode {
         Command::Ca(ca) => authority(&ca),
         Command::Uninstall(uninstall) => uninstall.run(),
         Command::Policy(policy) => policy.run(),
+        Command::Detectors(detectors) => detectors.run(),
         Command::Scan(scan) => scan.run(),
     }
 }

@@ -3,6 +3,7 @@
 
 mod benign;
 mod data;
+mod evasion;
 mod report;
 mod scanner;
 mod score;
@@ -34,6 +35,9 @@ pub(crate) struct Args {
     /// So much harmless text is scanned, in MB; 0 for none.
     #[arg(long, default_value_t = 200, value_name = "MB")]
     benign_mb: u64,
+    /// Leave out the test values in hiding.
+    #[arg(long)]
+    no_evasion: bool,
     /// Also name up to so many records of each kind that were not found or wrongly found.
     #[arg(long, default_value_t = 0, value_name = "COUNT")]
     misses: usize,
@@ -70,7 +74,8 @@ pub(crate) fn run(args: &Args) -> Result<()> {
     }
     let benign =
         if args.benign_mb > 0 { Some(benign::run(&scanner, &args.benign, args.benign_mb)?) } else { None };
-    let report = report::Report { scores, benign, misses: args.misses };
+    let evasions = if args.no_evasion { Default::default() } else { evasion::run(&scanner)? };
+    let report = report::Report { scores, evasions, benign, misses: args.misses };
     if args.json {
         println!("{}", serde_json::to_string_pretty(&report.json())?);
     } else {

@@ -50,11 +50,15 @@ impl Scan {
     /// # Errors
     /// The shipped policy is wrong, which a test of this package rules out.
     pub fn new(options: Options) -> Result<Self, Mistakes> {
-        let policy = Policy::load(&[("policies/strict.yaml", STRICT)])?;
+        Ok(Self::with_policy(options, Policy::load(&[("policies/strict.yaml", STRICT)])?))
+    }
+
+    /// A scan under another policy.
+    pub fn with_policy(options: Options, policy: Policy) -> Self {
         let detectors = Detectors::builtin();
         let texts = TextScanner::new(detectors.clone());
         let engine = Engine::new(Catalogue::builtin(), Arc::new(policy), detectors, Limits::STANDARD);
-        Ok(Scan { engine, texts, options })
+        Scan { engine, texts, options }
     }
 
     /// Answers every line of `input` on `output`, in order. Empty lines are bad lines too, so that both have equally

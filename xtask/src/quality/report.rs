@@ -10,6 +10,8 @@ use super::score::{Checked, Count, Rate, Scores};
 /// Everything that was measured.
 pub(super) struct Report {
     pub(super) scores: Scores,
+    /// By family and tier.
+    pub(super) evasions: BTreeMap<(String, String), Rate>,
     pub(super) benign: Option<Benign>,
     /// So many failures of each kind are named.
     pub(super) misses: usize,
@@ -46,6 +48,7 @@ impl Report {
         json!({
             "secrets": self.scores.secrets.iter().map(rate).collect::<Vec<_>>(),
             "look_alikes": self.scores.harmless.iter().map(rate).collect::<Vec<_>>(),
+            "evasions": self.evasions.iter().map(rate).collect::<Vec<_>>(),
             "types": types.collect::<Vec<_>>(),
             "checked": checked.collect::<Vec<_>>(),
             "unasked": others.map(|((set, name), count)| json!({ "set": set, "detector": name, "count": count })).collect::<Vec<_>>(),
@@ -60,6 +63,7 @@ impl Report {
     pub(super) fn print(&self) {
         self.rates("secrets found", &self.scores.secrets);
         self.rates("look-alikes flagged", &self.scores.harmless);
+        self.rates("test values in hiding found, by family and tier", &self.evasions);
         self.types();
         self.checked();
         if !self.scores.others.is_empty() {

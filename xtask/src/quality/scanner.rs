@@ -7,6 +7,7 @@ use std::thread;
 
 use anyhow::{Context as _, Result, bail, ensure};
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 
 use crate::tools::cargo::{cargo, target_directory};
 use crate::tools::run;
@@ -51,11 +52,15 @@ impl Scanner {
         Scanner { program }
     }
 
-    /// What is found in each text, in order. The texts go in from a thread of their own: a pipe holds little.
+    /// What is found in each text, in order.
     pub(super) fn scan<'a>(&self, texts: impl Iterator<Item = &'a str> + Send) -> Result<Vec<Vec<Finding>>> {
+        self.records(texts.map(|text| serde_json::json!({ "text": text })))
+    }
+
+    /// What is found in each record, in order. The records go in from a thread of their own: a pipe holds little.
+    pub(super) fn records(&self, records: impl Iterator<Item = Value> + Send) -> Result<Vec<Vec<Finding>>> {
         let mut command = Command::new(&self.program);
-        // The daemon has other commands, too.
-        if self.program.file_name().is_some_and(|name| name == "interceptor") {
+        if self.is_daemon() {
             command.args(["scan", "--jsonl"]);
         }
         let mut child = command
@@ -69,8 +74,8 @@ impl Scanner {
             let writer = scope.spawn(move || -> std::io::Result<usize> {
                 let mut input = BufWriter::new(input);
                 let mut written = 0;
-                for text in texts {
-                    serde_json::to_writer(&mut input, &serde_json::json!({ "text": text }))?;
+                for record in records {
+                    serde_json::to_writer(&mut input, &record)?;
                     input.write_all(b"\n")?;
                     written += 1;
                 }
@@ -86,6 +91,23 @@ impl Scanner {
         let status = child.wait()?;
         ensure!(status.success(), "the scanner failed: {status}");
         Ok(found)
+    }
+
+    /// Records in which test values are hidden. None from the daemon, which has no use for them.
+    pub(super) fn evasions(&self) -> Result<Vec<Value>> {
+        if self.is_daemon() {
+            return Ok(Vec::new());
+        }
+        let output = Command::new(&self.program).arg("--evasions").output();
+        let output = output.with_context(|| format!("start {}", self.program.display()))?;
+        ensure!(output.status.success(), "{} --evasions: {}", self.program.display(), output.status);
+        let lines = output.stdout.split(|byte| *byte == b'\n').filter(|line| !line.is_empty());
+        lines.map(|line| serde_json::from_slice(line).context("read an evasion")).collect()
+    }
+
+    /// The daemon has other commands, too.
+    fn is_daemon(&self) -> bool {
+        self.program.file_name().is_some_and(|name| name == "interceptor")
     }
 }
 

@@ -68,7 +68,7 @@ impl Count {
 
 impl Rate {
     /// One more, found with this confidence or not at all. `should` says what is right.
-    fn add(&mut self, found: Option<Level>, should: bool, id: &str) {
+    pub(super) fn add(&mut self, found: Option<Level>, should: bool, id: &str) {
         self.of += 1;
         if let Some(level) = found {
             self.hits.add(level);

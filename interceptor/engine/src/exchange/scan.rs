@@ -14,6 +14,13 @@ use crate::view::{self, Join, Undo};
 /// it. What is still encoded then is counted, and policy is asked.
 const DEEPEST: usize = 5;
 
+/// Most bytes of views that are there at once. A text of which more would be needed is counted like one that is
+/// encoded too often.
+const MOST_VIEWED: usize = 32 << 20;
+
+/// Views up to this size keep their memory for the next text.
+const ROOMY: usize = 64 << 10;
+
 /// How often they are undone again once tokens were put together.
 const DEEPEST_JOINED: usize = 2;
 
@@ -134,6 +141,9 @@ impl Scanner {
             self.look(&detectors, raw, first, out);
             self.undo(&detectors, raw, DEEPEST_JOINED, first, out);
         }
+        for form in self.forms.iter_mut().filter(|form| form.view.capacity() > ROOMY) {
+            form.view = Vec::new();
+        }
     }
 
     /// Undoes encodings until there are none, at most so many times.
@@ -160,9 +170,16 @@ impl Scanner {
         let (before, behind) = self.forms.split_at_mut(self.depth);
         let text = before.last().map_or(raw, |form| &form.view);
         let view = &mut behind[0].view;
+        let room = before.iter().map(|form| form.view.len()).sum::<usize>() + text.len() <= MOST_VIEWED;
         let undone = match made {
-            Made::Joined => Join::worthwhile(text).map(|steps| view::write(steps, view)),
-            _ => Undo::worthwhile(text).map(|steps| view::write(steps, view)),
+            Made::Joined => Join::worthwhile(text).filter(|_| room).map(|steps| view::write(steps, view)),
+            _ => match Undo::worthwhile(text) {
+                Some(_) if !room => {
+                    self.unfinished += 1;
+                    None
+                }
+                steps => steps.map(|steps| view::write(steps, view)),
+            },
         };
         let undone = undone.unwrap_or_default();
         self.depth += usize::from(undone.changed);

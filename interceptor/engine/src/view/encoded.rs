@@ -5,8 +5,8 @@ use std::ops::Range;
 
 use super::undo::hex;
 
-/// Shortest run that is looked at: it holds twelve bytes, and eight in hexadecimal.
-const SHORTEST: usize = 16;
+/// Shortest run that is looked at: it holds ten bytes. Numbers of persons have as many, separators included.
+const SHORTEST: usize = 14;
 
 /// Bytes of the beginning that must be text. Random bytes are not, but for one in ten thousand.
 const PROBE: usize = 9;
@@ -46,7 +46,7 @@ fn value(byte: u8) -> u8 {
     VALUES[usize::from(byte)]
 }
 
-/// The first run from `from` on that holds text. Looks at few bytes of prose: where there is a space among sixteen
+/// The first run from `from` on that holds text. Looks at few bytes of prose: where there is a space among fourteen
 /// bytes no run can be.
 pub(super) fn next(text: &[u8], from: usize) -> Option<Run> {
     let mut at = from;
@@ -104,29 +104,40 @@ fn finish(source: Range<usize>, decoded: Vec<u8>) -> Option<Run> {
         let decoded = decoded.into_iter().filter(|byte| *byte != 0).collect();
         return Some(Run { source, decoded });
     }
-    let text = decoded.iter().take_while(|byte| is_text(**byte)).count();
+    let valid = match std::str::from_utf8(&decoded) {
+        Ok(_) => decoded.len(),
+        Err(error) => error.valid_up_to(),
+    };
+    let text = decoded[..valid].iter().take_while(|byte| **byte >= 0x80 || is_text(**byte)).count();
     (text == decoded.len() || text >= ENOUGH).then_some(Run { source, decoded })
 }
 
 /// Decodes the run and the lines behind it that go on with it: data is wrapped at a width that is the same for all
-/// lines but the last. Returns where it ends, padding included.
+/// lines but the last. Returns where it ends, padding included. Looks at no line behind one that holds no text, so
+/// that no line is looked at twice.
 fn lines(text: &[u8], start: usize, end: usize, decoded: &mut Vec<u8>) -> usize {
-    let mut joined = Vec::new();
-    let (mut line, mut end) = (start..end, end);
-    let width = line.len();
+    let width = end - start;
+    let mut line = start..end;
+    // Digits that are left over from groups of four, where the width is none of these.
+    let mut rest = Vec::new();
     loop {
-        joined.extend_from_slice(&text[line.clone()]);
-        end = line.end.max(end);
-        let Some(next) = next_line(text, line.end).filter(|_| line.len() == width) else { break };
+        rest.extend_from_slice(&text[line.clone()]);
+        let whole = rest.len() / 4 * 4;
+        let before = decoded.len();
+        base64(&rest[..whole], decoded);
+        rest.drain(..whole);
+        let text_so_far = decoded[before..].iter().all(|byte| *byte >= 0x80 || *byte == 0 || is_text(*byte));
+        let more = text_so_far && line.len() == width;
+        let Some(next) = more.then(|| next_line(text, line.end)).flatten() else { break };
         let length = text[next..].iter().take(width + 1).take_while(|byte| value(**byte) < 64).count();
         if length == 0 || length > width {
             break;
         }
         line = next..next + length;
     }
-    base64(&joined, decoded);
+    base64(&rest, decoded);
     let padding = text[line.end..].iter().take(2).take_while(|byte| **byte == b'=').count();
-    line.end.max(end) + padding
+    line.end + padding
 }
 
 /// Behind a line end and what quotes or indents the next line.
@@ -199,6 +210,7 @@ mod tests {
         is("k=amFuZSBkb2Ugd2FzIGhlcmU", "amFuZSBkb2Ugd2FzIGhlcmU", "jane doe was here");
         is("/v1/users/amFuZT8/Pz8/Pz9hYWFh", "amFuZT8/Pz8/Pz9hYWFh", "jane???????aaaa");
         is("amFuZT8_Pz8_Pz9hYWFh", "amFuZT8_Pz8_Pz9hYWFh", "jane???????aaaa");
+        is("asOpbmUgZG/DqSB3YXMgaGVyZQ==", "asOpbmUgZG/DqSB3YXMgaGVyZQ==", "jéne doé was here");
         is(
             "hex 6a616e6520646f65207761732068657265.",
             "6a616e6520646f65207761732068657265",
@@ -213,6 +225,13 @@ mod tests {
             "amFuZSBkb2Ugd2Fz\n  IGhlcmUsIGFuZCBz\r\nbyB3YXMgSQ==",
             "jane doe was here, and so was I",
         );
+    }
+
+    #[test]
+    fn lines_that_begin_as_text_and_go_on_as_data_cost_no_more_than_others() {
+        // Were each line joined with all behind it, this would take minutes.
+        let line = format!("amFuZSBkb2Ug{}\n", "/w".repeat(32));
+        assert_eq!(found(&line.repeat(20_000)), None);
     }
 
     #[test]

@@ -69,20 +69,24 @@ impl Steps for Join<'_> {
 /// The next stretch of single characters with the same separator between each two; it begins and ends with a
 /// character.
 fn next_apart(text: &[u8], from: usize) -> Option<Range<usize>> {
-    let mut at = from;
+    let (mut at, mut from) = (from, from);
     // A stretch that is long enough shows in three separators around one of the places that are looked at.
     while let Some(window) = text.get(at..at + 8) {
         let word = u64::from_le_bytes(window.try_into().ok()?);
         let same = word ^ (word >> 16);
+        let mut next = at + 8;
         for (parity, mask) in [(0, 0x00FF_00FF), (1, 0xFF00_FF00)] {
             if same & mask == 0 && is_separator(window[parity]) {
                 let stretch = stretch(text, from, at + parity);
                 if stretch.len() >= 2 * FEWEST - 1 && is_token(text, &stretch) {
                     return Some(stretch);
                 }
+                // No part of it is looked at again.
+                next = next.max(stretch.end);
+                from = from.max(stretch.end);
             }
         }
-        at += 8;
+        at = next;
     }
     None
 }
@@ -90,9 +94,7 @@ fn next_apart(text: &[u8], from: usize) -> Option<Range<usize>> {
 /// The stretch around the separator at `at`.
 fn stretch(text: &[u8], from: usize, at: usize) -> Range<usize> {
     let separator = text[at];
-    let apart = |character: usize| {
-        text.get(character).is_some_and(|byte| *byte != separator && byte.is_ascii_graphic())
-    };
+    let apart = |character: usize| text.get(character).is_some_and(u8::is_ascii_graphic);
     let letter = |character: Option<usize>| {
         character.and_then(|at| text.get(at)).is_some_and(u8::is_ascii_alphanumeric)
     };
@@ -163,6 +165,7 @@ mod tests {
         assert_eq!(joined("card 4 1 1 1 2 2 2 2 3 3, now"), "card 4111222233, now");
         assert_eq!(joined("a-b-c-d-e-f-g-h-1"), "abcdefgh1");
         assert_eq!(joined("xx: 1.2.3.4.5.6.7.8.9"), "xx: 123456789");
+        assert_eq!(joined("s-k---a-b-c-d-1-2-3"), "sk-abcd123");
         assert_eq!(joined("j_a_n_e_@_x_y_._c_o_m"), "jane@xy.com");
     }
 
@@ -178,6 +181,14 @@ mod tests {
             "let first_name = 1;\nlet second_name = 2;\n",
         ] {
             assert_eq!(joined(text), text);
+        }
+    }
+
+    #[test]
+    fn rows_of_separators_are_read_once() {
+        for row in ["-", "=-", "- ", "._", "a- "] {
+            let text = row.repeat(1_000_000);
+            assert_eq!(joined(&text).len(), text.len());
         }
     }
 
