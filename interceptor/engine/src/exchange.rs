@@ -30,10 +30,12 @@ use crate::reveal::Revealed;
 use body::{Body, BodyHead};
 pub(crate) use body::{Sniffed, sniff};
 use case::Case;
+use scan::Memory;
 use socket::Socket;
 use stream::{Framing, Stream, StreamHead};
 
 pub use head::{Limits, RequestHead, RequestPlan, ResponseHead, ResponsePlan};
+pub use scan::VerdictCache;
 pub use socket::Channel;
 pub use text::{TextFinding, TextScanner};
 
@@ -44,6 +46,7 @@ pub struct Engine {
     policy: Arc<Policy>,
     detectors: Arc<Detectors>,
     limits: Limits,
+    cache: Option<VerdictCache>,
 }
 
 /// One exchange.
@@ -63,6 +66,8 @@ pub struct Exchange {
     first_doubt: Option<Uncertainty>,
     /// The path asks for an answer in pieces.
     asks_for_pieces: bool,
+    /// What was found before in texts of the same caller.
+    memory: Option<Memory>,
     answer: Answer,
     /// What the exchange became if it left HTTP.
     socket: Option<Box<Socket>>,
@@ -90,7 +95,19 @@ impl Engine {
         detectors: Arc<Detectors>,
         limits: Limits,
     ) -> Arc<Self> {
-        Arc::new(Engine { catalogue, policy, detectors, limits })
+        Arc::new(Engine { catalogue, policy, detectors, limits, cache: None })
+    }
+
+    /// The same engine, with what it finds in texts remembered.
+    #[must_use]
+    pub fn remembering(&self, cache: VerdictCache) -> Arc<Self> {
+        Arc::new(Engine {
+            catalogue: self.catalogue.clone(),
+            policy: self.policy.clone(),
+            detectors: self.detectors.clone(),
+            limits: self.limits,
+            cache: Some(cache),
+        })
     }
 
     /// The catalogue of this engine.
@@ -125,7 +142,8 @@ impl Engine {
         };
         let bodies = format.and_then(|format| format.bodies.clone());
         let coded = Coded::parse(head.content_encoding);
-        let request = Body::new(BodyHead {
+        let memory = self.cache.as_ref().map(|cache| cache.of(head.subject, self.policy.version()));
+        let mut request = Body::new(BodyHead {
             content_type: head.content_type,
             coded,
             tables: bodies.clone().map(|bodies| (bodies, Direction::Request)),
@@ -133,6 +151,7 @@ impl Engine {
             kept: plan == RequestPlan::Hold,
             limits: self.limits,
         });
+        request.inspector.scanner.remember(memory.clone());
         let too_long = head.content_length.is_some_and(|length| length > self.limits.held_body as u64);
         let first_doubt = match plan {
             // Only its maker knows what it says.
@@ -155,6 +174,7 @@ impl Engine {
             request,
             first_doubt,
             asks_for_pieces: Framing::is_asked_for(head.path),
+            memory,
             answer: Answer::Awaited,
             socket: None,
             over: false,
@@ -400,6 +420,7 @@ impl Exchange {
             kept: acts,
             limits: self.engine.limits,
         }));
+        body.inspector.scanner.remember(self.memory.clone());
         if self.case.revealed.is_some() {
             body.inspector.scanner.reveal();
         }

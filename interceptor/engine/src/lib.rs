@@ -1,6 +1,7 @@
 //! The pure half of interceptor: formats, detectors, policy, redaction and the exchange state machine.
 //! Takes bytes and answers with bytes and decisions. Knows no socket, clock, environment or log.
 
+mod cache;
 pub mod catalogue;
 pub mod decode;
 pub mod detect;
@@ -26,7 +27,7 @@ pub use catalogue::{Catalogue, Operation, ProviderId};
 pub use detect::Detectors;
 pub use exchange::{
     Channel, Engine, Exchange, Limits, RequestHead, RequestPlan, ResponseHead, ResponsePlan, TextFinding,
-    TextScanner,
+    TextScanner, VerdictCache,
 };
 pub use policy::{Policy, Subject};
 pub use record::Record;

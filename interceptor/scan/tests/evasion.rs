@@ -37,12 +37,6 @@ const DETECTORS: [&str; 7] = [
     "pii.email",
 ];
 
-/// Families that are not seen through, with the reason.
-const OPEN: [(&str, &str); 2] = [
-    ("split over parts", "each part is a text of its own"),
-    ("split over messages", "each message is a text of its own"),
-];
-
 struct Outcome {
     found: bool,
     output: Vec<u8>,
@@ -68,10 +62,9 @@ fn every_disguise_is_seen_through_and_redaction_leaves_valid_json() {
     let mut missed: BTreeMap<(&str, u8), Vec<&str>> = BTreeMap::new();
     // Five megabytes each are for the harness, and for one of them.
     let long = |evasion: &Evasion| evasion.family == "padding" && evasion.detector != "pii.email";
-    let open = |evasion: &Evasion| OPEN.iter().any(|(family, _)| *family == evasion.family);
     let all = evasions(1, |name| DETECTORS.contains(&name));
     assert!(all.len() > 400, "{}", all.len());
-    for evasion in all.iter().filter(|evasion| !long(evasion) && !open(evasion)) {
+    for evasion in all.iter().filter(|evasion| !long(evasion)) {
         let outcome = run(&mut scan, evasion);
         if !outcome.found {
             missed.entry((evasion.family, evasion.tier)).or_default().push(evasion.detector);

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use interceptor_engine::document::Mistakes;
 use interceptor_engine::policy::Vocabulary;
-use interceptor_engine::{Catalogue, Detectors, Engine, Limits, Policy};
+use interceptor_engine::{Catalogue, Detectors, Engine, Limits, Policy, VerdictCache};
 
 use super::exempt::ExemptError;
 use super::namespaces::EnrolError;
@@ -97,6 +97,9 @@ pub enum StartError {
     },
 }
 
+/// Bytes that are kept to remember what was found in texts: some hundred thousand of them, for all workers together.
+const REMEMBERED: usize = 16 << 20;
+
 /// The engine of a configuration: catalogue, policy and detectors.
 ///
 /// # Errors
@@ -116,7 +119,10 @@ pub fn engine(config: &Config) -> Result<Arc<Engine>, StartError> {
         held_body: usize::try_from(config.inspection.held_body).unwrap_or(usize::MAX),
         ..Limits::STANDARD
     };
-    Ok(Engine::new(catalogue, Arc::new(policy), Detectors::builtin(), limits))
+    let engine = Engine::new(catalogue, Arc::new(policy), Detectors::builtin(), limits);
+    let mut secret = [0; 32];
+    aws_lc_rs::rand::fill(&mut secret).map_err(|_| SetupError)?;
+    Ok(engine.remembering(VerdictCache::new(secret, REMEMBERED)))
 }
 
 /// A policy whose rules may name only providers and operations that the catalogue has.

@@ -5,8 +5,10 @@
 use std::ops::Range;
 use std::sync::Arc;
 
+use crate::cache::{self, Cache};
 use crate::detect::{Confidence, DetectorId, Detectors, Finding};
 use crate::json::escape;
+use crate::policy::Subject;
 use crate::reveal::{Shower, Shown};
 use crate::view::{self, Join, Undo};
 
@@ -41,6 +43,43 @@ pub(super) struct Spot {
     pub(super) shown: Option<Box<Shown>>,
 }
 
+/// Remembers what was found in texts, for as long as an engine lives. Shared by all its exchanges; bounded.
+#[derive(Clone, Debug)]
+pub struct VerdictCache(Arc<Cache<Spot>>);
+
+/// What it remembers of one caller's texts.
+pub(super) type Memory = Arc<cache::View<Spot>>;
+
+impl VerdictCache {
+    /// An empty cache of at most `bytes`. The secret keeps others from making texts that are taken for one another, so
+    /// it must be random and new with every start.
+    pub fn new(secret: [u8; 32], bytes: usize) -> Self {
+        VerdictCache(Cache::new(secret, bytes))
+    }
+
+    /// What it costs at the moment, in bytes.
+    pub fn cost(&self) -> usize {
+        self.0.cost()
+    }
+
+    /// The part of a caller: of a pod's namespace, or of a control group and user where there is none.
+    pub(super) fn of(&self, subject: &Subject, version: &str) -> Memory {
+        let uid = subject.uid.to_le_bytes();
+        Arc::new(match &subject.namespace {
+            Some(namespace) => self.0.view(&[namespace.as_bytes()], version),
+            None => self.0.view(&[subject.cgroup.as_bytes(), &uid], version),
+        })
+    }
+}
+
+/// How a text is read, which is part of its name.
+#[derive(Clone, Copy)]
+enum Reading {
+    Plain,
+    Text,
+    Escaped,
+}
+
 /// The detectors with the buffers they need, so that nothing is allocated for each text.
 #[derive(Debug)]
 pub(super) struct Scanner {
@@ -56,6 +95,7 @@ pub(super) struct Scanner {
     reveals: bool,
     /// Texts that were still encoded after everything that was undone.
     unfinished: u64,
+    memory: Option<Memory>,
 }
 
 /// A form of a text.
@@ -85,7 +125,13 @@ impl Scanner {
             ranges: Vec::new(),
             reveals: false,
             unfinished: 0,
+            memory: None,
         }
+    }
+
+    /// Asks `memory` before it looks, and tells it what it saw.
+    pub(super) fn remember(&mut self, memory: Option<Memory>) {
+        self.memory = memory;
     }
 
     /// The set itself, for texts that come in fragments.
@@ -111,23 +157,46 @@ impl Scanner {
     /// Scans the inside of a JSON string; `escaped` says whether it holds backslashes. Spots are pushed in order
     /// of position; those that share a place share it in full.
     pub(super) fn scan(&mut self, raw: &[u8], escaped: bool, out: &mut Vec<Spot>) {
+        self.recall(raw, if escaped { Reading::Escaped } else { Reading::Text }, out);
+    }
+
+    /// Scans a text that nothing was done to.
+    pub(super) fn scan_plain(&mut self, text: &[u8], out: &mut Vec<Spot>) {
+        self.recall(text, Reading::Plain, out);
+    }
+
+    /// What was found in the text before, or what is found in it now.
+    fn recall(&mut self, raw: &[u8], reading: Reading, out: &mut Vec<Spot>) {
+        // What is shown is not kept.
+        let memory = self.memory.clone().filter(|_| raw.len() >= cache::SHORTEST && !self.reveals);
+        let Some((memory, name)) = memory.map(|memory| (memory.clone(), memory.name(reading as u64, raw)))
+        else {
+            return self.read(raw, reading, out);
+        };
+        if let Some(known) = memory.get(name) {
+            return out.extend_from_slice(&known);
+        }
+        let (first, unfinished) = (out.len(), self.unfinished);
+        self.read(raw, reading, out);
+        if self.unfinished == unfinished {
+            memory.put(name, &out[first..]);
+        }
+    }
+
+    fn read(&mut self, raw: &[u8], reading: Reading, out: &mut Vec<Spot>) {
         self.depth = 0;
-        if escaped {
+        let first = out.len();
+        if let Reading::Escaped = reading {
             let form = self.next_form(Made::Unquoted);
             escape::decode(raw, &mut form.view);
             self.depth = 1;
         }
         self.explore(raw, out);
-    }
-
-    /// Scans a text that nothing was done to.
-    pub(super) fn scan_plain(&mut self, text: &[u8], out: &mut Vec<Spot>) {
-        self.depth = 0;
-        let first = out.len();
-        self.explore(text, out);
-        // Two bytes for each character: a label in one would not be read.
-        for spot in &mut out[first..] {
-            spot.fixed = text[spot.raw.clone()].contains(&0);
+        if let Reading::Plain = reading {
+            // Two bytes for each character: a label in one would not be read.
+            for spot in &mut out[first..] {
+                spot.fixed = raw[spot.raw.clone()].contains(&0);
+            }
         }
     }
 

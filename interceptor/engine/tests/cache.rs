@@ -1,0 +1,101 @@
+//! What is found with a cache is what is found without one, whatever was asked before and however small it is.
+
+use std::fmt::Write as _;
+use std::sync::{Arc, LazyLock};
+
+use bytes::Bytes;
+use interceptor_engine::policy::Subject;
+use interceptor_engine::{Catalogue, Detectors, Engine, Limits, Policy, RequestHead, VerdictCache};
+use proptest::prelude::*;
+
+const POLICY: &str = "
+apiVersion: interceptor.dev/v1alpha1
+kind: EgressPolicy
+metadata: { name: cache }
+spec:
+  rules:
+    - name: mask
+      match: { direction: request, detectors: ['*'], confidence: low }
+      action: redact
+";
+
+static PLAIN: LazyLock<Arc<Engine>> = LazyLock::new(|| {
+    let policy = Policy::load(&[("cache.yaml", POLICY)]).expect("the policy above");
+    Engine::new(Catalogue::builtin(), Arc::new(policy), Detectors::builtin(), Limits::STANDARD)
+});
+
+/// What becomes of a request with these messages: everything that is recorded, and what goes on.
+fn run(engine: &Arc<Engine>, messages: &[String], namespace: &str) -> String {
+    let messages: Vec<_> =
+        messages.iter().map(|text| serde_json::json!({ "role": "user", "content": text })).collect();
+    let body = serde_json::json!({ "model": "m", "messages": messages }).to_string();
+    let subject = Subject { namespace: Some(namespace.to_owned()), ..Subject::default() };
+    let provider = engine.catalogue().provider_named("openai").expect("it is in the catalogue");
+    let mut exchange = engine.exchange(&RequestHead {
+        provider,
+        method: "POST",
+        path: "/v1/chat/completions",
+        content_type: Some("application/json"),
+        content_encoding: None,
+        content_length: None,
+        subject: &subject,
+        request_id: "cache",
+    });
+    let mut out = Vec::new();
+    let taken =
+        exchange.request_data(Bytes::from(body), &mut out).and_then(|()| exchange.request_end(&mut out));
+    let record = exchange.record();
+    let mut said = format!("{} {:?}", String::from_utf8_lossy(&out.concat()), taken.is_ok());
+    for finding in record.findings {
+        let (place, start) = (finding.place, finding.start);
+        write!(said, "\n{:?} {:?} {place} {start}+{}", finding.detector, finding.confidence, finding.length)
+            .expect("writing to a string cannot fail");
+    }
+    write!(said, "\n{:?} {:?}", record.request, record.doubts).expect("writing to a string cannot fail");
+    said
+}
+
+fn text() -> impl Strategy<Value = String> {
+    let piece = prop_oneof![
+        Just("jane.doe@example.com ".to_owned()),
+        Just("jane%2Edoe%40example.com ".to_owned()),
+        Just("amFuZS5kb2VAZXhhbXBsZS5jb20= ".to_owned()),
+        Just("4111 1111 1111 1111\n".to_owned()),
+        Just("\\".to_owned()),
+        Just("\u{200b}".to_owned()),
+        "[a-z ]{1,300}",
+    ];
+    proptest::collection::vec(piece, 0..6).prop_map(|pieces| pieces.concat())
+}
+
+proptest! {
+    #[test]
+    fn findings_are_the_same(
+        texts in proptest::collection::vec(text(), 1..6),
+        turns in proptest::collection::vec((proptest::collection::vec(0usize..6, 1..6), any::<bool>()), 1..12),
+        bytes in prop_oneof![Just(0usize), Just(8 << 10), Just(1 << 20)],
+    ) {
+        let cache = VerdictCache::new([7; 32], bytes);
+        let remembering = PLAIN.remembering(cache.clone());
+        for (turn, other) in turns {
+            let messages: Vec<String> = turn.iter().map(|at| texts[at % texts.len()].clone()).collect();
+            let namespace = if other { "a" } else { "b" };
+            prop_assert_eq!(run(&remembering, &messages, namespace), run(&PLAIN, &messages, namespace));
+            prop_assert!(cache.cost() <= bytes);
+        }
+    }
+}
+
+#[test]
+fn a_text_that_comes_again_is_remembered() {
+    let cache = VerdictCache::new([7; 32], 1 << 20);
+    let remembering = PLAIN.remembering(cache.clone());
+    let text = vec!["something long to say, ".repeat(20) + "jane.doe@example.com"];
+    run(&remembering, &text, "a");
+    let cost = cache.cost();
+    assert!(cost > 0);
+    run(&remembering, &text, "a");
+    assert_eq!(cache.cost(), cost, "nothing is added");
+    run(&remembering, &text, "b");
+    assert!(cache.cost() > cost, "another tenant's is another");
+}
