@@ -11,6 +11,7 @@ mod inner;
 mod inspect;
 mod neighbours;
 mod scan;
+mod signature;
 mod socket;
 mod stream;
 mod text;
@@ -33,6 +34,8 @@ use case::Case;
 use scan::Memory;
 use socket::Socket;
 use stream::{Framing, Stream, StreamHead};
+
+pub use signature::Signature;
 
 pub use head::{Limits, RequestHead, RequestPlan, ResponseHead, ResponsePlan};
 pub use scan::VerdictCache;
@@ -204,6 +207,12 @@ impl Exchange {
     /// How the request's body travels.
     pub fn request_plan(&self) -> RequestPlan {
         self.plan
+    }
+
+    /// What the request's head says about a signature over its body, to be told before the body comes. Without it
+    /// the body counts as signed where the catalogue says that the provider's clients may sign.
+    pub fn signed(&mut self, signature: Option<Signature>) {
+        self.case.signed = signature.is_some();
     }
 
     /// Name of the format, or `unknown`.

@@ -72,7 +72,8 @@ pub struct FindingRecord {
     pub rule: Option<Arc<str>>,
     /// What rules in shadow would have done, if that is something else.
     pub shadow: Option<Shadow>,
-    /// True if it was to be replaced but lies where nothing may be: see [`Uncertainty::Unrewritable`].
+    /// True if it was to be replaced but lies where nothing may be: see [`Uncertainty::Unrewritable`] and
+    /// [`Uncertainty::SignedBody`].
     pub sealed: bool,
 }
 

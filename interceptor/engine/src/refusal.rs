@@ -146,6 +146,7 @@ fn unsure(uncertainty: Uncertainty) -> &'static str {
         Uncertainty::UnknownFormat => "has a format that is not known",
         Uncertainty::BinaryContent => "has parts that cannot be read as text",
         Uncertainty::Unrewritable => "holds something to be replaced where nothing may be rewritten",
+        Uncertainty::SignedBody => "holds something to be replaced, and its sender signed it",
         Uncertainty::NotInspected => "goes over a channel that cannot be inspected",
         Uncertainty::UntrustedClient => "comes from a client that does not trust the inspecting authority",
     }

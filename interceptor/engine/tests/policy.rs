@@ -184,7 +184,7 @@ spec:
             p.yaml:12:15: spec.rules[1].action: unknown value `blok`; expected one of `allow`, `audit`, `redact`, `block`; did you mean `block`?
             p.yaml:13:13: spec.rules[1].mode: unknown value `shado`; expected one of `enforce`, `shadow`; did you mean `shadow`?
             p.yaml:14:7: spec.rules[2]: is a single value; expected a mapping with `name`, `description`, `match`, `action`, `mode`
-            p.yaml:16:5: spec.uncertain: unknown field `oversizeBody`; expected one of `oversizedBody`, `undecodableBody`, `decodeLimit`, `malformedJson`, `unknownFormat`, `binaryContent`, `unrewritable`, `notInspected`, `untrustedClient`; did you mean `oversizedBody`?
+            p.yaml:16:5: spec.uncertain: unknown field `oversizeBody`; expected one of `oversizedBody`, `undecodableBody`, `decodeLimit`, `malformedJson`, `unknownFormat`, `binaryContent`, `unrewritable`, `signedBody`, `notInspected`, `untrustedClient`; did you mean `oversizedBody`?
             p.yaml:17:20: spec.uncertain.malformedJson: unknown value `maybe`; expected one of `allow`, `audit`, `block`"#]],
     );
 }
@@ -233,8 +233,9 @@ fn mistakes_of_all_files_are_reported_in_the_order_of_the_files() {
         a.yaml:36:20: spec.uncertain.unknownFormat: is already answered at b.yaml:36; expected one answer
         a.yaml:37:20: spec.uncertain.binaryContent: is already answered at b.yaml:37; expected one answer
         a.yaml:38:19: spec.uncertain.unrewritable: is already answered at b.yaml:38; expected one answer
-        a.yaml:39:19: spec.uncertain.notInspected: is already answered at b.yaml:39; expected one answer
-        a.yaml:40:22: spec.uncertain.untrustedClient: is already answered at b.yaml:40; expected one answer"#]].assert_eq(&error.to_string());
+        a.yaml:39:17: spec.uncertain.signedBody: is already answered at b.yaml:39; expected one answer
+        a.yaml:40:19: spec.uncertain.notInspected: is already answered at b.yaml:40; expected one answer
+        a.yaml:41:22: spec.uncertain.untrustedClient: is already answered at b.yaml:41; expected one answer"#]].assert_eq(&error.to_string());
 }
 
 #[test]

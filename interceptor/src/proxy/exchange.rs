@@ -13,7 +13,7 @@ use std::rc::Rc;
 use bytes::Bytes;
 use http::{HeaderMap, Request, Response, header};
 use hyper::body::Incoming;
-use interceptor_engine::{RequestHead, RequestPlan, ResponseHead, ResponsePlan};
+use interceptor_engine::{RequestHead, RequestPlan, ResponseHead, ResponsePlan, Signature};
 
 use self::ledger::Ledger;
 use self::relay::{Downward, Paced, Step, Upward};
@@ -83,16 +83,19 @@ async fn take_request(
 fn begin(served: &Served, ledger: &Ledger, parts: &http::request::Parts) -> RequestPlan {
     let text = |name| parts.headers.get(name).and_then(|value| value.to_str().ok());
     let id = ledger.id().to_string();
-    let inspection = served.engine.exchange(&RequestHead {
+    let path = parts.uri.path_and_query().map_or("/", |path| path.as_str());
+    let mut inspection = served.engine.exchange(&RequestHead {
         provider: served.target.provider,
         method: parts.method.as_str(),
-        path: parts.uri.path_and_query().map_or("/", |path| path.as_str()),
+        path,
         content_type: text(header::CONTENT_TYPE),
         content_encoding: text(header::CONTENT_ENCODING),
         content_length: text(header::CONTENT_LENGTH).and_then(|length| length.parse().ok()),
         subject: &served.subject,
         request_id: &id,
     });
+    let headers = parts.headers.iter().map(|(name, value)| (name.as_str(), value.as_bytes()));
+    inspection.signed(Signature::of(path, headers));
     let plan = inspection.request_plan();
     ledger.begin_inspection(inspection);
     plan

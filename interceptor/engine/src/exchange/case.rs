@@ -1,7 +1,6 @@
 //! The file that is kept on one exchange: what policy said to each finding and each doubt, and what will be
 //! recorded of it. Decides nothing by itself; asks policy and writes down the answer.
 
-use std::ops::Range;
 use std::sync::Arc;
 
 use bytes::Bytes;
@@ -22,7 +21,7 @@ pub(super) struct Case {
     pub(super) shape: RefusalShape,
     request_id: Box<str>,
     /// The client has signed the request's body.
-    signed: bool,
+    pub(super) signed: bool,
     pub(super) findings: Vec<FindingRecord>,
     pub(super) findings_left_out: u64,
     pub(super) doubts: Vec<Doubt>,
@@ -62,7 +61,8 @@ impl Case {
         if let Some(revealed) = &mut self.revealed {
             revealed.push(Revealed::new(hit, direction, action));
         }
-        let left_alone = hit.sealed && matches!(action, Action::Redact(_));
+        let signed = self.signed && direction == Direction::Request;
+        let left_alone = (hit.sealed || signed) && matches!(action, Action::Redact(_));
         if rule.is_some() || decision.shadow.is_some() {
             self.list(FindingRecord {
                 detector: hit.detector,
@@ -84,14 +84,11 @@ impl Case {
                 Err(self.refuse(rule.unwrap_or_else(|| "default".into()), reason, Some(&hit.place)))
             }
             Action::Redact(_) if left_alone => {
-                self.doubt(Uncertainty::Unrewritable, direction)?;
+                let why = if hit.sealed { Uncertainty::Unrewritable } else { Uncertainty::SignedBody };
+                self.doubt(why, direction)?;
                 Ok(Ruling::Keep)
             }
             Action::Redact(how) => {
-                if self.signed && direction == Direction::Request {
-                    self.doubt(Uncertainty::Unrewritable, direction)?;
-                    return Ok(Ruling::Keep);
-                }
                 self.verdict = self.verdict.max(Verdict::Redact);
                 Ok(Ruling::Replace(quoted(&how.text(hit.detector), hit.quoting)))
             }
@@ -105,9 +102,6 @@ impl Case {
         for hit in hits {
             match self.rule(direction, hit) {
                 Ok(Ruling::Keep) => {}
-                // Two findings of one number share its place.
-                Ok(Ruling::Replace(_))
-                    if edits.iter().rev().take(2).any(|last| overlap(&last.range, &hit.raw)) => {}
                 Ok(Ruling::Replace(with)) => {
                     edits.push(Edit { range: hit.raw.clone(), with });
                     edits.extend(
@@ -117,8 +111,10 @@ impl Case {
                 Err(refusal) => refused = refused.or(Some(refusal)),
             }
         }
-        // What goes on in another text was found after what stands in between.
+        // What goes on in another text was found after what stands in between; two findings of one number share its
+        // place.
         edits.sort_by_key(|edit| edit.range.start);
+        edits.dedup_by(|next, last| last.range.end > next.range.start);
         refused.map_or(Ok(edits), Err)
     }
 
@@ -175,10 +171,6 @@ impl Revealed {
             shown,
         }
     }
-}
-
-fn overlap(a: &Range<usize>, b: &Range<usize>) -> bool {
-    a.start < b.end && b.start < a.end
 }
 
 /// A byte as it is written in a URL.

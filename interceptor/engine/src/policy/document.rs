@@ -155,6 +155,7 @@ impl Reader<'_> {
             "unknownFormat",
             "binaryContent",
             "unrewritable",
+            "signedBody",
             "notInspected",
             "untrustedClient",
         ];

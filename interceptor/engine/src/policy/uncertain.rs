@@ -20,6 +20,8 @@ pub enum Uncertainty {
     BinaryContent,
     /// A finding lies where nothing may be rewritten: in content that the provider sealed, or already sent.
     Unrewritable,
+    /// A finding lies in a request whose sender signed the body, so that the provider would refuse it changed.
+    SignedBody,
     /// A channel that is passed through uninspected, such as a WebSocket.
     NotInspected,
     /// The client rejects the internal CA. `allow` and `audit` pass its connections through uninspected.
@@ -44,7 +46,7 @@ impl Answer {
 }
 
 /// How many kinds there are.
-pub(super) const KINDS: usize = 9;
+pub(super) const KINDS: usize = 10;
 
 impl Uncertainty {
     /// All kinds.
@@ -56,6 +58,7 @@ impl Uncertainty {
         Self::UnknownFormat,
         Self::BinaryContent,
         Self::Unrewritable,
+        Self::SignedBody,
         Self::NotInspected,
         Self::UntrustedClient,
     ];
@@ -75,6 +78,7 @@ impl Uncertainty {
             Self::UnknownFormat => "uncertain.unknownFormat",
             Self::BinaryContent => "uncertain.binaryContent",
             Self::Unrewritable => "uncertain.unrewritable",
+            Self::SignedBody => "uncertain.signedBody",
             Self::NotInspected => "uncertain.notInspected",
             Self::UntrustedClient => "uncertain.untrustedClient",
         }

@@ -5,7 +5,7 @@ use std::io::Write;
 use bytes::Bytes;
 use interceptor_engine::policy::Uncertainty;
 use interceptor_engine::record::Verdict;
-use interceptor_engine::{Limits, RequestPlan};
+use interceptor_engine::{Limits, RequestPlan, Signature};
 use serde_json::{Value, json};
 
 use crate::run::{
@@ -347,6 +347,13 @@ fn a_signed_body_is_not_rewritten() {
     let body = json!({"messages": [{"content": ADDRESS}]}).to_string();
     let host = "aws-external-anthropic.eu-west-1.api.aws";
     let call = Call { host, ..Call::new(Format::Messages, body.as_bytes()) };
-    let refusal = run(&engine(BOTH_WAYS), &call).refusal.unwrap();
-    assert_eq!(&*refusal.rule, "uncertain.unrewritable");
+    let outcome = run(&engine(BOTH_WAYS), &call);
+    assert_eq!(&*outcome.refusal.unwrap().rule, "uncertain.signedBody");
+    assert!(outcome.record.findings[0].sealed);
+    // The head knows better than the catalogue, both ways.
+    let outcome = run(&engine(BOTH_WAYS), &Call { signature: Some(None), ..call.clone() });
+    assert_eq!(outcome.sent(), body.replace(ADDRESS, "[EMAIL]"));
+    let signed =
+        Call { signature: Some(Some(Signature::Http)), ..Call::new(Format::Messages, body.as_bytes()) };
+    assert_eq!(&*run(&engine(BOTH_WAYS), &signed).refusal.unwrap().rule, "uncertain.signedBody");
 }

@@ -7,7 +7,7 @@ use bytes::Bytes;
 use interceptor_engine::record::{Record, Verdict};
 use interceptor_engine::{
     Catalogue, Detectors, Engine, Limits, Policy, Refusal, RequestHead, RequestPlan, ResponseHead,
-    ResponsePlan, Subject,
+    ResponsePlan, Signature, Subject,
 };
 
 /// Blocks keys, masks personal data, both ways.
@@ -94,6 +94,10 @@ pub(crate) struct Call<'a> {
     pub(crate) answer: &'a [u8],
     pub(crate) answer_type: &'a str,
     pub(crate) answer_coding: Option<&'a str>,
+    /// What the request's head says of a signature, if that is known.
+    pub(crate) signature: Option<Option<Signature>>,
+    /// The method, if it is not POST.
+    pub(crate) method: &'a str,
     /// Where both bodies are cut, modulo their length.
     pub(crate) cuts: &'a [usize],
 }
@@ -110,6 +114,8 @@ impl<'a> Call<'a> {
             answer: b"",
             answer_type: "application/json",
             answer_coding: None,
+            signature: None,
+            method: "POST",
             cuts: &[],
         }
     }
@@ -175,7 +181,7 @@ pub(crate) fn run_chunks(
     let subject = Subject::default();
     let mut exchange = engine.exchange(&RequestHead {
         provider: engine.catalogue().route(call.host).expect("a host of the catalogue").provider,
-        method: "POST",
+        method: call.method,
         path: call.path,
         content_type: call.request_type,
         content_encoding: call.request_coding,
@@ -183,6 +189,9 @@ pub(crate) fn run_chunks(
         subject: &subject,
         request_id: "req-1",
     });
+    if let Some(signature) = call.signature {
+        exchange.signed(signature);
+    }
     let request_plan = exchange.request_plan();
     let (mut sent, mut received, mut steps, mut plan) = (Vec::new(), Vec::new(), Vec::new(), None);
     let result = (|| {
