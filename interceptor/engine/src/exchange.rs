@@ -270,13 +270,20 @@ impl Exchange {
         let request = &self.request.inspector;
         let (mut response, mut facts) = match &self.answer {
             Answer::Awaited => (Ledger::default(), None),
-            Answer::Bypass { seen } => (Ledger { seen: *seen, ..Ledger::default() }, None),
-            Answer::Whole { body, .. } => (body.inspector.ledger, Some(&body.inspector.facts)),
-            Answer::Stream(stream) => (stream.ledger(), Some(stream.facts())),
+            Answer::Bypass { seen } => (Ledger { seen: *seen, ..Ledger::default() }.settled(false), None),
+            Answer::Whole { body, .. } => (body.ledger(), Some(&body.inspector.facts)),
+            Answer::Stream(stream) => (stream.ledger().settled(!stream.gave_up()), Some(stream.facts())),
         };
-        let (mut asked, mut model) = (request.ledger, request.facts.model.as_ref());
+        let asked = match self.plan {
+            RequestPlan::Bypass => request.ledger.settled(false),
+            RequestPlan::Hold | RequestPlan::Stream => self.request.ledger(),
+        };
+        let (mut asked, mut model) = (asked, request.facts.model.as_ref());
         if let Some(socket) = &self.socket {
-            (asked, response) = (socket.ledger(Direction::Request), socket.ledger(Direction::Response));
+            (asked, response) = (
+                socket.ledger(Direction::Request).settled(true),
+                socket.ledger(Direction::Response).settled(true),
+            );
             facts = Some(socket.facts(Direction::Response));
             model = model.or(socket.facts(Direction::Request).model.as_ref());
         }

@@ -90,20 +90,30 @@ pub struct Doubt {
     pub rule: &'static str,
 }
 
-/// What was looked at, in bytes. `seen` counts the body; the others count the text inside it, without the
-/// punctuation around it.
+/// What was looked at, in bytes: `seen` is the sum of the others. Each counts the text of its kind; what stands
+/// between the texts (punctuation, names of members, small numbers) was read too, and counts as scanned.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Ledger {
     /// Bytes of the body after decoding.
     pub seen: u64,
     /// Text at known places, scanned.
     pub scanned: u64,
-    /// Text sealed by the provider: scanned, never rewritten.
+    /// Text sealed by the provider, and what stands in documents and in base64: scanned, never rewritten.
     pub sealed: u64,
-    /// Base64 and links: not scanned.
+    /// Not scanned: images, sound, token numbers, what could not be decoded, and what nobody asked about.
     pub binary: u64,
     /// Text at places that the catalogue does not name: scanned all the same.
     pub unknown: u64,
+}
+
+impl Ledger {
+    /// Counts what is not counted yet, so that the sum is right: as scanned if the body was read to its end.
+    pub(crate) fn settled(mut self, read: bool) -> Self {
+        let counted = self.scanned + self.sealed + self.binary + self.unknown;
+        let rest = self.seen.saturating_sub(counted);
+        *(if read { &mut self.scanned } else { &mut self.binary }) += rest;
+        self
+    }
 }
 
 /// Token counts; absent ones were not told.

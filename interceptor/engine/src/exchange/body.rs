@@ -16,6 +16,7 @@ use crate::detect::{Detectors, StreamScanner};
 use crate::edit::{self, Edit};
 use crate::json::{Table, WalkError, Walker};
 use crate::policy::{Direction, Uncertainty};
+use crate::record::Ledger;
 
 use super::Limits;
 use super::inspect::{Hit, Inspector, UNKNOWN};
@@ -43,6 +44,8 @@ pub(super) struct Body {
     passing: Bytes,
     /// What begins before this offset has left; findings there were dealt with.
     left: usize,
+    /// Not all of it could be decoded.
+    lost: bool,
     limits: Limits,
 }
 
@@ -126,6 +129,7 @@ impl Body {
             decoded_bytes: 0,
             passing: Bytes::new(),
             left: 0,
+            lost: head.coded == Coded::Unknown,
             limits: head.limits,
         }
     }
@@ -228,6 +232,11 @@ impl Body {
         hits
     }
 
+    /// What was looked at, all of it.
+    pub(super) fn ledger(&self) -> Ledger {
+        self.inspector.ledger.settled(!self.lost)
+    }
+
     /// Where what has left ends.
     pub(super) fn left(&self) -> usize {
         self.left
@@ -304,6 +313,7 @@ impl Body {
             }
             Err(error) => {
                 self.reading = Reading::Nothing;
+                self.lost = true;
                 self.seal_if_coded();
                 Err(match error {
                     DecodeError::Broken { .. } => Uncertainty::UndecodableBody,
@@ -391,7 +401,7 @@ impl Body {
         }
         let seen = self.inspector.ledger.seen;
         self.inspector.hits.clear();
-        self.inspector.ledger = crate::record::Ledger { seen, unknown: seen, ..Default::default() };
+        self.inspector.ledger = Ledger { seen, unknown: seen, ..Ledger::default() };
         match &self.chunks[..] {
             [only] => self.inspector.plain_text("body", only, 0),
             many => self.inspector.plain_text("body", &many.concat(), 0),

@@ -110,6 +110,11 @@ impl Stream {
         self.reader.inspector.scanner.reveal();
     }
 
+    /// True if the rest went on unread.
+    pub(super) fn gave_up(&self) -> bool {
+        self.given_up
+    }
+
     pub(super) fn ledger(&self) -> Ledger {
         let mut ledger = self.reader.inspector.ledger;
         ledger.seen += self.ledger.seen;

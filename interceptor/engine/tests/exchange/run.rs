@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
 
 use bytes::Bytes;
-use interceptor_engine::record::{Record, Verdict};
+use interceptor_engine::record::{Ledger, Record, Verdict};
 use interceptor_engine::{
     Catalogue, Detectors, Engine, Limits, Policy, Refusal, RequestHead, RequestPlan, ResponseHead,
     ResponsePlan, Signature, Subject,
@@ -216,6 +216,10 @@ pub(crate) fn run_chunks(
     let record = exchange.record();
     let refusal = result.err();
     assert_eq!(refusal.is_some(), record.verdict == Verdict::Block);
+    for ledger in [record.request, record.response] {
+        let Ledger { seen, scanned, sealed, binary, unknown } = ledger;
+        assert_eq!(seen, scanned + sealed + binary + unknown, "{ledger:?}");
+    }
     Outcome { sent, received, steps, refusal, plan, request_plan, record }
 }
 
