@@ -13,7 +13,7 @@ use serde_json::{Map, Value, json};
 use crate::run::{ADDRESS, Call, Format, MASK, engine_of, run};
 
 /// A provider for each format, under a path of its own.
-fn probes() -> (Arc<Catalogue>, Vec<(String, Arc<Bodies>)>) {
+pub(crate) fn probes() -> (Arc<Catalogue>, Vec<(String, Arc<Bodies>)>) {
     let builtin = Catalogue::builtin();
     let walked =
         builtin.formats().iter().filter_map(|format| Some((format.id.to_string(), format.bodies.clone()?)));

@@ -13,7 +13,7 @@ use crate::exchange::case::{Case, Ruling};
 use crate::exchange::channel::{Channel, Piece};
 use crate::exchange::event::{Fragment, Keys, class_of};
 use crate::exchange::inspect::{Hit, Quoting};
-use crate::json::Role;
+use crate::json::{Class, Role};
 use crate::refusal::Refusal;
 
 /// Most texts that may be open at once. Further ones are scanned fragment by fragment.
@@ -34,8 +34,8 @@ impl Stream {
             return self.lone_fragment(event, fragment, "data");
         };
         match class_of(kind) {
-            crate::json::Class::Binary => self.ledger.binary += fragment.raw.len() as u64,
-            crate::json::Class::Sealed => self.ledger.sealed += fragment.raw.len() as u64,
+            Class::Binary => self.ledger.binary += fragment.raw.len() as u64,
+            Class::Sealed => self.ledger.sealed += fragment.raw.len() as u64,
             _ => self.ledger.scanned += fragment.raw.len() as u64,
         }
         if kind == DeltaKind::Binary || self.reader.inspector.scanner.detectors().is_none() {
@@ -57,8 +57,11 @@ impl Stream {
 
     /// A fragment that belongs to no known text is looked at by itself.
     fn lone_fragment(&mut self, event: &Bytes, fragment: &Fragment, place: &str) -> Result<(), Box<Refusal>> {
+        // The same place may hold a text of its own in events of another type.
+        let rules = stream_rules(&self.bodies);
+        let class = rules.map_or(Class::Unknown, |rules| rules.event.state(fragment.state).class);
         let inspector = &mut self.reader.inspector;
-        inspector.ledger.unknown += fragment.raw.len() as u64;
+        inspector.count(class, fragment.raw.len());
         inspector.plain_text(place, &event[fragment.raw.clone()], fragment.raw.start);
         Ok(())
     }
