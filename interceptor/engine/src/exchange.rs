@@ -10,6 +10,8 @@ mod head;
 mod inner;
 mod inspect;
 mod neighbours;
+mod redactor;
+mod restore;
 mod scan;
 mod signature;
 mod socket;
@@ -23,8 +25,9 @@ use bytes::Bytes;
 use crate::catalogue::{Bodies, Catalogue, HostScope, Operation, ProviderId, RefusalShape};
 use crate::decode::Coded;
 use crate::detect::Detectors;
-use crate::policy::{Context, Direction, Policy, Reach, Uncertainty};
+use crate::policy::{Context, Direction, Policy, Reach, Scope, Subject, Uncertainty};
 use crate::record::{Ledger, Record, Tokens};
+use crate::redact::RedactionKey;
 use crate::refusal::Refusal;
 use crate::reveal::Revealed;
 
@@ -32,6 +35,7 @@ use body::{Body, BodyHead};
 pub(crate) use body::{Sniffed, sniff};
 use case::Case;
 use scan::Memory;
+use redactor::Redactor;
 use socket::Socket;
 use stream::{Framing, Stream, StreamHead};
 
@@ -50,6 +54,7 @@ pub struct Engine {
     detectors: Arc<Detectors>,
     limits: Limits,
     cache: Option<VerdictCache>,
+    key: Option<RedactionKey>,
 }
 
 /// One exchange.
@@ -91,14 +96,25 @@ enum Answer {
 }
 
 impl Engine {
-    /// Puts an engine together.
+    /// Puts an engine together. It has no key for tokens: where a rule asks for one, the label stands in.
     pub fn new(
         catalogue: Arc<Catalogue>,
         policy: Arc<Policy>,
         detectors: Arc<Detectors>,
         limits: Limits,
     ) -> Arc<Self> {
-        Arc::new(Engine { catalogue, policy, detectors, limits, cache: None })
+        Arc::new(Engine { catalogue, policy, detectors, limits, cache: None, key: None })
+    }
+
+    /// The same with the key that tokens are made with.
+    pub fn keyed(
+        catalogue: Arc<Catalogue>,
+        policy: Arc<Policy>,
+        detectors: Arc<Detectors>,
+        limits: Limits,
+        key: RedactionKey,
+    ) -> Arc<Self> {
+        Arc::new(Engine { catalogue, policy, detectors, limits, cache: None, key: Some(key) })
     }
 
     /// The same engine, with what it finds in texts remembered.
@@ -110,7 +126,17 @@ impl Engine {
             detectors: self.detectors.clone(),
             limits: self.limits,
             cache: Some(cache),
+            key: self.key.clone(),
         })
+    }
+
+    /// What replaces findings in an exchange under these rules.
+    fn redactor(&self, scope: &Scope, subject: &Subject) -> Redactor {
+        if !Direction::ALL.into_iter().any(|direction| scope.makes_tokens(direction)) {
+            return Redactor::default();
+        }
+        let tenant = subject.namespace.as_deref().unwrap_or_default();
+        Redactor::new(self.key.as_ref().map(|key| key.tenant(tenant)))
     }
 
     /// The catalogue of this engine.
@@ -155,6 +181,10 @@ impl Engine {
             limits: self.limits,
         });
         request.inspector.scanner.remember(memory.clone());
+        if scope.makes_tokens(Direction::Request) {
+            request.inspector.scanner.reveal();
+        }
+        let redactor = self.redactor(&scope, head.subject);
         let too_long = head.content_length.is_some_and(|length| length > self.limits.held_body as u64);
         let first_doubt = match plan {
             // Only its maker knows what it says.
@@ -172,7 +202,7 @@ impl Engine {
             bodies,
             known: format.is_some(),
             foreign,
-            case: Case::new(scope, shape, head.request_id, provider.body_signed.is_some()),
+            case: Case::new(scope, shape, head.request_id, provider.body_signed.is_some(), redactor),
             plan,
             request,
             first_doubt,
@@ -301,6 +331,7 @@ impl Exchange {
             doubts: std::mem::take(&mut self.case.doubts),
             request: asked,
             response,
+            restored: self.case.redactor.table.count(),
             usage: facts.map_or(Tokens::default(), |facts| facts.tokens),
             policy: self.case.scope.version().clone(),
         }
@@ -398,7 +429,8 @@ impl Exchange {
 
     fn begin_answer(&mut self, head: &ResponseHead<'_>) -> Result<ResponsePlan, Box<Refusal>> {
         let reach = self.case.scope.strongest(Direction::Response);
-        let acts = matches!(reach, Reach::Rewrite | Reach::Block);
+        let restores = !self.case.redactor.table.is_empty();
+        let acts = matches!(reach, Reach::Rewrite | Reach::Block) || restores;
         let coded = Coded::parse(head.content_encoding);
         // What is upgraded to another protocol, and what has no body, is not looked at here.
         if self.foreign || matches!(head.status, 100..=199 | 204 | 304) {
@@ -416,9 +448,13 @@ impl Exchange {
         let decoded = acts && coded != Coded::Plain;
         if let Some(framing) = Framing::of(head.content_type, head.status, self.asks_for_pieces) {
             let (bodies, limits) = (self.bodies.clone(), self.engine.limits);
-            let mut stream = Stream::answer(framing, coded, StreamHead { bodies, detectors, acts, limits });
+            let mut stream =
+                Stream::answer(framing, coded, StreamHead { bodies, detectors, acts, restores, limits });
             if self.case.revealed.is_some() {
                 stream.reveal();
+            }
+            if self.case.scope.makes_tokens(Direction::Response) {
+                stream.show();
             }
             self.answer = Answer::Stream(Box::new(stream));
             return Ok(ResponsePlan {
@@ -437,11 +473,11 @@ impl Exchange {
             limits: self.engine.limits,
         }));
         body.inspector.scanner.remember(self.memory.clone());
-        if self.case.revealed.is_some() {
+        if self.case.revealed.is_some() || self.case.scope.makes_tokens(Direction::Response) {
             body.inspector.scanner.reveal();
         }
         // A body that may only be blocked goes out as it came.
-        let plain = decoded && reach >= Reach::Rewrite;
+        let plain = decoded && (reach >= Reach::Rewrite || restores);
         self.answer = Answer::Whole { body, plain };
         Ok(ResponsePlan { hold: acts, may_change_length: acts, drop_content_encoding: plain, bypass: false })
     }
@@ -496,8 +532,13 @@ impl Exchange {
                     self.case.doubt(Uncertainty::DecodeLimit, Direction::Response)?;
                 }
                 let left = body.left();
-                let edits = self.case.rule_all(Direction::Response, &body.take_hits(left))?;
+                let mut edits = self.case.rule_all(Direction::Response, &body.take_hits(left))?;
                 if body.is_kept() {
+                    // After it was scanned: what is put back is nobody's finding.
+                    if let Some(bodies) = &self.bodies {
+                        let table = &mut self.case.redactor.table;
+                        restore::document(body.chunks(), &bodies.response, table, &mut edits);
+                    }
                     body.take_edited(&edits, *plain, out);
                 }
                 Ok(())

@@ -17,6 +17,7 @@ pub mod multipart;
 pub mod ndjson;
 pub mod policy;
 pub mod record;
+mod redact;
 pub mod refusal;
 pub mod reveal;
 pub mod sse;
@@ -31,4 +32,5 @@ pub use exchange::{
 };
 pub use policy::{Policy, Subject};
 pub use record::Record;
+pub use redact::RedactionKey;
 pub use refusal::Refusal;

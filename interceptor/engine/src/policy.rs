@@ -54,18 +54,28 @@ impl Direction {
     }
 }
 
-/// How found text is replaced. Tokens, and tokens that are restored in the answer, come later.
+/// How found text is replaced, weakest first: what says least is the strongest.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Redaction {
+    /// By a token, for which the text is put back in the answer to the same request. In answers it is a token like any
+    /// other, since nobody is left to put anything back.
+    Reversible {
+        /// Whether it is put back in the arguments of tool calls, too: they may carry it anywhere.
+        in_tools: bool,
+    },
+    /// By a token that stands for the text: the same text always has the same one.
+    Token,
     /// By the detector's label in brackets: `[EMAIL]`. Cannot be undone.
     Label,
 }
 
 impl Redaction {
-    /// What takes the place of something that `detector` found. ASCII without characters that JSON escapes.
-    pub fn text(self, detector: DetectorId) -> String {
+    /// The word used in policies.
+    pub fn name(self) -> &'static str {
         match self {
-            Self::Label => format!("[{}]", detector.label()),
+            Self::Reversible { .. } => "reversible",
+            Self::Token => "token",
+            Self::Label => "label",
         }
     }
 }
@@ -89,7 +99,7 @@ impl Action {
         match self {
             Self::Allow => "allow",
             Self::Audit => "audit",
-            Self::Redact(Redaction::Label) => "redact",
+            Self::Redact(_) => "redact",
             Self::Block => "block",
         }
     }

@@ -30,6 +30,8 @@ pub struct Record {
     pub request: Ledger,
     /// What was looked at in the answer.
     pub response: Ledger,
+    /// Texts that were put back in the answer.
+    pub restored: u64,
     /// Token counts, as far as the provider told.
     pub usage: Tokens,
     /// Version of the policy that decided.

@@ -4,6 +4,8 @@
 
 #[path = "framing/http.rs"]
 mod http;
+#[path = "framing/redact.rs"]
+mod redact;
 #[path = "framing/run.rs"]
 mod run;
 #[path = "framing/socket.rs"]

@@ -245,3 +245,59 @@ fn names_outside_the_vocabulary_are_mistakes() {
     let error = Policy::load_checked(&[("example.yaml", EXAMPLE)], &vocabulary).unwrap_err();
     expect!["example.yaml:14:70: spec.rules[1].match.providers[0]: unknown provider `anthropic`; expected providers of the catalogue, or a pattern that fits one"].assert_eq(&error.to_string());
 }
+
+#[test]
+fn what_says_least_is_the_strongest_redaction() {
+    let ways = ["{redact: reversible}", "{redact: {with: token}}", "redact", "{redact: {with: label}}"];
+    let parsed = ways
+        .map(|way| policy(&[("r", "direction: request, detectors: ['pii.*']", &format!("action: {way}"))]));
+    let action = |policy: &Policy| policy.rules()[0].action();
+    assert_eq!(
+        parsed.each_ref().map(action),
+        [
+            Action::Redact(Redaction::Reversible { in_tools: false }),
+            Action::Redact(Redaction::Token),
+            Action::Redact(Redaction::Label),
+            Action::Redact(Redaction::Label),
+        ]
+    );
+    let both = policy(&[
+        (
+            "back",
+            "direction: request, detectors: ['pii.*']",
+            "action: {redact: {with: reversible, restoreIn: [text, toolArguments]}}",
+        ),
+        ("token", "direction: request, detectors: [pii.email]", "action: {redact: token}"),
+        ("label", "direction: request, detectors: [pii.card]", "action: redact"),
+    ]);
+    let subject = Subject::default();
+    let scope = both.scope(&context("openai", "openai.chat_completions", &subject));
+    let decide = |name| scope.decide(Direction::Request, id(name), Confidence::High).action;
+    assert_eq!(decide("pii.email"), Action::Redact(Redaction::Token));
+    assert_eq!(decide("pii.card"), Action::Redact(Redaction::Label));
+    assert_eq!(decide("pii.iban"), Action::Redact(Redaction::Reversible { in_tools: true }));
+    assert!(
+        scope.makes_tokens(Direction::Request)
+            && !scope.makes_tokens(Direction::Response)
+            && scope.restores()
+    );
+}
+
+#[test]
+fn mistakes_about_redaction_are_reported() {
+    let rule = |action: &str| {
+        let text = format!(
+            "apiVersion: interceptor.dev/v1alpha1\nkind: EgressPolicy\nmetadata: {{name: t}}\nspec:\n  rules:\n    \
+             - {{name: r, match: {{direction: request, detectors: ['pii.*']}}, action: {action}}}\n"
+        );
+        Policy::load(&[("t.yaml", text)]).unwrap_err().to_string()
+    };
+    for (action, said) in [
+        ("{redact: tokn}", "did you mean `token`?"),
+        ("{redact: {with: token, restoreIn: [text]}}", "`token` is never put back"),
+        ("{redact: {with: reversible, restoreIn: [tools]}}", "expected one of `text`, `toolArguments`"),
+        ("{redact: {restoreIn: [text]}}", "with"),
+    ] {
+        assert!(rule(action).contains(said), "{}", rule(action));
+    }
+}

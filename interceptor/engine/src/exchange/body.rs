@@ -271,6 +271,11 @@ impl Body {
         self.original.clear();
     }
 
+    /// What it says, decoded, as far as it was kept.
+    pub(super) fn chunks(&self) -> &[Bytes] {
+        &self.chunks
+    }
+
     /// True while the body is kept until its verdict.
     pub(super) fn is_kept(&self) -> bool {
         self.kept

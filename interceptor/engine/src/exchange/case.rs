@@ -9,10 +9,12 @@ use crate::catalogue::RefusalShape;
 use crate::edit::Edit;
 use crate::policy::{Action, Answer, Direction, Scope, Uncertainty};
 use crate::record::{Doubt, FindingRecord, MOST_FINDINGS, Verdict};
+use crate::redact::{Full, is_token};
 use crate::refusal::{Reason, Refusal, Refused};
 use crate::reveal::Revealed;
 
 use super::inspect::{Hit, Quoting};
+use super::redactor::Redactor;
 
 /// One exchange's file.
 #[derive(Debug)]
@@ -26,6 +28,8 @@ pub(super) struct Case {
     pub(super) findings_left_out: u64,
     pub(super) doubts: Vec<Doubt>,
     pub(super) verdict: Verdict,
+    /// What takes the place of what is replaced.
+    pub(super) redactor: Redactor,
     /// Everything that was found, in words; only where that was asked for.
     pub(super) revealed: Option<Vec<Revealed>>,
 }
@@ -40,7 +44,13 @@ pub(super) enum Ruling {
 }
 
 impl Case {
-    pub(super) fn new(scope: Scope, shape: RefusalShape, request_id: &str, signed: bool) -> Self {
+    pub(super) fn new(
+        scope: Scope,
+        shape: RefusalShape,
+        request_id: &str,
+        signed: bool,
+        redactor: Redactor,
+    ) -> Self {
         Case {
             scope,
             shape,
@@ -50,12 +60,17 @@ impl Case {
             findings_left_out: 0,
             doubts: Vec::new(),
             verdict: Verdict::Pass,
+            redactor,
             revealed: None,
         }
     }
 
     /// Asks policy about a finding and writes the answer down.
     pub(super) fn rule(&mut self, direction: Direction, hit: &Hit) -> Result<Ruling, Box<Refusal>> {
+        // What already stands for something is not replaced again: it would be another token in every turn.
+        if hit.shown.as_deref().is_some_and(|shown| is_token(&shown.value)) {
+            return Ok(Ruling::Keep);
+        }
         let decision = self.scope.decide(direction, hit.detector, hit.confidence).clone();
         let (action, rule) = (decision.action, decision.rule.clone());
         if let Some(revealed) = &mut self.revealed {
@@ -90,7 +105,16 @@ impl Case {
             }
             Action::Redact(how) => {
                 self.verdict = self.verdict.max(Verdict::Redact);
-                Ok(Ruling::Replace(quoted(&how.text(hit.detector), hit.quoting)))
+                let found = hit.shown.as_deref().map(|shown| &*shown.value);
+                match self.redactor.replacement(how, hit.detector, direction, found) {
+                    Ok(text) => Ok(Ruling::Replace(quoted(&text, hit.quoting))),
+                    Err(Full) => {
+                        // It goes as a token all the same; only the answer will not say what it stood for.
+                        self.doubt(Uncertainty::OversizedBody, direction)?;
+                        let text = self.redactor.token(hit.detector, found);
+                        Ok(Ruling::Replace(quoted(&text, hit.quoting)))
+                    }
+                }
             }
         }
     }

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use crate::catalogue::DeltaKind;
 use crate::detect::{DetectorId, Detectors, StreamFinding, StreamScanner};
 use crate::json::escape;
+use crate::redact::{Finder, Found, Table};
 use crate::reveal::{Shower, Shown};
 
 use super::event::Keys;
@@ -19,8 +20,11 @@ pub(super) struct Channel {
     pub(super) kind: DeltaKind,
     /// Where the text stands in the answer as a whole, in words.
     pub(super) place: Arc<str>,
-    /// None when the text is complete.
+    is_open: bool,
+    /// None if no rule asks for anything.
     scanner: Option<StreamScanner>,
+    /// What is to be put back; none if nothing is.
+    pub(super) restoring: Option<Restoring>,
     unescaper: Unescaper,
     /// Length of the text so far, escapes undone.
     pub(super) length: u64,
@@ -31,6 +35,26 @@ pub(super) struct Channel {
     view: Vec<u8>,
     /// The whole text; only where findings are shown.
     pub(super) said: Option<Vec<u8>>,
+}
+
+/// The tokens in a text.
+#[derive(Debug, Default)]
+pub(super) struct Restoring {
+    finder: Finder,
+    /// The text is what a tool is called with.
+    pub(super) in_tools: bool,
+    /// Tokens whose place is not certain to be nobody's finding.
+    pub(super) found: Vec<Found>,
+    /// Findings that were replaced, as far as a token may still touch them.
+    pub(super) replaced: Vec<Range<u64>>,
+    /// Below this nothing can become part of a token any more.
+    released: u64,
+}
+
+impl Restoring {
+    pub(super) fn new(in_tools: bool) -> Self {
+        Restoring { in_tools, ..Restoring::default() }
+    }
 }
 
 /// A fragment in an event that may still be held back.
@@ -52,17 +76,20 @@ impl Channel {
         keys: Keys,
         kind: DeltaKind,
         place: Arc<str>,
-        detectors: Arc<Detectors>,
+        detectors: Option<Arc<Detectors>>,
+        restoring: Option<Restoring>,
     ) -> Self {
         Channel {
             rule,
             keys,
             kind,
             place,
-            scanner: Some(StreamScanner::new(detectors)),
+            is_open: true,
+            released: if detectors.is_some() { 0 } else { u64::MAX },
+            scanner: detectors.map(StreamScanner::new),
+            restoring,
             unescaper: Unescaper::default(),
             length: 0,
-            released: 0,
             clipped: Vec::new(),
             view: Vec::new(),
             said: None,
@@ -78,7 +105,21 @@ impl Channel {
 
     /// True until the text is complete.
     pub(super) fn is_open(&self) -> bool {
-        self.scanner.is_some()
+        self.is_open
+    }
+
+    /// Below this everything is decided.
+    pub(super) fn certain(&self) -> u64 {
+        let Some(restoring) = &self.restoring else { return self.released };
+        let first = restoring.found.first().map_or(u64::MAX, |token| token.range.start);
+        self.released.min(restoring.released).min(first)
+    }
+
+    /// Takes out the tokens at places that are decided.
+    pub(super) fn take_tokens(&mut self) -> Vec<Found> {
+        let Some(restoring) = &mut self.restoring else { return Vec::new() };
+        let decided = restoring.found.iter().take_while(|token| token.range.end <= self.released).count();
+        restoring.found.drain(..decided).collect()
     }
 
     /// Takes the next fragment, given as written; what is certain now is pushed on `found`.
@@ -88,6 +129,7 @@ impl Channel {
         event: &[u8],
         raw: Range<usize>,
         escaped: bool,
+        tokens: &Table,
         found: &mut Vec<StreamFinding>,
     ) -> Piece {
         let mut decoded = Vec::new();
@@ -109,22 +151,32 @@ impl Channel {
         if let Some(scanner) = &mut self.scanner {
             self.released = scanner.push(text, found);
         }
+        if let Some(Restoring { finder, found, released, .. }) = &mut self.restoring {
+            *released = finder.push(tokens, text, found);
+        }
         Piece { channel: number, text: begin..self.length, raw, escaped, undone }
     }
 
     /// The text is complete.
-    pub(super) fn finish(&mut self, found: &mut Vec<StreamFinding>) {
-        let Some(mut scanner) = self.scanner.take() else { return };
+    pub(super) fn finish(&mut self, tokens: &Table, found: &mut Vec<StreamFinding>) {
+        self.is_open = false;
         self.view.clear();
         self.unescaper.finish(&mut self.view);
         self.length += self.view.len() as u64;
         if let Some(said) = &mut self.said {
             said.extend_from_slice(&self.view);
         }
-        if !self.view.is_empty() {
-            scanner.push(&self.view, found);
+        if let Some(mut scanner) = self.scanner.take() {
+            if !self.view.is_empty() {
+                scanner.push(&self.view, found);
+            }
+            scanner.finish(found);
         }
-        scanner.finish(found);
+        if let Some(Restoring { finder, found, released, .. }) = &mut self.restoring {
+            finder.push(tokens, &self.view, found);
+            finder.finish(tokens, found);
+            *released = u64::MAX;
+        }
         self.released = u64::MAX;
     }
 
@@ -178,6 +230,17 @@ impl Piece {
         };
         let inside = if self.escaped { escape::raw_range(raw, inside) } else { inside };
         self.raw.start + inside.start..self.raw.start + inside.end
+    }
+
+    /// What a range of the text says as far as it is in this piece, with the escapes of the event undone.
+    pub(super) fn says(&self, event: &[u8], text: &Range<u64>) -> Vec<u8> {
+        let raw = &event[self.written(event, text)];
+        if !self.escaped {
+            return raw.to_vec();
+        }
+        let mut decoded = Vec::new();
+        escape::decode(raw, &mut decoded);
+        decoded
     }
 
     /// True if the text at `offset` is inside a JSON string, or no JSON at all.

@@ -9,6 +9,7 @@ use crate::detect::Detectors;
 use crate::json::{Capture, Class, Cursor, Role, Sink, StateId, Text, Word, escape};
 
 use super::inspect::Inspector;
+use super::restore::Candidate;
 
 /// The numbers that tell parallel texts apart, by key place.
 pub(super) type Keys = [Option<u32>; MOST_KEYS];
@@ -41,6 +42,9 @@ pub(super) struct EventReader {
     pub(super) kind: Vec<u8>,
     /// Keys of the document itself.
     pub(super) keys: Keys,
+    /// Whole strings in which tokens may stand; looked for only if asked.
+    pub(super) candidates: Vec<Candidate>,
+    pub(super) restores: bool,
     /// Fragments and closings that there were when each open container began.
     marks: Vec<(usize, usize)>,
     /// Keys of containers that are still open: depth, place and number.
@@ -55,6 +59,8 @@ impl EventReader {
             closings: Vec::new(),
             kind: Vec::new(),
             keys: Keys::default(),
+            candidates: Vec::new(),
+            restores: false,
             marks: Vec::new(),
             open_keys: Vec::new(),
         }
@@ -67,6 +73,7 @@ impl EventReader {
         self.closings.clear();
         self.kind.clear();
         self.keys = Keys::default();
+        self.candidates.clear();
         self.marks.clear();
         self.open_keys.clear();
     }
@@ -88,11 +95,15 @@ impl Sink for EventReader {
             self.kind.clear();
             escape::decode(text.raw, &mut self.kind);
         }
+        let is_delta = !text.key && state.stream.iter().any(|role| matches!(role, Role::Delta(_)));
+        if self.restores && !is_delta {
+            self.candidates.extend(Candidate::new(state.class, &text));
+        }
         if text.key || state.stream.is_empty() {
             return self.inspector.text(cursor, text);
         }
         self.closing(cursor);
-        if state.stream.iter().any(|role| matches!(role, Role::Delta(_))) {
+        if is_delta {
             let (raw, escaped) = (text.range(), text.escaped);
             self.fragments.push(Fragment { state: cursor.state_id(), raw, escaped, keys: Keys::default() });
         } else {

@@ -144,11 +144,6 @@ impl Scanner {
         self.reveals = true;
     }
 
-    /// True if spots carry what was found.
-    pub(super) fn reveals(&self) -> bool {
-        self.reveals
-    }
-
     /// How many texts were encoded more often than is undone.
     pub(super) fn unfinished(&self) -> u64 {
         self.unfinished

@@ -72,14 +72,22 @@ impl Exchange {
         }
         let stream = |direction, sender| {
             let reach = self.case.scope.strongest(direction);
+            // What the application will say is not known yet.
+            let restores = direction == Direction::Response && self.case.scope.restores();
             let limits = self.engine.limits;
             let head = StreamHead {
                 bodies: self.bodies.clone(),
                 detectors: (reach != Reach::None).then(|| self.engine.detectors.clone()),
-                acts: matches!(reach, Reach::Rewrite | Reach::Block),
+                acts: matches!(reach, Reach::Rewrite | Reach::Block) || restores,
+                restores,
                 limits,
             };
-            Stream::socket(direction, Messages::new(sender, deflate, limits.held_stream), head)
+            let mut stream =
+                Stream::socket(direction, Messages::new(sender, deflate, limits.held_stream), head);
+            if self.case.scope.makes_tokens(direction) {
+                stream.show();
+            }
+            stream
         };
         let up = stream(Direction::Request, Sender::Client);
         let down = stream(Direction::Response, Sender::Server);

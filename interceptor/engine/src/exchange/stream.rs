@@ -5,6 +5,7 @@
 
 mod framing;
 mod outlet;
+mod restore;
 mod texts;
 
 use std::collections::VecDeque;
@@ -52,6 +53,8 @@ pub(super) struct Stream {
     limits: Limits,
     /// Inspection was given up, by policy's leave: everything goes on as it comes.
     given_up: bool,
+    /// What is found is kept in words.
+    reveals: bool,
     /// What leaves since then need not be whole frames.
     leaves_raw: bool,
     /// A frame has left.
@@ -65,6 +68,8 @@ pub(super) struct StreamHead {
     pub(super) bodies: Option<Arc<Bodies>>,
     pub(super) detectors: Option<Arc<Detectors>>,
     pub(super) acts: bool,
+    /// Texts may have to be put back.
+    pub(super) restores: bool,
     pub(super) limits: Limits,
 }
 
@@ -84,6 +89,8 @@ impl Stream {
     }
 
     fn new(direction: Direction, framer: Framer, head: StreamHead) -> Self {
+        let mut reader = EventReader::new(head.detectors);
+        reader.restores = head.restores;
         Stream {
             direction,
             bodies: head.bodies,
@@ -91,7 +98,7 @@ impl Stream {
             acts: head.acts,
             framer,
             walker: Walker::new(),
-            reader: EventReader::new(head.detectors),
+            reader,
             channels: Vec::new(),
             open: 0,
             queue: VecDeque::new(),
@@ -100,6 +107,7 @@ impl Stream {
             limits: head.limits,
             given_up: false,
             leaves_raw: false,
+            reveals: false,
             begun: false,
             out_of_step: false,
         }
@@ -107,6 +115,12 @@ impl Stream {
 
     /// Keeps what is found, in words.
     pub(super) fn reveal(&mut self) {
+        self.reveals = true;
+        self.reader.inspector.scanner.reveal();
+    }
+
+    /// Findings in what comes whole carry what was found, for tokens in its place.
+    pub(super) fn show(&mut self) {
         self.reader.inspector.scanner.reveal();
     }
 
@@ -367,7 +381,9 @@ impl Stream {
         self.reader.fragments = fragments;
         result?;
         self.close(case)?;
-        self.rule_on_event(document, case)
+        self.rule_on_event(document, case)?;
+        self.restore_strings(document, case);
+        Ok(())
     }
 
     /// False if the data is no JSON.
@@ -416,7 +432,7 @@ impl Stream {
     /// Lets go of frames from the front as long as nothing in them is undecided.
     fn release(&mut self, outlet: &mut Outlet<'_>) {
         while let Some(held) = self.queue.front() {
-            let certain = |piece: &Piece| self.channels[piece.channel].released >= piece.reach();
+            let certain = |piece: &Piece| self.channels[piece.channel].certain() >= piece.reach();
             if !held.pieces.iter().all(certain) {
                 return;
             }

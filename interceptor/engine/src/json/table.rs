@@ -138,6 +138,17 @@ impl Table {
         &self.states[usize::from(id.0)]
     }
 
+    /// What stands at a place that is written out.
+    pub(crate) fn class_at(&self, place: &Place) -> Class {
+        let step = |state, step: &Step| match step {
+            // Two spellings of one key lead to the same place.
+            Step::Key(key) | Step::Either(key, _) => self.member(state, key.as_bytes()).0,
+            Step::AnyKey | Step::Rest => self.state(state).any_key.unwrap_or(StateId::DEAD),
+            Step::Element => self.element(state),
+        };
+        self.state(place.steps.iter().fold(self.root(), step)).class
+    }
+
     /// The state of a member, and the edge to render it by. Escaped keys are looked up in decoded form.
     pub(crate) fn member(&self, from: StateId, key: &[u8]) -> (StateId, Edge) {
         let state = self.state(from);

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use super::rule::{Mode, Rule, Selector};
 use super::uncertain::Answers;
-use super::{Action, Answer, Cell, Context, Direction, Reach, Uncertainty};
+use super::{Action, Answer, Cell, Context, Direction, Reach, Redaction, Uncertainty};
 use crate::detect::{Confidence, DetectorId};
 
 /// Tables are made in advance for policies with at most this many different selectors (2⁶ tables of a few
@@ -107,6 +107,16 @@ impl Scope {
         &self.table.decisions[usize::from(self.table.cells[cell])]
     }
 
+    /// True if a rule of this direction may put a token in the place of a finding.
+    pub fn makes_tokens(&self, direction: Direction) -> bool {
+        self.table.makes_tokens[direction.index()]
+    }
+
+    /// True if a rule may ask for texts to be put back in the answer.
+    pub fn restores(&self) -> bool {
+        self.table.restores
+    }
+
     /// The answer to an uncertainty, and what an event names as the rule.
     pub fn when(&self, uncertainty: Uncertainty, direction: Direction) -> (Answer, &'static str) {
         (self.policy.answers.answer(uncertainty, direction), uncertainty.path())
@@ -130,6 +140,8 @@ struct Table {
     /// The different decisions of this table.
     decisions: Vec<Decision>,
     reach: [Reach; 2],
+    makes_tokens: [bool; 2],
+    restores: bool,
 }
 
 impl Table {
@@ -139,7 +151,13 @@ impl Table {
     }
 
     fn new(rules: &[&Rule]) -> Self {
-        let mut table = Self { cells: Box::default(), decisions: Vec::new(), reach: [Reach::None; 2] };
+        let mut table = Self {
+            cells: Box::default(),
+            decisions: Vec::new(),
+            reach: [Reach::None; 2],
+            makes_tokens: [false; 2],
+            restores: false,
+        };
         let mut cells = Vec::with_capacity(2 * Confidence::ALL.len() * DetectorId::all().len());
         for direction in Direction::ALL {
             for confidence in Confidence::ALL {
@@ -149,6 +167,12 @@ impl Table {
                     let decision = decision(rules, cell);
                     let reach = &mut table.reach[direction.index()];
                     *reach = (*reach).max(reach_of(&decision));
+                    if let Action::Redact(how @ (Redaction::Token | Redaction::Reversible { .. })) =
+                        decision.action
+                    {
+                        table.makes_tokens[direction.index()] = true;
+                        table.restores |= direction == Direction::Request && how != Redaction::Token;
+                    }
                     cells.push(table.number(decision));
                 }
             }

@@ -213,11 +213,11 @@ fn identifier<'a>(field: &Field<'a>) -> Option<&'a str> {
     )
 }
 
-/// `redact` alone is `redact: label`, the only way there is so far.
+/// `redact` alone is `redact: label`, and `redact: token` is short for `redact: {with: token}`.
 fn action(field: &Field<'_>) -> Option<Action> {
     if matches!(field.value(), crate::document::Value::Map(_)) {
         let how = field.map(&["redact"])?.required("redact")?;
-        return how.one_of(&[("label", Action::Redact(Redaction::Label))]);
+        return redaction(&how).map(Action::Redact);
     }
     field.one_of(&[
         ("allow", Action::Allow),
@@ -225,6 +225,36 @@ fn action(field: &Field<'_>) -> Option<Action> {
         ("redact", Action::Redact(Redaction::Label)),
         ("block", Action::Block),
     ])
+}
+
+fn redaction(field: &Field<'_>) -> Option<Redaction> {
+    const WAYS: [(&str, Redaction); 3] = [
+        ("label", Redaction::Label),
+        ("token", Redaction::Token),
+        ("reversible", Redaction::Reversible { in_tools: false }),
+    ];
+    if !matches!(field.value(), crate::document::Value::Map(_)) {
+        return field.one_of(&WAYS);
+    }
+    let fields = field.map(&["with", "restoreIn"])?;
+    let with = fields.required("with")?.one_of(&WAYS);
+    let Some(places) = fields.optional("restoreIn") else { return with };
+    let tools: Vec<bool> = places
+        .filled_list()?
+        .iter()
+        .filter_map(|place| place.one_of(&[("text", false), ("toolArguments", true)]))
+        .collect();
+    let in_tools = tools.contains(&true);
+    match with? {
+        Redaction::Reversible { .. } => Some(Redaction::Reversible { in_tools }),
+        other => {
+            places.mistake(
+                format!("`{}` is never put back", other.name()),
+                Some("`restoreIn` with `reversible` only"),
+            );
+            None
+        }
+    }
 }
 
 /// A list of detector names and patterns, each of which fits at least one detector.

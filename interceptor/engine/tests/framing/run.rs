@@ -5,7 +5,8 @@ use std::sync::{Arc, LazyLock};
 use bytes::Bytes;
 use interceptor_engine::record::Record;
 use interceptor_engine::{
-    Catalogue, Detectors, Engine, Exchange, Limits, Policy, Refusal, RequestHead, ResponseHead, Subject,
+    Catalogue, Detectors, Engine, Exchange, Limits, Policy, RedactionKey, Refusal, RequestHead, ResponseHead,
+    Subject,
 };
 
 /// What the tests have to know of the formats, whatever else the catalogue knows.
@@ -89,7 +90,8 @@ pub(crate) fn engine(policy: &str) -> Arc<Engine> {
 
 pub(crate) fn engine_with(policy: &str, limits: Limits) -> Arc<Engine> {
     let policy = Policy::load(&[("test.yaml", policy)]).unwrap_or_else(|mistakes| panic!("{mistakes}"));
-    Engine::new(CATALOGUE.clone(), Arc::new(policy), Detectors::builtin(), limits)
+    let key = RedactionKey::new([7; 32]);
+    Engine::keyed(CATALOGUE.clone(), Arc::new(policy), Detectors::builtin(), limits, key)
 }
 
 pub(crate) fn begin(engine: &Arc<Engine>, method: &str, host: &str, path: &str) -> Exchange {

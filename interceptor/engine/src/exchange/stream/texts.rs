@@ -13,8 +13,9 @@ use crate::exchange::case::{Case, Ruling};
 use crate::exchange::channel::{Channel, Piece};
 use crate::exchange::event::{Fragment, Keys, class_of};
 use crate::exchange::inspect::{Hit, Quoting};
-use crate::json::{Class, Role};
+use crate::json::{Class, Role, escape};
 use crate::refusal::Refusal;
+use crate::reveal::Shown;
 
 /// Most texts that may be open at once. Further ones are scanned fragment by fragment.
 const MOST_OPEN: usize = 256;
@@ -38,7 +39,8 @@ impl Stream {
             Class::Sealed => self.ledger.sealed += fragment.raw.len() as u64,
             _ => self.ledger.scanned += fragment.raw.len() as u64,
         }
-        if kind == DeltaKind::Binary || self.reader.inspector.scanner.detectors().is_none() {
+        let watched = self.reader.inspector.scanner.detectors().is_some() || self.reader.restores;
+        if kind == DeltaKind::Binary || !watched {
             return Ok(());
         }
         let Some(at) = self.channel(number, kind, &fragment.keys) else {
@@ -46,13 +48,16 @@ impl Stream {
         };
         let mut found = Vec::new();
         let raw = fragment.raw.clone();
-        let piece = self.channels[at].push(at, event, raw, fragment.escaped, &mut found);
+        let tokens = &case.redactor.table;
+        let piece = self.channels[at].push(at, event, raw, fragment.escaped, tokens, &mut found);
         if self.acts
             && let Some(held) = self.queue.back_mut()
         {
             held.pieces.push(piece);
         }
-        found.iter().try_for_each(|finding| self.found(at, finding, case))
+        found.iter().try_for_each(|finding| self.found(at, finding, case))?;
+        self.restore_text(at, case);
+        Ok(())
     }
 
     /// A fragment that belongs to no known text is looked at by itself.
@@ -92,10 +97,10 @@ impl Stream {
         if self.open == MOST_OPEN || self.channels.len() == MOST_CHANNELS {
             return None;
         }
-        let detectors = self.reader.inspector.scanner.detectors()?.clone();
+        let detectors = self.reader.inspector.scanner.detectors().cloned();
         let place = rule.place_of(&own).into();
-        let mut channel = Channel::new(number, own, kind, place, detectors);
-        channel.said = self.reader.inspector.scanner.reveals().then(Vec::new);
+        let mut channel = Channel::new(number, own, kind, place, detectors, self.restoring(number, kind));
+        channel.said = self.reveals.then(Vec::new);
         self.channels.push(channel);
         self.open += 1;
         Some(self.channels.len() - 1)
@@ -124,10 +129,13 @@ impl Stream {
             quoting,
             // Nothing may be replaced where nothing is left to replace.
             sealed: channel.kind == DeltaKind::Sealed || (self.acts && first.is_none()),
-            shown: channel.shown(&text),
+            shown: channel.shown(&text).or_else(|| self.says(at, &text)),
         };
         let begins = first.map(|(_, piece)| piece.text.start.max(text.start));
         let Ruling::Replace(with) = case.rule(self.direction, &hit)? else { return Ok(()) };
+        if let Some(restoring) = &mut self.channels[at].restoring {
+            restoring.replaced.push(text.clone());
+        }
         if let Some(begins) = begins.filter(|begins| *begins > text.start) {
             self.channels[at].clipped.push((finding.detector, begins..text.end));
         }
@@ -177,11 +185,31 @@ impl Stream {
                 continue;
             }
             let mut found = Vec::new();
-            channel.finish(&mut found);
+            channel.finish(&case.redactor.table, &mut found);
             self.open -= 1;
             found.iter().try_for_each(|finding| self.found(at, finding, case))?;
+            self.restore_text(at, case);
         }
         Ok(())
+    }
+
+    /// What a finding says, if all of it is still here.
+    fn says(&self, at: usize, text: &Range<u64>) -> Option<Box<Shown>> {
+        let mut value = Vec::new();
+        for held in &self.queue {
+            for piece in held.pieces.iter().filter(|piece| piece.channel == at) {
+                let part = piece.text.start.max(text.start)..piece.reach().min(text.end);
+                if part.start < part.end {
+                    value.extend(piece.says(&held.document, &part));
+                }
+            }
+        }
+        if self.channels[at].kind == DeltaKind::Json {
+            let written = std::mem::take(&mut value);
+            escape::decode(&written, &mut value);
+        }
+        let whole = value.len() as u64 == text.end - text.start;
+        whole.then(|| Box::new(Shown { value, ..Shown::default() }))
     }
 
     /// The text of a stream is often repeated at its end. What had left before it was certain stays in the
