@@ -34,8 +34,8 @@ use crate::reveal::Revealed;
 use body::{Body, BodyHead};
 pub(crate) use body::{Sniffed, sniff};
 use case::Case;
-use scan::Memory;
 use redactor::Redactor;
+use scan::Memory;
 use socket::Socket;
 use stream::{Framing, Stream, StreamHead};
 

@@ -3,8 +3,8 @@
 
 use super::anchor::{Anchor, Anchors, Kind};
 use super::metadata::Route;
-use super::text::{Text, Verdict};
-use super::{Finding, Work, aws, encoded, jwt, pem, personal, secret};
+use super::text::{Peek, Text, Verdict};
+use super::{Confidence, Finding, Work, aws, encoded, jwt, pem, personal, secret};
 
 /// A candidate that may become long, with the progress of its walk. Re-walking it for every fragment would
 /// be quadratic.
@@ -43,6 +43,8 @@ struct Follow {
 pub(super) struct Machine {
     /// Anchors before this are dealt with.
     next: usize,
+    /// Digits before this are: what was read from one of them on is no number. Literals among them still count.
+    counted: usize,
     /// End of the last finding.
     floor: usize,
     growing: Option<Growing>,
@@ -69,6 +71,7 @@ impl Machine {
     /// Tells that the first `gone` bytes of the text were cut off. `gone` is at most [`Self::needs_from`].
     pub(super) fn shift(&mut self, gone: usize) {
         self.next -= gone;
+        self.counted = self.counted.saturating_sub(gone);
         self.floor = self.floor.saturating_sub(gone);
         self.follow = self.follow.map(|follow| Follow { from: follow.from - gone, ..follow });
         match &mut self.growing {
@@ -109,11 +112,13 @@ impl Machine {
         for anchor in anchors.at(text, at) {
             // A literal's anchor may lie one byte before the pair that showed it. Looking at an anchor twice
             // is harmless: the answer is the same.
-            if anchor.at < text.floor || anchor.at + 1 < self.next {
+            let is_digit = anchor.kind == Kind::Digit;
+            if anchor.at < text.floor || anchor.at + 1 < self.next || is_digit && anchor.at < self.counted {
                 continue;
             }
             self.work.anchors += 1;
             match confirm(text, anchor, &mut self.work) {
+                Verdict::No { resume } if is_digit => self.counted = self.counted.max(resume),
                 Verdict::No { resume } => resume_at = resume_at.max(resume),
                 Verdict::Match(finding) => {
                     out.push(finding);
@@ -214,17 +219,53 @@ fn confirm(text: Text<'_>, anchor: Anchor, work: &mut Work) -> Verdict {
     }
 }
 
-/// A group of digits: a number of its own, or part of a token.
+/// A group of digits: a number of its own, or part of a token. Where both are found, or may still be, the surer one
+/// counts: many a token begins like the number of some identity card.
 fn digit(text: Text<'_>, at: usize, work: &mut Work) -> Verdict {
     let mut verdict = Verdict::No { resume: at + 1 };
     if personal::may_begin(text.bytes, at) {
         verdict = personal::confirm(text, at, work);
     }
-    match verdict {
-        Verdict::No { resume } if secret::may_begin(text.bytes, at) => match secret::digit(text, at, work) {
-            Verdict::No { .. } => Verdict::No { resume },
-            found => found,
-        },
-        verdict => verdict,
+    if let Verdict::Match(number) = verdict
+        && number.confidence == Confidence::Low
+    {
+        match glued(text, number.end) {
+            None => return Verdict::Undecided { hold: number.start },
+            Some(true) => verdict = Verdict::No { resume: at + 1 },
+            Some(false) => {}
+        }
+    }
+    let weak = match verdict {
+        Verdict::No { .. } => true,
+        Verdict::Match(number) => number.confidence == Confidence::Low,
+        _ => false,
+    };
+    if !weak || !secret::may_begin(text.bytes, at) {
+        return verdict;
+    }
+    match (secret::digit(text, at, work), verdict) {
+        (Verdict::No { .. }, verdict) => verdict,
+        (Verdict::Match(token), Verdict::Match(number)) if token.confidence <= number.confidence => {
+            Verdict::Match(number)
+        }
+        (verdict, _) => verdict,
+    }
+}
+
+/// Whether a mark and then more of a token stand at `end`: what ends there is the beginning of something longer. `None`
+/// if the text is too short to tell.
+fn glued(text: Text<'_>, end: usize) -> Option<bool> {
+    /// So many characters are more than the next word or number of a list.
+    const MORE: usize = 12;
+    match text.peek(end) {
+        Peek::Unknown => return None,
+        Peek::Byte(b':' | b'=' | b'_' | b'+' | b'/') => {}
+        _ => return Some(false),
+    }
+    let token = text.run_end(end + 1, MORE, |b| b.is_ascii_alphanumeric() || matches!(b, b'_' | b'-'));
+    match token - end - 1 {
+        MORE => Some(true),
+        _ if text.peek(token) == Peek::Unknown => None,
+        _ => Some(false),
     }
 }
