@@ -66,7 +66,7 @@ pub struct Flow {
     pub gid: u32,
     /// Name of the connecting thread, zero-padded. The application chooses it: never an identity.
     pub comm: [u8; COMM_LEN],
-    /// [`Flow::PROXY`] or zero.
+    /// [`Flow::PROXY`] and [`Flow::ENTERED`].
     pub flags: u32,
     /// Always zero.
     pub pad: u32,
@@ -76,6 +76,8 @@ const _: () = assert!(size_of::<Flow>() == 88);
 impl Flow {
     /// The destination is a configured proxy.
     pub const PROXY: u32 = 1;
+    /// The connection was entered in `FLOWS`, and counted. Kept in the socket only.
+    pub const ENTERED: u32 = 2;
 }
 
 /// Something that the daemon should act upon, sent through the ring buffer `EVENTS`.

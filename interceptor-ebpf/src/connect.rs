@@ -1,7 +1,7 @@
 //! `connect4` and `connect6`: decide an attempt, record it in its socket, rewrite its destination.
 
 use crate::maps::{self, CONFIG, NAMESPACES, ORIGINS};
-use crate::packet::UDP;
+use crate::packet::{LOOPBACK4, LOOPBACK6, UDP};
 use crate::{context, datagram, event, flow, liveness, mark, workload};
 use aya_ebpf::EbpfContext as _;
 use aya_ebpf::helpers::generated;
@@ -18,9 +18,6 @@ pub const DENY: i32 = 0;
 
 const AF_INET: u16 = 2;
 const AF_INET6: u16 = 10;
-
-const LOOPBACK4: Address = Address::from_v4_word(u32::from_ne_bytes([127, 0, 0, 1]));
-const LOOPBACK6: Address = Address::from_v6_words([0, 0, 0, u32::from_ne_bytes([0, 0, 0, 1])]);
 
 /// The hook of `AF_INET` sockets.
 #[inline(always)]

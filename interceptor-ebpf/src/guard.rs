@@ -1,13 +1,14 @@
 //! `cgroup_skb/egress`: sees what leaves for an endpoint all the same. Counts it by workload and reason, refuses
 //! datagrams, and drops what leaves a namespace that fails closed; the sender sees `EPERM`.
 //!
+//! What begins a connection to the loopback device may have been redirected: it is entered in `FLOWS` here.
+//!
 //! Looks at the packets that begin something, a TCP SYN or any datagram, and counts them once per socket and destination.
-//! What a redirected connection sends goes to loopback, and is none of these. What goes on is noted for the guard of
-//! interfaces.
+//! What goes on is noted for the guard of interfaces.
 
 use crate::maps::{self, CONFIG, NAMESPACES};
 use crate::packet::{self, Network, Read, TCP, Transport, UDP};
-use crate::{event, mark, note, workload};
+use crate::{event, flow, mark, note, workload};
 use aya_ebpf::programs::SkBuffContext;
 use interceptor_common::{Address, Config, Counter, EventKind, Mark, Namespace, NoteKey, WorkloadKey};
 
@@ -35,10 +36,20 @@ struct Verdict {
 /// Looks at one packet. Nearly all of them are none of ours: the cheap questions come first.
 #[inline(always)]
 pub fn egress(ctx: &SkBuffContext) -> i32 {
-    if packet::glance(ctx).is_some_and(|seen| seen.is_later_tcp || !is_watched(seen.destination_port)) {
-        return PASS;
+    if let Some(seen) = packet::glance(ctx) {
+        if seen.begins_on_loopback {
+            flow::enter(ctx);
+            return PASS;
+        }
+        if seen.is_later_tcp || !is_watched(seen.destination_port) {
+            return PASS;
+        }
     }
     match packet::read(ctx) {
+        Read::Transport(transport) if transport.network.destination.is_loopback_target() => {
+            flow::enter(ctx);
+            PASS
+        }
         Read::Transport(transport) if is_watched(transport.destination_port) => first(ctx, &transport),
         // Nothing of ours sends these. The ports are not read: any packet counts.
         Read::Extended(network) | Read::Overlap(network) => {
@@ -81,6 +92,7 @@ fn pass_noted(ctx: &SkBuffContext, passage: &Passage, key: &NoteKey) -> i32 {
 fn judge(ctx: &SkBuffContext, passage: &Passage) -> i32 {
     let Some(config) = CONFIG.get(0) else { return PASS };
     if passage.destination.is_loopback_target() {
+        flow::enter(ctx);
         return PASS;
     }
     // A port that is only a proxy's says nothing of other addresses, and a proxy is reached over TCP.

@@ -3,12 +3,11 @@
 //! | program | hook | what it does |
 //! |---|---|---|
 //! | `connect4`, `connect6` | `cgroup/connect4`, `cgroup/connect6` | decide an attempt; record and redirect it |
-//! | `flow` | `sockops`, `TCP_CONNECT_CB` | enter a redirected connection in `FLOWS` once its source port is known |
 //! | `peer4`, `peer6` | `cgroup/getpeername4`, `cgroup/getpeername6` | show the application the address it asked for |
 //! | `dns` | `cgroup_skb/ingress` | learn an endpoint's addresses from DNS answers before the application sees them |
 //! | `send4`, `send6` | `cgroup/sendmsg4`, `cgroup/sendmsg6` | refuse QUIC to an endpoint |
 //! | `raw` | `cgroup/sock_create` | note the network namespace of a raw socket, for the guard |
-//! | `guard` | `cgroup_skb/egress` | count, and where policy says so drop, what leaves for an endpoint all the same |
+//! | `guard` | `cgroup_skb/egress` | enter redirected connections in `FLOWS`; count, or drop, what leaves for an endpoint all the same |
 //! | `interceptor_veth` | tc, ingress of a veth's host end | count or drop what leaves for an endpoint and no socket sent |
 //!
 //! A connection is redirected only if the daemon is alive and listens, after its record is in the socket
@@ -35,8 +34,8 @@ mod peer;
 mod veth;
 mod workload;
 
-use aya_ebpf::macros::{cgroup_skb, cgroup_sock, cgroup_sock_addr, classifier, sock_ops};
-use aya_ebpf::programs::{SkBuffContext, SockAddrContext, SockContext, SockOpsContext, TcContext};
+use aya_ebpf::macros::{cgroup_skb, cgroup_sock, cgroup_sock_addr, classifier};
+use aya_ebpf::programs::{SkBuffContext, SockAddrContext, SockContext, TcContext};
 use interceptor_common::Abi;
 
 /// Read by the daemon before it attaches anything.
@@ -69,11 +68,6 @@ fn peer4(ctx: SockAddrContext) -> i32 {
 #[cgroup_sock_addr(getpeername6)]
 fn peer6(ctx: SockAddrContext) -> i32 {
     peer::v6(&ctx)
-}
-
-#[sock_ops]
-fn flow(ctx: SockOpsContext) -> u32 {
-    flow::enter(&ctx)
 }
 
 #[cgroup_skb(ingress)]

@@ -2,7 +2,7 @@
 
 use crate::maps::MARKS;
 use aya_ebpf::EbpfContext as _;
-use aya_ebpf::bindings::BPF_SK_STORAGE_GET_F_CREATE;
+use aya_ebpf::bindings::{BPF_SK_STORAGE_GET_F_CREATE, bpf_sock};
 use aya_ebpf::helpers::generated;
 use aya_ebpf::programs::{SkBuffContext, SockAddrContext, SockContext};
 use core::ffi::c_void;
@@ -51,7 +51,7 @@ pub fn set_raw(ctx: &SockContext) {
 /// found no room.
 #[inline(always)]
 pub fn of_packet<'a>(ctx: &SkBuffContext) -> Option<&'a mut Mark> {
-    let sk = socket(ctx)?;
+    let sk = socket(ctx)?.cast();
     // SAFETY: `sk` is a full socket, which lives as long as its packet.
     unsafe {
         if let Some(mark) = storage(sk, false).as_mut() {
@@ -65,14 +65,14 @@ pub fn of_packet<'a>(ctx: &SkBuffContext) -> Option<&'a mut Mark> {
 /// The same, but none is made.
 #[inline(always)]
 pub fn of_packet_if_any<'a>(ctx: &SkBuffContext) -> Option<&'a mut Mark> {
-    let sk = socket(ctx)?;
+    let sk = socket(ctx)?.cast();
     // SAFETY: as above.
     unsafe { storage(sk, false).as_mut() }
 }
 
 /// The packet's socket, if it is a full one.
 #[inline(always)]
-fn socket(ctx: &SkBuffContext) -> Option<*mut c_void> {
+pub fn socket(ctx: &SkBuffContext) -> Option<*mut bpf_sock> {
     // SAFETY: the kernel passes a valid context, and each pointer is checked before it is used.
     unsafe {
         let sk = (&raw const (*ctx.skb.skb).__bindgen_anon_2.sk).read_volatile();
@@ -80,7 +80,7 @@ fn socket(ctx: &SkBuffContext) -> Option<*mut c_void> {
             return None;
         }
         let sk = generated::bpf_sk_fullsock(sk);
-        (!sk.is_null()).then_some(sk.cast())
+        (!sk.is_null()).then_some(sk)
     }
 }
 

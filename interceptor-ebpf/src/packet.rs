@@ -14,6 +14,10 @@ pub const UDP: u8 = 17;
 const UDP_HEADER: u32 = 8;
 const TCP_HEADER: u32 = 20;
 
+/// Where redirected connections go.
+pub const LOOPBACK4: Address = Address::from_v4_word(u32::from_ne_bytes([127, 0, 0, 1]));
+pub const LOOPBACK6: Address = Address::from_v6_words([0, 0, 0, u32::from_ne_bytes([0, 0, 0, 1])]);
+
 /// What could be read.
 pub enum Read {
     Transport(Transport),
@@ -73,6 +77,8 @@ struct V6 {
 pub struct Glance {
     /// Whether it belongs to a TCP connection that exists already.
     pub is_later_tcp: bool,
+    /// Whether it begins a TCP connection to the address that redirected ones go to.
+    pub begins_on_loopback: bool,
     /// Host byte order.
     pub source_port: u16,
     /// Host byte order.
@@ -102,13 +108,16 @@ pub fn glance_at(ctx: &SkBuffContext, base: usize) -> Option<Glance> {
         let version = start.read();
         if version == V4_WITHOUT_OPTIONS {
             let is_fragment = start.add(6).cast::<u16>().read() & FRAGMENTED != 0;
-            return if is_fragment { None } else { ports(start.add(V4), start.add(9).read()) };
+            let is_loopback = || start.add(16).cast::<u32>().read_unaligned() == LOOPBACK4.v4_word();
+            return if is_fragment { None } else { ports(start.add(V4), start.add(9).read(), is_loopback) };
         }
         if version >> 4 != 6 {
             return None;
         }
         let start = first(ctx, base + V6 + FLAGS + 1)?.add(base);
-        ports(start.add(V6), start.add(6).read())
+        let word = |at: usize| start.add(24 + 4 * at).cast::<u32>().read_unaligned();
+        let is_loopback = || [word(0), word(1), word(2), word(3)] == LOOPBACK6.words();
+        ports(start.add(V6), start.add(6).read(), is_loopback)
     }
 }
 
@@ -118,7 +127,7 @@ const FLAGS: usize = 13;
 /// # Safety
 /// Of the transport header as much as TCP's flags is there.
 #[inline(always)]
-unsafe fn ports(header: *const u8, protocol: u8) -> Option<Glance> {
+unsafe fn ports(header: *const u8, protocol: u8, is_loopback: impl FnOnce() -> bool) -> Option<Glance> {
     if protocol != TCP && protocol != UDP {
         return None;
     }
@@ -126,8 +135,10 @@ unsafe fn ports(header: *const u8, protocol: u8) -> Option<Glance> {
     let (source, destination, flags) = unsafe {
         (header.cast::<u16>().read(), header.add(2).cast::<u16>().read(), header.add(FLAGS).read())
     };
+    let begins = protocol == TCP && begins(flags);
     Some(Glance {
-        is_later_tcp: protocol == TCP && !begins(flags),
+        is_later_tcp: protocol == TCP && !begins,
+        begins_on_loopback: begins && is_loopback(),
         source_port: u16::from_be(source),
         destination_port: u16::from_be(destination),
     })

@@ -22,9 +22,8 @@ use Feature::{Helper, Map, Program};
 
 /// Everything that is wanted, with the name that people look it up by (for programs and maps with the kernel version that
 /// brought it, from the documentation of aya) and what it is for.
-pub const WANTED: [(Feature, &str, &str); 19] = [
+pub const WANTED: [(Feature, &str, &str); 17] = [
     (Program(ProgramType::CgroupSockAddr), "cgroup/connect programs (4.17)", "redirect connections"),
-    (Program(ProgramType::SockOps), "sockops programs (4.13)", "learn a connection's source port"),
     (Program(ProgramType::CgroupSkb), "cgroup_skb programs (4.10)", "read DNS answers, guard what leaves"),
     (Program(ProgramType::CgroupSock), "cgroup/sock programs (4.10)", "see raw sockets"),
     (Program(ProgramType::SchedClassifier), "tc classifier programs (4.1)", "see raw packets leave a veth"),
@@ -58,11 +57,6 @@ pub const WANTED: [(Feature, &str, &str); 19] = [
         "say who called",
     ),
     (
-        Helper(ProgramType::SockOps, BpfHelper::BPF_FUNC_sk_storage_get),
-        "bpf_sk_storage_get in sockops programs",
-        "find the record",
-    ),
-    (
         Helper(ProgramType::CgroupSkb, BpfHelper::BPF_FUNC_skb_cgroup_id),
         "bpf_skb_cgroup_id in cgroup_skb programs",
         "know whose packet it is",
@@ -70,7 +64,7 @@ pub const WANTED: [(Feature, &str, &str); 19] = [
     (
         Helper(ProgramType::CgroupSkb, BpfHelper::BPF_FUNC_sk_storage_get),
         "bpf_sk_storage_get in cgroup_skb programs",
-        "count a socket once",
+        "find the record, and count a socket once",
     ),
     (
         Helper(ProgramType::CgroupSock, BpfHelper::BPF_FUNC_get_netns_cookie),

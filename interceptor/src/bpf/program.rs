@@ -13,10 +13,9 @@ use std::io;
 use std::os::fd::{AsFd as _, BorrowedFd};
 use std::os::unix::fs::MetadataExt as _;
 
-/// The programs of the cgroup with their hooks, in the order of attachment. `flow` comes before the connect hooks: a connection must
-/// not be redirected while nobody enters it.
-pub(super) const PROGRAMS: [(&str, bpf_attach_type); 10] = [
-    ("flow", bpf_attach_type::BPF_CGROUP_SOCK_OPS),
+/// The programs of the cgroup with their hooks, in the order of attachment. `guard` comes before the connect hooks: a
+/// connection must not be redirected while nobody enters it.
+pub(super) const PROGRAMS: [(&str, bpf_attach_type); 9] = [
     ("peer4", bpf_attach_type::BPF_CGROUP_INET4_GETPEERNAME),
     ("peer6", bpf_attach_type::BPF_CGROUP_INET6_GETPEERNAME),
     ("dns", bpf_attach_type::BPF_CGROUP_INET_INGRESS),
@@ -93,7 +92,6 @@ pub(super) fn verified(programs: &Ebpf) -> Result<Vec<(&'static str, Option<u32>
 fn load(program: &mut Program) -> Result<(), ProgramError> {
     match program {
         Program::CgroupSockAddr(hook) => hook.load(),
-        Program::SockOps(ops) => ops.load(),
         Program::CgroupSkb(hook) => hook.load(),
         Program::CgroupSock(hook) => hook.load(),
         Program::SchedClassifier(hook) => hook.load(),
