@@ -239,7 +239,7 @@ async fn prepare(
         host: target.host.clone(),
         port: tunnel.as_ref().map_or(flow.destination.0.port(), |tunnel| tunnel.port()),
         offer,
-        via: tunnel.as_ref().map(|tunnel| tunnel.via().clone()),
+        via: tunnel.as_ref().map(|tunnel| tunnel.via()),
     };
     let slot = worker.pool.slot(key, shared.limits.upstream_spare);
     let mut served = Served::new(

@@ -3,6 +3,7 @@
 
 use std::io;
 use std::pin::pin;
+use std::time::Duration;
 
 use tokio::net::TcpStream;
 use tokio::time::{Instant, sleep, timeout_at};
@@ -39,7 +40,7 @@ pub enum Peeked {
 /// # Errors
 /// The client's socket broke.
 pub async fn hello(stream: &TcpStream, limits: &Limits) -> io::Result<(Peeked, Vec<u8>)> {
-    peek(stream, Vec::new(), limits, sleep(limits.silence)).await
+    peek(stream, Vec::new(), limits, after(limits.silence, Peeked::Silent)).await
 }
 
 /// The same with a proxy, whose clients always speak first, if not always at once: browsers connect in advance.
@@ -47,14 +48,11 @@ pub async fn hello(stream: &TcpStream, limits: &Limits) -> io::Result<(Peeked, V
 /// # Errors
 /// The client's socket broke.
 pub async fn to_proxy(stream: &TcpStream, limits: &Limits) -> io::Result<(Peeked, Vec<u8>)> {
-    match peek(stream, Vec::new(), limits, sleep(limits.idle)).await? {
-        (Peeked::Silent, seen) => Ok((Peeked::Closed, seen)),
-        peeked => Ok(peeked),
-    }
+    peek(stream, Vec::new(), limits, after(limits.idle, Peeked::Closed)).await
 }
 
 /// The same where the server is there already, and is the first to speak if it has something to say. `seen` was read
-/// before.
+/// before. Where neither speaks, the connection is given up: nobody should gain by having waited.
 ///
 /// # Errors
 /// The client's socket broke.
@@ -68,18 +66,24 @@ pub async fn inside(
     let spoken = async {
         // Readiness alone may be left from what was read before.
         tokio::select! {
-            _ = server.peek(&mut first) => {}
-            () = sleep(limits.idle) => {}
+            _ = server.peek(&mut first) => Peeked::Silent,
+            given_up = after(limits.idle, Peeked::Closed) => given_up,
         }
     };
     peek(stream, seen, limits, spoken).await
 }
 
+async fn after(time: Duration, peeked: Peeked) -> Peeked {
+    sleep(time).await;
+    peeked
+}
+
+/// `silence` says when to wait no longer for the client's first byte, and what that means.
 async fn peek(
     stream: &TcpStream,
     mut seen: Vec<u8>,
     limits: &Limits,
-    silence: impl Future<Output = ()>,
+    silence: impl Future<Output = Peeked>,
 ) -> io::Result<(Peeked, Vec<u8>)> {
     let mut silence = pin!(silence);
     let mut deadline = None;
@@ -89,7 +93,7 @@ async fn peek(
             tokio::select! {
                 biased;
                 read = receive(stream, &mut seen) => read?,
-                () = &mut silence => return Ok((Peeked::Silent, seen)),
+                silent = &mut silence => return Ok((silent, seen)),
             }
         } else {
             if let Some(peeked) = of(peeker.parse(&seen)) {
@@ -129,5 +133,47 @@ async fn receive(stream: &TcpStream, seen: &mut Vec<u8>) -> io::Result<usize> {
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
             read => return read,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use tokio::io::AsyncWriteExt as _;
+    use tokio::net::TcpListener;
+
+    async fn pair() -> (TcpStream, TcpStream) {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let near = TcpStream::connect(listener.local_addr().unwrap()).await.unwrap();
+        (near, listener.accept().await.unwrap().0)
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn silence_means_what_the_place_makes_of_it() {
+        let (_client, accepted) = pair().await;
+        let (_server, dialled) = pair().await;
+        let limits = Limits::STANDARD;
+        // With a server that has not been asked yet it may be the server's turn.
+        assert!(matches!(hello(&accepted, &limits).await.unwrap().0, Peeked::Silent));
+        // A proxy's client that says nothing wants nothing, and neither does one that waits inside a tunnel.
+        assert!(matches!(to_proxy(&accepted, &limits).await.unwrap().0, Peeked::Closed));
+        assert!(matches!(inside(&accepted, &dialled, Vec::new(), &limits).await.unwrap().0, Peeked::Closed));
+    }
+
+    #[tokio::test]
+    async fn inside_a_tunnel_the_first_to_speak_is_heard() {
+        let ((mut client, accepted), (mut server, dialled)) = (pair().await, pair().await);
+        let limits = Limits::STANDARD;
+        client.write_all(b"CONNECT ").await.unwrap();
+        let (peeked, seen) = inside(&accepted, &dialled, Vec::new(), &limits).await.unwrap();
+        assert!(matches!(peeked, Peeked::Connect), "{peeked:?}");
+        assert_eq!(seen, b"CONNECT ");
+        server.write_all(b"220 ready\r\n").await.unwrap();
+        let (peeked, seen) = inside(&accepted, &dialled, Vec::new(), &limits).await.unwrap();
+        assert!(matches!(peeked, Peeked::Silent) && seen.is_empty(), "{peeked:?}");
+        // What was read before needs nobody to speak.
+        let (peeked, seen) = inside(&accepted, &dialled, b"SSH-".to_vec(), &limits).await.unwrap();
+        assert!(matches!(peeked, Peeked::NotTls(NotTls::Ssh)), "{peeked:?}");
+        assert_eq!(seen, b"SSH-");
     }
 }

@@ -10,7 +10,6 @@ pub mod head;
 use std::cell::RefCell;
 use std::fmt;
 use std::io;
-use std::sync::Arc;
 
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
@@ -27,9 +26,8 @@ use super::peek::{self, Peeked};
 /// How often one connection may ask: as often as the longest exchange of credentials takes, and a little more.
 const MOST_ASKED: usize = 8;
 
-/// The head of a `CONNECT`. It holds credentials: nothing prints it, and to be equal every byte has to be.
-#[derive(Clone, PartialEq, Eq, Hash)]
-struct Secret(Arc<[u8]>);
+/// The head of a `CONNECT`. It holds credentials: nothing prints it.
+struct Secret(Box<[u8]>);
 
 impl fmt::Debug for Secret {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -37,12 +35,13 @@ impl fmt::Debug for Secret {
     }
 }
 
-/// By which proxy, and with which head. Connections to a provider are shared only where both are the same: whoever has
-/// other credentials might not have been let through.
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+/// By which proxy, and with which head. Connections to a provider are shared only where both are the same, to the last
+/// byte: whoever has other credentials might not have been let through. Of the head there is a digest (SHA-256), so that
+/// nothing that is kept warm keeps credentials, or much memory.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Via {
     proxy: OrigDst,
-    head: Secret,
+    head: [u8; 32],
 }
 
 /// A tunnel that a proxy has just opened for an application.
@@ -56,13 +55,15 @@ pub struct Opened {
     pub seen: Vec<u8>,
     /// The other end has spoken first, and was heard.
     pub has_answered: bool,
-    via: Via,
+    proxy: OrigDst,
+    head: Secret,
 }
 
 /// The way to a provider through a proxy: a tunnel that is open, and how to ask for more.
 #[derive(Debug)]
 pub struct Tunnel {
-    via: Via,
+    proxy: OrigDst,
+    head: Secret,
     /// The port at the other end.
     port: u16,
     /// The one that the application asked for, until somebody uses it.
@@ -136,8 +137,8 @@ pub async fn open(
         let answered = exchange(application, flow, open, &head, limits).await;
         let (stream, status, then) = match answered {
             Ok((stream, Answered::Open { has_answered })) => {
-                let via = Via { proxy: flow.destination, head };
-                return Ok(Opened { target, stream, seen, has_answered, via });
+                let proxy = flow.destination;
+                return Ok(Opened { target, stream, seen, has_answered, proxy, head });
             }
             Ok((stream, Answered::Declined(status, then))) => (stream, status, then),
             Err(error) => return Err(Unopened::Failed(target, error)),
@@ -271,14 +272,18 @@ async fn gone(application: &TcpStream) -> io::Error {
 impl Opened {
     /// The way to the provider at the other end.
     pub fn into_tunnel(self) -> Tunnel {
-        Tunnel { via: self.via, port: self.target.port, first: RefCell::new(Some(self.stream)) }
+        let Self { target, stream, proxy, head, .. } = self;
+        Tunnel { proxy, head, port: target.port, first: RefCell::new(Some(stream)) }
     }
 }
 
 impl Tunnel {
     /// By which proxy and head.
-    pub fn via(&self) -> &Via {
-        &self.via
+    pub fn via(&self) -> Via {
+        let digest = aws_lc_rs::digest::digest(&aws_lc_rs::digest::SHA256, &self.head.0);
+        let mut head = [0; 32];
+        head.copy_from_slice(digest.as_ref());
+        Via { proxy: self.proxy, head }
     }
 
     /// The port at the other end.
@@ -300,8 +305,8 @@ impl Tunnel {
             return Ok(stream);
         }
         let left = deadline.saturating_duration_since(Instant::now());
-        let mut proxy = dial::connect(namespace, self.via.proxy, left).await?;
-        ask(&mut proxy, &self.via.head, deadline).await?;
+        let mut proxy = dial::connect(namespace, self.proxy, left).await?;
+        ask(&mut proxy, &self.head, deadline).await?;
         let mut answer = Answer::read(&proxy, Vec::new(), deadline).await?;
         while answer.is_interim() {
             answer = Answer::read(&proxy, answer.into_rest(), deadline).await?;
