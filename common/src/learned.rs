@@ -9,9 +9,14 @@ use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout};
 pub struct Learned {
     /// When it was last in an answer, nanoseconds of `CLOCK_MONOTONIC`.
     pub at: u64,
-    /// Whose name it was last given for, as the daemon numbered the providers.
+    /// Whose name it was last given for, as the daemon numbered the providers; or [`Learned::PROXY`].
     pub provider: u32,
     /// Always zero.
     pub pad: u32,
 }
 const _: () = assert!(size_of::<Learned>() == 16);
+
+impl Learned {
+    /// In the place of a provider: the name is a proxy's.
+    pub const PROXY: u32 = u32::MAX;
+}

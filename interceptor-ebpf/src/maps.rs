@@ -113,7 +113,18 @@ pub fn has_port(port: u16) -> bool {
 #[inline(always)]
 pub fn has_proxy(address: Address, port: u16) -> bool {
     is_port_of_proxy(port)
-        && PROXIES.get(&lpm_trie::Key::new(160, ProxyPlace { port: u32::from(port), address })).is_some()
+        && (PROXIES.get(&lpm_trie::Key::new(160, ProxyPlace { port: u32::from(port), address })).is_some()
+            || is_learned_proxy(address))
+}
+
+/// Whether the name of a configured proxy was last looked up to this address. An answer says nothing of ports.
+#[inline(always)]
+fn is_learned_proxy(address: Address) -> bool {
+    // SAFETY: a value is freed after a grace period that this program is part of. A reader may meet one that is being
+    // written, and sees the old provider or the new one.
+    LEARNED
+        .get_ptr(address)
+        .is_some_and(|learned| unsafe { (&raw const (*learned).provider).read_volatile() == Learned::PROXY })
 }
 
 /// Whether a configured proxy listens on this port, at whatever address.

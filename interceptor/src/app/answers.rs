@@ -3,11 +3,12 @@
 
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 
+use interceptor_common::Learned;
 use interceptor_engine::Catalogue;
 
 use super::resolve::resolv_conf;
 use crate::bpf::{Capture, CaptureError};
-use crate::config::Endpoints;
+use crate::config::{Endpoints, ProxyAt};
 use crate::telemetry::chain;
 
 /// Where systemd-resolved and Docker answer on every machine that has them. A namespace's own loopback device
@@ -27,22 +28,31 @@ pub(super) fn servers(endpoints: &Endpoints) -> Vec<SocketAddr> {
     servers
 }
 
-/// Has addresses of all the catalogue's names learned from the answers of `servers`.
+/// Has addresses of all the catalogue's names, and of the proxies', learned from the answers of `servers`.
 pub(super) fn teach(
     capture: &Capture,
     catalogue: &Catalogue,
+    endpoints: &Endpoints,
     servers: &[SocketAddr],
 ) -> Result<(), CaptureError> {
     let resolvers: Vec<IpAddr> = servers.iter().map(SocketAddr::ip).chain(LOCAL).collect();
     capture.learning().set_resolvers(&resolvers)?;
-    names(capture, catalogue)
+    names(capture, catalogue, endpoints)
 }
 
 /// Replaces the names by those of another catalogue.
-pub(super) fn names(capture: &Capture, catalogue: &Catalogue) -> Result<(), CaptureError> {
+pub(super) fn names(
+    capture: &Capture,
+    catalogue: &Catalogue,
+    endpoints: &Endpoints,
+) -> Result<(), CaptureError> {
     // 0 is "not said".
     let names = catalogue.names().map(|(name, provider)| (name, u32::from(provider.number()) + 1));
-    capture.learning().set_names(names)
+    let proxies = endpoints.proxies.iter().filter_map(|proxy| match &proxy.at {
+        ProxyAt::Name(name) => Some((name.as_str(), Learned::PROXY)),
+        ProxyAt::Network(_) => None,
+    });
+    capture.learning().set_names(names.chain(proxies))
 }
 
 /// Forgets what was in no answer for long enough.

@@ -1,4 +1,5 @@
-//! Tells the kernel side where the configured proxies listen, and follows those that are known by name.
+//! Tells the kernel side where the configured proxies listen, and follows those that are known by name: by asking, as a
+//! seed. Addresses of their names are also learned from the answers to applications (`answers.rs`).
 //! Knows the configuration and name servers. Does not know what a proxy is asked for: `proxy/tunnel.rs` does.
 
 use std::net::{IpAddr, SocketAddr};

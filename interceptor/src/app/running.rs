@@ -153,7 +153,7 @@ impl Daemon {
         let treatments = Treatments::look_up(&config.capture);
         namespaces.fix(&capture, &config.namespaces, &treatments)?;
         let servers = answers::servers(&config.endpoints);
-        answers::teach(&capture, shared.engine.load().catalogue(), &servers)?;
+        answers::teach(&capture, shared.engine.load().catalogue(), &config.endpoints, &servers)?;
         let proxies = Proxies::start(&capture, &config.endpoints, &servers)?;
         let mut learner = Learner::new(names(&shared), servers, config.endpoints.keep);
         learner.adopt(capture.addresses()?);
@@ -381,7 +381,7 @@ impl Daemon {
         self.capture.set_heartbeat_limit(config.capture.heartbeat)?;
         self.capture.set_unknown(flags_of_unknown(&config.capture, config.discovers()))?;
         self.capture.set_raw_packets(config.capture.veth_guard.mode)?;
-        answers::names(&self.capture, engine.catalogue())?;
+        answers::names(&self.capture, engine.catalogue(), &self.config.endpoints)?;
         // Open connections keep the rules they began with.
         self.shared.engine.store(engine);
         self.config = config;

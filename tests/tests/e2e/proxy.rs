@@ -7,6 +7,7 @@ use std::sync::Arc;
 
 use anyhow::{Context as _, Result, ensure};
 use interceptor_tests::client::{self, TlsStream, Wire};
+use interceptor_tests::daemon;
 use interceptor_tests::lab::{OPENAI, STATIC, host, https, proxy};
 use interceptor_tests::proxy::{CREDENTIALS_WANTED, ESTABLISHED, PLAIN, Proxy, UNREACHABLE};
 use interceptor_tests::samples::{self, EMAIL};
@@ -344,6 +345,24 @@ async fn case_24_proxies_are_found_by_name_and_only_their_port_is_looked_at() ->
     assert_eq!(wire.exactly(ESTABLISHED.len()).await?, ESTABLISHED.as_bytes());
     secure(wire, OPENAI, &outsider(&stage)?).await?.context("the provider's own certificate")?;
     assert_eq!(elsewhere.heads().len(), 1);
+    Ok(())
+}
+
+#[tokio::test]
+async fn case_24_a_proxy_is_learned_from_an_answer_to_the_application() -> Result<()> {
+    // The daemon asks once, at its start, when the name does not exist yet.
+    let proxies = json!([{"name": "proxy.example.net", "port": 3128}]);
+    let setup = Setup::default().spec(json!({"endpoints": {"proxies": proxies, "refresh": "1h"}}));
+    let Some(stage) = setup.up().await? else { return Ok(()) };
+    let _proxy = stage.lab.proxy()?;
+    stage.lab.zone.address("proxy.example.net", v4(host::PROXY));
+    let mut lookup = stage.lab.app()?.command("/usr/bin/getent");
+    lookup.args(["ahostsv4", "proxy.example.net"]);
+    assert_eq!(daemon::run(lookup).await?.code, Some(0));
+    let mut app = openai(&stage, &connect(&format!("{OPENAI}:443"), "")).await?;
+    assert_eq!(app.call(&post("/v1/chat/completions"), chat("hello")).await?.head.status, 200);
+    drop(app);
+    assert_eq!(stage.connection("closed").await?["tunnel"], format!("{OPENAI}:443"));
     Ok(())
 }
 
