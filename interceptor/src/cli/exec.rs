@@ -2,6 +2,7 @@
 //! Knows the order of things. The sandbox of the command is in `exec/child.rs`, its trust in `exec/trust.rs`.
 
 mod child;
+mod proxies;
 mod trust;
 
 use std::path::PathBuf;
@@ -76,6 +77,9 @@ impl Exec {
             Ok(trust) => trust,
             Err(error) => return own(super::failed(&*error, OWN_FAILURE)),
         };
+        for variable in proxies::of_environment().1 {
+            eprintln!("interceptor: {variable} names no HTTP proxy; what goes through it is not inspected");
+        }
         let mut daemon = match Daemon::start(self.adapt(config, &cage, trust.authority().to_owned())).await {
             Ok(daemon) => daemon,
             Err(error) => return own(not_started(&error)),
@@ -107,6 +111,8 @@ impl Exec {
         config.workers = Some(config.workers.unwrap_or(1));
         config.authority = authority;
         config.admin = None;
+        // The command inherits these variables, and will do as they say.
+        config.endpoints.proxies.extend(proxies::of_environment().0);
         config.audit = self.audit.clone().map_or(Destination::Off, Destination::File);
         if !self.policy.is_empty() {
             config.policies = self.policy.clone();

@@ -139,7 +139,7 @@ async fn doctor_says_what_is_right_and_what_to_do_about_the_rest() -> Result<()>
 }
 
 /// `interceptor exec` in the application's namespace, outside any cgroup of the laboratory's.
-fn exec(lab: &Lab, config: &Value, command: &[&str]) -> Result<std::process::Command> {
+pub(super) fn exec(lab: &Lab, config: &Value, command: &[&str]) -> Result<std::process::Command> {
     let file = lab.file("exec.yaml", config.to_string())?;
     let resolver = lab.folder().join("resolv.conf");
     let place = Place::new(&lab.topology.app).bind(&resolver, std::path::Path::new("/etc/resolv.conf"))?;

@@ -18,8 +18,9 @@ use rustls::ClientConfig;
 use serde_json::{Value, json};
 use tokio::net::TcpStream;
 
+use super::command::exec;
 use super::hello::hello_for;
-use super::{Secured, chat, coverage, failure, post};
+use super::{Secured, chat, coverage, failure, post, ready};
 
 /// The daemon's configuration, which knows the proxy.
 fn spec() -> Value {
@@ -363,6 +364,24 @@ async fn case_24_a_proxy_is_learned_from_an_answer_to_the_application() -> Resul
     assert_eq!(app.call(&post("/v1/chat/completions"), chat("hello")).await?.head.status, 200);
     drop(app);
     assert_eq!(stage.connection("closed").await?["tunnel"], format!("{OPENAI}:443"));
+    Ok(())
+}
+
+#[tokio::test]
+async fn case_24_exec_knows_the_proxy_that_its_command_is_told_of() -> Result<()> {
+    let Some((lab, config)) = ready().await? else { return Ok(()) };
+    let proxy_ = lab.proxy()?;
+    let api = format!("https://{OPENAI}/v1/chat/completions");
+    let body = chat(&format!("write to {EMAIL}"));
+    let curl = ["/usr/bin/curl", "--silent", "--show-error", "--json", &body, &api];
+    let mut exec = exec(&lab, &config, &curl)?;
+    exec.env("HTTPS_PROXY", format!("http://robot:quokkazeppelin@{}", proxy()));
+    let output = daemon::run(exec).await?;
+    assert_eq!(output.code, Some(0), "{output:?}");
+    assert_eq!(serde_json::from_str::<Value>(&output.stdout)?["object"], "chat.completion");
+    let call = lab.provider.record().call(0).await?;
+    assert!(String::from_utf8(call.body)?.contains("write to [EMAIL]"));
+    assert!(proxy_.heads()[0].contains("\r\nProxy-Authorization: Basic "), "{:?}", proxy_.heads());
     Ok(())
 }
 
