@@ -208,7 +208,7 @@ async fn case_24_what_is_for_nobody_in_the_catalogue_passes_byte_for_byte() -> R
     assert_eq!((&event["route"], &event["host"]), (&"passthrough".into(), &STATIC.into()));
     assert_eq!(event["tunnel"], format!("{STATIC}:443"));
 
-    // A server that speaks first is not waited for, whether inside a tunnel or behind eager bytes of its client.
+    // A server that speaks first is heard at once.
     let mut bare = stage.lab.bare()?;
     proxy_.route("mail.example.net:25", https(host::BARE));
     let (mut app, _) = ask(&stage, &connect("mail.example.net:25", "")).await?;
@@ -220,6 +220,15 @@ async fn case_24_what_is_for_nobody_in_the_catalogue_passes_byte_for_byte() -> R
     assert_eq!(origin.rest().await?, b"HELO\r\n");
     drop(origin);
     because(&stage, "silent_client").await?;
+    // An eager client says what is for the other end before the proxy has agreed; it arrives once, and after the head.
+    let eager = connect("mail.example.net:25", "");
+    let (app, answer) = ask(&stage, &format!("{eager}EHLO\r\n")).await?;
+    assert_eq!(answer, ESTABLISHED);
+    let mut origin = Wire::new(bare.accept().await?);
+    assert_eq!(origin.exactly(6).await?, b"EHLO\r\n");
+    assert_eq!(proxy_.heads().last(), Some(&eager));
+    drop(app);
+    assert_eq!(origin.rest().await?, b"");
 
     // Plain requests and TLS with the proxy itself are told of as what they are.
     let plain = "GET http://static.example.net/ HTTP/1.1\r\nHost: static.example.net\r\n\r\n";
