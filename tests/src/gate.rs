@@ -3,6 +3,7 @@
 
 use interceptor::bpf;
 use nix::unistd::geteuid;
+use std::path::{Path, PathBuf};
 
 /// Returns from the calling test unless it runs as root.
 #[macro_export]
@@ -40,7 +41,17 @@ pub fn kernel() -> Result<(), String> {
 
 /// A program of the machine's own, or what is missing.
 pub fn program(path: &str) -> Result<(), String> {
-    if std::path::Path::new(path).exists() { Ok(()) } else { Err(format!("it needs {path}; install it")) }
+    if Path::new(path).exists() { Ok(()) } else { Err(format!("it needs {path}; install it")) }
+}
+
+/// The test client in Go, or what is missing.
+pub fn go_client() -> Result<PathBuf, String> {
+    let program = Path::new(env!("CARGO_MANIFEST_DIR")).join("../target/clients/go-connect");
+    if program.exists() {
+        Ok(program)
+    } else {
+        Err("it needs a client in Go; run `cargo xtask setup`".to_owned())
+    }
 }
 
 /// Whether the test may go on. Otherwise says why not, on standard error past the test runner's capture.

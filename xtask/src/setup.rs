@@ -15,12 +15,18 @@ pub(crate) fn run(_args: &Args) -> Result<()> {
     ensure_bpf_toolchain()?;
     fuzz::ensure_compiler()?;
     deny::ensure()?;
-    ensure_clients()
+    ensure_clients()?;
+    ensure_languages()
 }
 
 /// The real clients of the tests and the demo, installed if they are missing.
 pub(crate) fn ensure_clients() -> Result<()> {
     clients::ensure()
+}
+
+/// The languages whose own resolvers are tested, installed if they are missing.
+pub(crate) fn ensure_languages() -> Result<()> {
+    clients::ensure_languages()
 }
 
 /// The toolchain of the BPF object, installed if it is missing.

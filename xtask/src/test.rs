@@ -33,6 +33,7 @@ pub(crate) fn run(args: &Args) -> Result<()> {
     }
     if everything {
         setup::ensure_clients()?;
+        setup::ensure_languages()?;
         ebpf::build()?;
     }
     fuzz::ensure_compiler()?;

@@ -424,7 +424,13 @@ fn real_clients_are_redirected_at_their_first_connection() {
     let world = World::new(&bed);
     let connect = "require('net').connect(443, process.argv[1]).on('connect', () => process.exit(0))";
     let python = "import socket, sys; socket.create_connection((sys.argv[1], 443))";
-    let clients: [(&str, &[&str]); 3] = [
+    let go = gate::go_client();
+    if !gate::passes(go.as_ref().map(drop).map_err(Clone::clone)) {
+        return;
+    }
+    let go = go.unwrap().to_string_lossy().into_owned();
+    let clients: [(&str, &[&str]); 4] = [
+        (&go, &[]),
         ("/usr/bin/curl", &["--silent", "--max-time", "20", "--output", "/dev/null"]),
         ("/usr/bin/node", &["-e", connect]),
         ("/usr/bin/python3", &["-c", python]),

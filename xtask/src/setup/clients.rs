@@ -1,5 +1,5 @@
-//! The real clients of the end-to-end tier and the demo: curl, openssl, a proxy, and a Python environment with the official
-//! SDKs in this user's cache. Does not know what they are used for.
+//! The real clients of the tests and the demo: curl, openssl, a proxy, and a Python environment with the official SDKs in
+//! this user's cache; for the tests alone also Node, and a program in Go. Does not know what they are used for.
 
 use std::collections::hash_map::DefaultHasher;
 use std::fs;
@@ -21,12 +21,18 @@ const PROGRAMS: [(&str, &str); 5] = [
     // The program without a service that would start.
     ("tinyproxy", "tinyproxy-bin"),
 ];
+/// Languages whose own ways to look a name up are tested.
+const LANGUAGES: [(&str, &str); 2] = [("node", "nodejs"), ("go", "golang-go")];
 /// Debian keeps the standard library's `venv` and `ensurepip` apart.
 const VENV: &str = "python3-venv";
 
 /// Sees to it that all clients are there, and that `target/clients/python` of this checkout leads to the SDKs.
 pub(crate) fn ensure() -> Result<()> {
-    programs()?;
+    let mut packages = missing(&PROGRAMS);
+    if !python_makes_environments() {
+        packages.push(VENV);
+    }
+    install(&packages)?;
     let requirements = workspace().join("tests/clients/requirements.txt");
     let environment = environment(&requirements)?;
     link(&environment, &workspace().join("target/clients/python"))?;
@@ -34,22 +40,50 @@ pub(crate) fn ensure() -> Result<()> {
     Ok(())
 }
 
-fn programs() -> Result<()> {
-    let mut packages: Vec<_> = PROGRAMS
-        .iter()
-        .filter(|(program, _)| on_path(program).is_none())
-        .map(|(_, package)| *package)
-        .collect();
-    if !python_makes_environments() {
-        packages.push(VENV);
-    }
+/// The same for Node and Go, and that `target/clients/go-connect` leads to the Go program.
+pub(crate) fn ensure_languages() -> Result<()> {
+    install(&missing(&LANGUAGES))?;
+    let program = go_program(&workspace().join("tests/clients/connect.go"))?;
+    link(&program, &workspace().join("target/clients/go-connect"))
+}
+
+/// The packages of those that are not installed.
+fn missing(programs: &[(&str, &'static str)]) -> Vec<&'static str> {
+    let absent = programs.iter().filter(|(program, _)| on_path(program).is_none());
+    absent.map(|(_, package)| *package).collect()
+}
+
+fn install(packages: &[&str]) -> Result<()> {
     if packages.is_empty() {
         return Ok(());
     }
     if !debian::is_here() {
         bail!("please install what Debian has in the packages {}", packages.join(", "));
     }
-    debian::install(&packages)
+    debian::install(packages)
+}
+
+/// The program of this source, built if that was not done yet. Nothing is downloaded for it, and without the C compiler
+/// it has Go's own resolver.
+fn go_program(source: &Path) -> Result<PathBuf> {
+    let path = cache()?.join(format!("go-connect-{:016x}", hash(source)?));
+    if path.exists() {
+        return Ok(path);
+    }
+    say("building the test client in Go");
+    let mut go = Command::new("go");
+    go.args(["build", "-trimpath", "-o"]).arg(&path).arg(source);
+    go.env("CGO_ENABLED", "0").env("GO111MODULE", "off").env("GOPROXY", "off").env("GOFLAGS", "");
+    go.env("GOCACHE", cache()?.join("go-build"));
+    run(&mut go)?;
+    Ok(path)
+}
+
+/// Tells one version of a file from another.
+fn hash(file: &Path) -> Result<u64> {
+    let mut hash = DefaultHasher::new();
+    fs::read(file).with_context(|| format!("read {}", file.display()))?.hash(&mut hash);
+    Ok(hash.finish())
 }
 
 fn python_makes_environments() -> bool {
@@ -58,10 +92,7 @@ fn python_makes_environments() -> bool {
 
 /// The environment for these requirements, made if it is missing or no longer works.
 fn environment(requirements: &Path) -> Result<PathBuf> {
-    let wanted = fs::read(requirements).with_context(|| format!("read {}", requirements.display()))?;
-    let mut hash = DefaultHasher::new();
-    wanted.hash(&mut hash);
-    let path = cache()?.join(format!("python-{:016x}", hash.finish()));
+    let path = cache()?.join(format!("python-{:016x}", hash(requirements)?));
     if works(&path) {
         return Ok(path);
     }
