@@ -2,9 +2,10 @@
 //! seed. Addresses of their names are also learned from the answers to applications (`answers.rs`).
 //! Knows the configuration and name servers. Does not know what a proxy is asked for: `proxy/tunnel.rs` does.
 
+use std::future::Future;
 use std::net::{IpAddr, SocketAddr};
 
-use super::resolve::Learner;
+use super::resolve::{Answers, Learner};
 use crate::bpf::{Capture, CaptureError, Proxy};
 use crate::config::{Endpoints, NetworkPrefix, ProxyAt};
 use crate::telemetry::chain;
@@ -54,9 +55,14 @@ impl Proxies {
         Ok(Self { fixed, ports, learner })
     }
 
-    /// Asks for the names once.
-    pub(super) async fn round(&mut self, capture: &Capture) {
-        let change = self.learner.round().await;
+    /// Asks for the names once; the answers are for [`Proxies::learn`].
+    pub(super) fn ask(&self) -> impl Future<Output = Answers> + Send + use<> {
+        self.learner.ask()
+    }
+
+    /// Tells of what was answered.
+    pub(super) fn learn(&mut self, capture: &Capture, answers: Answers) {
+        let change = self.learner.learn(answers);
         if change.unanswered > 0 {
             tracing::warn!(names = change.unanswered, "no name server answered for some proxies' names");
         }

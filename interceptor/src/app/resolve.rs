@@ -6,8 +6,10 @@
 //! else, from the answers to applications.
 
 use std::collections::HashMap;
+use std::future::Future;
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use hickory_proto::op::{Message, MessageType, OpCode, Query, ResponseCode};
@@ -25,10 +27,17 @@ const MAX_ANSWER: usize = 4096;
 
 /// Asks for a fixed set of names again and again, and remembers what was answered.
 pub struct Learner {
-    names: Vec<String>,
-    servers: Vec<SocketAddr>,
+    names: Arc<[String]>,
+    servers: Arc<[SocketAddr]>,
     keep: Duration,
     seen: HashMap<IpAddr, Instant>,
+}
+
+/// What was answered in one round.
+#[derive(Debug, Default)]
+pub struct Answers {
+    addresses: Vec<IpAddr>,
+    unanswered: usize,
 }
 
 /// What one round has changed.
@@ -45,12 +54,12 @@ pub struct Change {
 impl Learner {
     /// Asks `servers` for `names`; an address is kept for `keep` after it was last seen.
     pub fn new(names: Vec<String>, servers: Vec<SocketAddr>, keep: Duration) -> Self {
-        Self { names, servers, keep, seen: HashMap::new() }
+        Self { names: names.into(), servers: servers.into(), keep, seen: HashMap::new() }
     }
 
     /// Asks for these names from the next round on. Addresses of names that are gone are kept for their time.
     pub fn ask_for(&mut self, names: Vec<String>) {
-        self.names = names;
+        self.names = names.into();
     }
 
     /// Takes over addresses that an earlier daemon has learned, as if they were seen now.
@@ -64,53 +73,64 @@ impl Learner {
         self.seen.len()
     }
 
-    /// Asks for every name once.
-    pub async fn round(&mut self) -> Change {
-        let mut change = Change::default();
-        for names in self.names.chunks(PARALLEL) {
-            let asked = names.iter().map(|name| self.ask(name));
-            for answer in futures_util::future::join_all(asked).await {
-                match answer {
-                    Some(addresses) => change.added.extend(addresses),
-                    None => change.unanswered += 1,
+    /// Asks for every name once. That takes a minute where several servers are silent, so that it is nobody's to wait for:
+    /// the answers are for [`Learner::learn`].
+    pub fn ask(&self) -> impl Future<Output = Answers> + Send + use<> {
+        let (names, servers) = (self.names.clone(), self.servers.clone());
+        async move {
+            let mut answers = Answers::default();
+            for names in names.chunks(PARALLEL) {
+                let asked = names.iter().map(|name| ask(&servers, name));
+                for answer in futures_util::future::join_all(asked).await {
+                    match answer {
+                        Some(addresses) => answers.addresses.extend(addresses),
+                        None => answers.unanswered += 1,
+                    }
                 }
             }
+            answers
         }
+    }
+
+    /// Remembers what was answered, and forgets what was not for long.
+    pub fn learn(&mut self, answers: Answers) -> Change {
+        let Answers { addresses: mut added, unanswered } = answers;
         let now = Instant::now();
-        change.added.retain(|address| self.seen.insert(*address, now).is_none());
-        let keep = self.keep;
+        added.retain(|address| self.seen.insert(*address, now).is_none());
+        let (keep, mut dropped) = (self.keep, Vec::new());
         self.seen.retain(|address, at| {
             let stays = now.duration_since(*at) < keep;
             if !stays {
-                change.dropped.push(*address);
+                dropped.push(*address);
             }
             stays
         });
-        change
+        Change { added, dropped, unanswered }
     }
+}
 
-    /// Both families of one name. `None` when nobody answered for either.
-    async fn ask(&self, name: &str) -> Option<Vec<IpAddr>> {
-        let mut name = Name::from_ascii(name).ok()?;
-        // An answer repeats the question as a full name, and names are compared with that in mind.
-        name.set_fqdn(true);
-        let (v4, v6) = tokio::join!(self.query(&name, RecordType::A), self.query(&name, RecordType::AAAA));
-        match (v4, v6) {
-            (None, None) => None,
-            (v4, v6) => Some(v4.into_iter().chain(v6).flatten().collect()),
-        }
+/// Both families of one name. `None` when nobody answered for either.
+async fn ask(servers: &[SocketAddr], name: &str) -> Option<Vec<IpAddr>> {
+    let mut name = Name::from_ascii(name).ok()?;
+    // An answer repeats the question as a full name, and names are compared with that in mind.
+    name.set_fqdn(true);
+    let (v4, v6) =
+        tokio::join!(query(servers, &name, RecordType::A), query(servers, &name, RecordType::AAAA));
+    match (v4, v6) {
+        (None, None) => None,
+        (v4, v6) => Some(v4.into_iter().chain(v6).flatten().collect()),
     }
+}
 
-    async fn query(&self, name: &Name, kind: RecordType) -> Option<Vec<IpAddr>> {
-        for _ in 0..TRIES {
-            for server in &self.servers {
-                if let Ok(Ok(addresses)) = timeout(PATIENCE, exchange(*server, name, kind)).await {
-                    return Some(addresses);
-                }
+async fn query(servers: &[SocketAddr], name: &Name, kind: RecordType) -> Option<Vec<IpAddr>> {
+    for _ in 0..TRIES {
+        for server in servers {
+            if let Ok(Ok(addresses)) = timeout(PATIENCE, exchange(*server, name, kind)).await {
+                return Some(addresses);
             }
         }
-        None
     }
+    None
 }
 
 /// One question to one server.
@@ -191,6 +211,7 @@ mod tests {
         let socket = UdpSocket::bind("127.0.0.1:0").await.unwrap();
         let server = socket.local_addr().unwrap();
         let mut learner = Learner::new(vec!["api.example".into()], vec![server], Duration::from_secs(60));
-        assert_eq!(learner.round().await, Change { unanswered: 1, ..Change::default() });
+        let answers = learner.ask().await;
+        assert_eq!(learner.learn(answers), Change { unanswered: 1, ..Change::default() });
     }
 }

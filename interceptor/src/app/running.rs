@@ -29,7 +29,7 @@ use super::namespaces::{LOOK, Namespaces, attach_point};
 use super::proxies::Proxies;
 use super::ready::Ready;
 use super::reload::{self, Asked, AuthorityFiles};
-use super::resolve::{Change, Learner};
+use super::resolve::{Answers, Change, Learner};
 use super::start::{self, StartError};
 use super::told::say;
 use super::treatment::{Treatments, flags_of_unknown};
@@ -199,8 +199,9 @@ impl Daemon {
         self.guard();
         self.look();
         self.namespaces.forget_others(&self.capture);
-        if tokio::time::timeout(FIRST_ROUND, self.learn()).await.is_err() {
-            tracing::warn!("name servers are slow; readiness does not wait for them any longer");
+        match tokio::time::timeout(FIRST_ROUND, self.ask()).await {
+            Ok(answers) => self.learn(answers),
+            Err(_) => tracing::warn!("name servers are slow; readiness does not wait for them any longer"),
         }
         if let Some(predecessor) = &self.predecessor
             && let Err(error) = predecessor.relieve()
@@ -243,6 +244,9 @@ impl Daemon {
         let mut sweep = interval(FLOW_SWEEP);
         let mut reload = tokio::signal::unix::signal(tokio::signal::unix::SignalKind::hangup())?;
         let mut door = self.door.take();
+        // Name servers may be slow, and nothing else may wait for them; least of all namespaces that begin meanwhile.
+        let mut asking = None;
+        let mut reloads = Vec::new();
         let mut former = self.predecessor.take().map(|predecessor| Box::pin(predecessor.ended()));
         // While a successor starts, nothing else is done: the kernel side, the ring buffer included, is its own. One
         // that comes while our own predecessor drains has to wait: only one former daemon is exempt.
@@ -272,9 +276,20 @@ impl Daemon {
                     self.guard();
                 }
                 _ = look.tick(), if offered.is_none() => self.look(),
-                _ = learn.tick(), if offered.is_none() => self.learn().await,
+                _ = learn.tick(), if offered.is_none() && asking.is_none() => {
+                    asking = Some(Box::pin(self.ask()));
+                }
+                answers = or_never(asking.as_mut()), if offered.is_none() => {
+                    asking = None;
+                    self.learn(answers);
+                    // Told last: from now on the catalogue's new names are redirected.
+                    reloads.drain(..).for_each(|result| reload::tell_engine(&self.shared, result));
+                }
                 _ = authority.tick() => self.authority.look(&self.shared, Asked::ByClock),
-                _ = reload.recv(), if offered.is_none() => self.reload().await,
+                _ = reload.recv(), if offered.is_none() => {
+                    reloads.push(self.reload());
+                    asking = Some(Box::pin(self.ask()));
+                }
                 _ = sweep.tick(), if offered.is_none() => self.sweep(),
             }
         };
@@ -336,10 +351,16 @@ impl Daemon {
         self.guarding.settle(&mut self.capture, &self.config.capture.veth_guard);
     }
 
-    async fn learn(&mut self) {
-        let change = self.learner.round().await;
+    /// Asks for the catalogue's names and for those of proxies.
+    fn ask(&self) -> impl Future<Output = [Answers; 2]> + use<> {
+        let (names, proxies) = (self.learner.ask(), self.proxies.ask());
+        async move { tokio::join!(names, proxies).into() }
+    }
+
+    fn learn(&mut self, [names, proxies]: [Answers; 2]) {
+        let change = self.learner.learn(names);
         self.apply(&change);
-        self.proxies.round(&self.capture).await;
+        self.proxies.learn(&self.capture, proxies);
     }
 
     fn apply(&self, change: &Change) {
@@ -361,16 +382,15 @@ impl Daemon {
         }
     }
 
-    /// Everything that may change while the daemon runs.
-    async fn reload(&mut self) {
+    /// Everything that may change while the daemon runs, but for what is asked of name servers. Returns what is to be told
+    /// afterwards.
+    fn reload(&mut self) -> Result<(), StartError> {
         self.authority.look(&self.shared, Asked::BySignal);
         let result = self.reread();
         self.learner.ask_for(names(&self.shared));
-        self.learn().await;
         self.guard();
         self.look();
-        // Told last: from then on the catalogue's new names are redirected, and namespaces are treated anew.
-        reload::tell_engine(&self.shared, result);
+        result
     }
 
     /// Reads the configuration again for policy, catalogue, and how connections are captured: all of it or nothing.

@@ -7,7 +7,7 @@ use interceptor_tests::lab::{Lab, OPENAI, host, https};
 use interceptor_tests::netns::Namespace;
 use interceptor_tests::place::Place;
 use interceptor_tests::stage::{Setup, Stage};
-use interceptor_tests::{gate, within};
+use interceptor_tests::{gate, topology, within};
 use nix::sys::signal::Signal;
 use serde_json::{Value, json};
 
@@ -111,5 +111,48 @@ async fn a_mistake_in_the_policy_keeps_what_is_read_with_it_out_of_the_kernel_to
         let met = dialer.connect(https(host::SHARED))?.map(drop).expect_err("nobody listens there");
         assert_eq!(met.raw_os_error(), Some(error), "{line}");
     }
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_new_namespace_does_not_wait_for_name_servers_that_are_silent() -> Result<()> {
+    if !gate::passes(gate::kernel()) {
+        return Ok(());
+    }
+    let lab = Lab::new()?;
+    // They take every question and answer none: a round takes longer than anything here may.
+    let server =
+        |port| topology::datagrams(&lab.topology.internet, (topology::v4(host::SHARED), port).into());
+    let silent = [5301, 5302, 5303].map(server).into_iter().collect::<Result<Vec<_>>>()?;
+    let resolvers =
+        silent.iter().map(|socket| Ok(socket.local_addr()?.to_string())).collect::<Result<Vec<_>>>()?;
+    let mut config = lab.config();
+    let spec = json!({
+        "namespaces": ["self", "discover"],
+        "capture": {"unknown": "closed"},
+        "endpoints": {"resolvers": resolvers, "refresh": "1s"}
+    });
+    interceptor_tests::stage::merge(&mut config["spec"], spec);
+    let mut daemon = lab.daemon_with(&config).await?;
+    // The next question of the first server is one of a round that has begun after the daemon was ready.
+    let first = &silent[0];
+    first.set_nonblocking(true)?;
+    while first.recv(&mut [0; 512]).is_ok() {}
+    first.set_nonblocking(false)?;
+    first.set_read_timeout(Some(interceptor_tests::deadline()))?;
+    first.recv(&mut [0; 512]).context("a question")?;
+
+    let dialer = Dialer::start(&Place::new(&Namespace::new()).cgroup(&lab.app_cgroup()))?;
+    let served = async {
+        while let Err(met) = dialer.connect(https(host::SHARED))? {
+            ensure!(met.raw_os_error() == Some(libc::EPERM), "{met}");
+            tokio::task::yield_now().await;
+        }
+        Ok(())
+    };
+    within("the namespace to be served", served).await??;
+    // Nor does whoever asks it to stop.
+    daemon.signal(Signal::SIGTERM)?;
+    assert_eq!(daemon.ended().await?.code(), Some(0));
     Ok(())
 }

@@ -108,7 +108,7 @@ pub(super) async fn knock(door: Option<&mut Door>) -> Visit {
 }
 
 /// Waits for a future that may not be there.
-pub(super) async fn or_never(future: Option<impl Future<Output = ()>>) {
+pub(super) async fn or_never<T>(future: Option<impl Future<Output = T>>) -> T {
     match future {
         Some(future) => future.await,
         None => std::future::pending().await,
