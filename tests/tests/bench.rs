@@ -135,7 +135,27 @@ fn the_command_finds_out_what_the_programs_in_the_kernel_cost() {
     assert!(measured["connect"].as_array().unwrap()[1..].iter().all(|way| programs(way) >= 5), "{result}");
     assert!(measured["dns"].as_array().unwrap().iter().all(|kind| programs(kind) > 0), "{result}");
     assert_eq!((&measured["burst"]["connections"], &measured["burst"]["lost"]), (&400.into(), &0.into()));
+    let veth = |of: &Value| of.as_array().unwrap().iter().any(|cost| cost["program"] == "interceptor_veth");
+    let guarded = &measured["guarded"];
+    assert!(veth(&guarded["connect"]) && veth(&guarded["stream"]), "{result}");
+    assert!(!veth(&measured["stream"]["programs"]), "nothing is guarded before: {result}");
     assert!(result["passthrough_divided_by_direct"]["median"].is_number(), "{result}");
+}
+
+#[test]
+fn the_command_finds_out_what_namespaces_cost() {
+    require_kernel!();
+    let result = run(&["namespaces", "--quick", "--count", "6"]);
+    let measured = &result["measured"];
+    let first = &measured["first_calls"];
+    let served =
+        first["served_at_once"].as_u64().unwrap() + first["refused_and_then_served"].as_u64().unwrap();
+    assert_eq!((served, &first["uninspected"]), (6, &0.into()), "{result}");
+    assert!(measured["answered_us"]["p50"].as_f64() >= measured["connect_served_us"]["p50"].as_f64());
+    // A handle, two listeners, and two copies for a successor.
+    assert_eq!(measured["descriptors"]["each"], 5.0, "{result}");
+    let descriptors = |when: &str| measured["descriptors"][when].as_f64().unwrap();
+    assert!(descriptors("after") <= descriptors("before"), "dead namespaces are let go: {result}");
 }
 
 /// One scenario for a moment.

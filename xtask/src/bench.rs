@@ -7,6 +7,7 @@ mod engine;
 mod install;
 mod lab;
 mod measure;
+mod namespaces;
 mod priority;
 mod report;
 mod scenario;
@@ -63,6 +64,8 @@ pub(crate) struct Args {
 enum Part {
     /// What the programs in the kernel cost: connections, DNS answers, packets, a burst.
     Capture(capture::Args),
+    /// What many network namespaces cost the daemon, and what their first calls meet.
+    Namespaces(namespaces::Args),
 }
 
 /// How long and how often.
@@ -75,8 +78,10 @@ pub(crate) struct Effort {
 }
 
 pub(crate) fn run(args: &Args) -> anyhow::Result<()> {
-    if let Some(Part::Capture(args)) = &args.part {
-        return capture::run(args);
+    match &args.part {
+        Some(Part::Capture(args)) => return capture::run(args),
+        Some(Part::Namespaces(args)) => return namespaces::run(args),
+        None => {}
     }
     let scenarios = scenario::all();
     if args.list {

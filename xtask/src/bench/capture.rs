@@ -40,6 +40,7 @@ struct Measured {
     dns: Vec<Dns>,
     stream: Stream,
     burst: Burst,
+    guarded: Guarded,
 }
 
 #[derive(Deserialize)]
@@ -69,6 +70,13 @@ struct Burst {
     connections: u64,
     lost: u64,
     accepted_per_second: f64,
+}
+
+/// With a guarded interface.
+#[derive(Deserialize)]
+struct Guarded {
+    connect: Vec<Cost>,
+    stream: Vec<Cost>,
 }
 
 #[derive(Deserialize)]

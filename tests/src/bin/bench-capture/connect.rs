@@ -63,6 +63,11 @@ fn summary(bed: &Bed, way: Way, rounds: Vec<Vec<u64>>, block: usize) -> Result<W
     Ok(Ways { way, connections: all.len(), p50_ns, p99_ns, rounds_ns, programs })
 }
 
+/// What the programs cost for each connection on the longest way to being left alone.
+pub(crate) fn left_alone(bed: &Bed, count: usize) -> Result<Vec<Cost>> {
+    cost::of(bed, || Ok(connections(bed, Way::OtherAddress, count)?.len() as u64))
+}
+
 fn connections(bed: &Bed, way: Way, count: usize) -> Result<Vec<u64>> {
     let (cgroup, listener, to): (_, &TcpListener, _) = match way {
         Way::Bare => (&bed.outside, &bed.origin, at(OTHER, PORT)),

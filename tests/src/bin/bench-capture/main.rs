@@ -7,6 +7,7 @@ mod connect;
 mod cost;
 mod dns;
 mod stream;
+mod veth;
 
 use anyhow::{Error, Result};
 use clap::Parser;
@@ -42,11 +43,14 @@ struct Args {
 fn main() -> Result<()> {
     let args = Args::parse();
     gate::kernel().map_err(Error::msg)?;
-    let bed = Bed::new()?;
+    let mut bed = Bed::new()?;
     let connect = connect::measure(&bed, args.rounds, args.block)?;
     let dns = dns::measure(&bed, args.answers)?;
     let stream = stream::measure(&bed, args.stream_rounds, args.stream)?;
     let burst = burst::measure(&bed, args.burst)?;
-    println!("{}", json!({ "connect": connect, "dns": dns, "stream": stream, "burst": burst }));
+    let guarded = veth::measure(&mut bed, args.block, args.stream)?;
+    let measured =
+        json!({ "connect": connect, "dns": dns, "stream": stream, "burst": burst, "guarded": guarded });
+    println!("{measured}");
     Ok(())
 }

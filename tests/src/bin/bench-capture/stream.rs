@@ -34,8 +34,13 @@ pub(crate) fn measure(bed: &Bed, rounds: usize, milliseconds: u64) -> Result<Str
         bare.push(f64::midpoint(first, fourth));
         with_programs.push(f64::midpoint(second, third));
     }
-    let programs = cost::of(bed, || Ok(flood(bed, &bed.inside, milliseconds)?.0 / 1_000_000))?;
+    let programs = costs(bed, milliseconds)?;
     Ok(Streams { bare, with_programs, programs })
+}
+
+/// What the programs cost for each megabyte.
+pub(crate) fn costs(bed: &Bed, milliseconds: u64) -> Result<Vec<Cost>> {
+    cost::of(bed, || Ok(flood(bed, &bed.inside, milliseconds)?.0 / 1_000_000))
 }
 
 /// Bytes, and bytes a second.

@@ -1,6 +1,6 @@
 //! The table of `bench capture` that people read, and the goals.
 
-use super::{Connect, Cost, Measured, Passthrough};
+use super::{Connect, Cost, Guarded, Measured, Passthrough};
 use crate::bench::report::{interval, number};
 use crate::bench::stats::Estimate;
 
@@ -13,6 +13,7 @@ pub(super) fn print(measured: &Measured, passthrough: &Passthrough) {
     connections(&measured.connect);
     datagrams(measured);
     stream(measured);
+    guarded(&measured.guarded);
     let burst = &measured.burst;
     println!("\nburst: {} connections before the first is accepted", burst.connections);
     println!("  lost destinations {}", burst.lost);
@@ -51,6 +52,13 @@ fn stream(measured: &Measured) {
     println!("\na stream that is none of ours, by MB");
     println!("  throughput ÷ bare {}", ratio(measured.stream.ratio()));
     costs(&measured.stream.programs);
+}
+
+fn guarded(guarded: &Guarded) {
+    println!("\nwith a guarded interface, by connection to an address that is no endpoint");
+    costs(&guarded.connect);
+    println!("\nwith a guarded interface, by MB of a stream to one");
+    costs(&guarded.stream);
 }
 
 fn costs(programs: &[Cost]) {
