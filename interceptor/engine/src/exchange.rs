@@ -32,7 +32,6 @@ use crate::refusal::Refusal;
 use crate::reveal::Revealed;
 
 use body::{Body, BodyHead};
-pub(crate) use body::{Sniffed, sniff};
 use case::Case;
 use redactor::Redactor;
 use scan::Memory;

@@ -12,7 +12,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 pub(crate) use base64::decode as base64;
 
 /// Largest document that is opened.
-const MOST_BYTES: usize = 8 << 20;
+pub(crate) const MOST_BYTES: usize = 8 << 20;
 
 /// Most bytes that its parts may become when decoded, all together.
 const MOST_DECODED: usize = 32 << 20;

@@ -20,6 +20,7 @@ pub mod record;
 mod redact;
 pub mod refusal;
 pub mod reveal;
+mod sniff;
 pub mod sse;
 mod view;
 pub mod websocket;

@@ -14,15 +14,15 @@ use crate::catalogue::Bodies;
 use crate::decode::{self, Coded, DecodeError, Decoder};
 use crate::detect::{Detectors, StreamScanner};
 use crate::edit::{self, Edit};
+use crate::extract;
 use crate::json::{Table, WalkError, Walker};
 use crate::policy::{Direction, Uncertainty};
 use crate::record::Ledger;
+use crate::sniff::{MOST_SNIFFED, Sniffed, sniff};
 
 use super::Limits;
 use super::inspect::{Hit, Inspector, UNKNOWN};
 use form::Form;
-use kind::MOST_SNIFFED;
-pub(crate) use kind::{Sniffed, sniff};
 use parts::Parts;
 
 /// One body on its way.
@@ -354,7 +354,7 @@ impl Body {
         let Reading::Undecided(undecided) = std::mem::replace(&mut self.reading, Reading::Nothing) else {
             return;
         };
-        self.reading = match kind::sniff(first) {
+        self.reading = match sniff(first) {
             Sniffed::Nothing => Reading::Nothing,
             Sniffed::Json => Reading::Json(undecided.json),
             Sniffed::Document => Reading::Document(Vec::new()),
@@ -377,7 +377,11 @@ impl Body {
             }
             Reading::PassingText(scanner) => self.inspector.passing(scanner, Some(chunk)),
             Reading::Parts(parts) => parts.push(chunk, self.kept, table, &mut self.inspector),
-            Reading::Form(form) => form.push(chunk),
+            Reading::Form(form) => form.push(chunk, table, &mut self.inspector),
+            Reading::Document(document) if document.len() + chunk.len() > extract::MOST_BYTES => {
+                self.inspector.ledger.binary += (document.len() + chunk.len()) as u64;
+                self.reading = Reading::Binary;
+            }
             Reading::Document(document) => document.extend_from_slice(chunk),
             Reading::Binary => self.inspector.ledger.binary += chunk.len() as u64,
             Reading::Undecided(_) | Reading::Text | Reading::Nothing => {}

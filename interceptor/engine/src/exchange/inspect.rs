@@ -9,8 +9,8 @@ use crate::extract;
 use crate::json::{Capture, Class, Cursor, Sink, Table, Text, Usage, Walker, Word, escape};
 use crate::record::{Ledger, Tokens};
 use crate::reveal::Shown;
+use crate::sniff::{Sniffed, sniff};
 
-use super::body::{Sniffed, sniff};
 use super::neighbours::{Across, Neighbours};
 use super::scan::{Scanner, Spot};
 

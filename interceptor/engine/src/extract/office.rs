@@ -8,7 +8,7 @@ use quick_xml::events::Event;
 use zip::ZipArchive;
 
 use super::{MOST_DECODED, Unreadable};
-use crate::exchange::{Sniffed, sniff};
+use crate::sniff::{Sniffed, sniff};
 
 /// Most files in an archive.
 const MOST_FILES: usize = 5_000;

@@ -226,6 +226,26 @@ fn forms_like_urls_are_read_as_they_are_meant() {
 }
 
 #[test]
+fn what_only_passes_is_not_gathered_without_end() {
+    let mut archive = b"PK\x03\x04".to_vec();
+    archive.resize(9 << 20, 0);
+    let upload = form(&[("name=\"file\"; filename=\"a.zip\"", &archive)]);
+    let values = format!("prompt={}&user={ADDRESS}", "lorem+ipsum+".repeat(120_000));
+    let bare = Call { request_type: Some("application/zip"), ..call("/v1/unheard-of", &archive) };
+    let url = Call {
+        request_type: Some("application/x-www-form-urlencoded"),
+        ..call("/v1/completions", values.as_bytes())
+    };
+    let cuts: Vec<usize> = (1..90).map(|at| at * 100_000).collect();
+    for (call, binary, findings) in
+        [(call("/v1/files", &upload), 9 << 20, 0), (bare, 9 << 20, 0), (url, 0, 1)]
+    {
+        let outcome = run(&engine(WATCH), &Call { cuts: &cuts, ..call });
+        assert_eq!((outcome.record.request.binary, outcome.record.findings.len()), (binary, findings));
+    }
+}
+
+#[test]
 fn what_says_that_it_is_sound_is_read_if_it_is_json() {
     let body = json!({"prompt": ADDRESS}).to_string();
     for kind in ["audio/wav", "text/plain", "application/octet-stream"] {

@@ -12,15 +12,32 @@ use super::parts::member;
 #[derive(Debug, Default)]
 pub(super) struct Form {
     body: Vec<u8>,
+    /// Offset of its first byte: what was looked at is gone.
+    start: usize,
 }
 
+/// Longer forms are looked at in pieces.
+const MOST_GATHERED: usize = 1 << 20;
+
 impl Form {
-    pub(super) fn push(&mut self, chunk: &[u8]) {
-        self.body.extend_from_slice(chunk);
+    pub(super) fn push(&mut self, chunk: &[u8], table: &Table, inspector: &mut Inspector) {
+        for piece in chunk.chunks(MOST_GATHERED) {
+            let room = MOST_GATHERED - self.body.len();
+            let (now, later) = piece.split_at(piece.len().min(room));
+            self.body.extend_from_slice(now);
+            if self.body.len() == MOST_GATHERED {
+                self.look_at(table, inspector);
+                self.body.extend_from_slice(later);
+            }
+        }
     }
 
-    pub(super) fn finish(self, table: &Table, inspector: &mut Inspector) {
-        let mut at = 0;
+    pub(super) fn finish(mut self, table: &Table, inspector: &mut Inspector) {
+        self.look_at(table, inspector);
+    }
+
+    fn look_at(&mut self, table: &Table, inspector: &mut Inspector) {
+        let mut at = self.start;
         for pair in self.body.split(|byte| *byte == b'&') {
             let equals = memchr::memchr(b'=', pair).unwrap_or(pair.len());
             let name = undone(&pair[..equals]);
@@ -43,6 +60,8 @@ impl Form {
             }
             at += pair.len() + 1;
         }
+        self.start += self.body.len();
+        self.body.clear();
     }
 }
 

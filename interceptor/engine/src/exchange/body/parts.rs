@@ -6,7 +6,8 @@ use crate::exchange::inspect::{Inspector, Mark};
 use crate::json::{Class, StateId, Table, Walker};
 use crate::multipart::{Multipart, MultipartError, PartEncoding, PartHead, PartSink};
 
-use super::kind::{MOST_SNIFFED, Sniffed, sniff};
+use crate::extract;
+use crate::sniff::{MOST_SNIFFED, Sniffed, sniff};
 
 /// A multipart body on its way.
 #[derive(Debug)]
@@ -77,6 +78,9 @@ impl std::fmt::Debug for Kind {
         })
     }
 }
+
+/// The longest document that is opened, with what base64 adds to it.
+const MOST_DOCUMENT: usize = extract::MOST_BYTES / 3 * 4;
 
 /// What the catalogue knows of a form's field.
 #[derive(Debug)]
@@ -235,6 +239,11 @@ impl Part {
             }
             Kind::Passing(scanner) => inspector.passing(scanner, Some(piece)),
             Kind::Binary => inspector.count(Class::Binary, piece.len()),
+            Kind::Document | Kind::Encoded if self.content.len() + piece.len() > MOST_DOCUMENT => {
+                inspector.count(Class::Binary, self.content.len() + piece.len());
+                self.content = Vec::new();
+                self.kind = Kind::Binary;
+            }
             Kind::Text | Kind::Document | Kind::Encoded | Kind::Undecided => {
                 self.content.extend_from_slice(piece);
             }
