@@ -429,3 +429,23 @@ proptest! {
         prop_assert_eq!(got["choices"][0]["message"]["content"].as_str().unwrap(), text);
     }
 }
+
+#[test]
+fn prose_that_tools_are_called_with_is_no_prose() {
+    for (policy, restored) in [(REVERSIBLE.to_owned(), false), (in_tools(), true)] {
+        let mut exchange = begin(&engine(&policy), "POST", "api.openai.com", "/v1/responses");
+        let sent: Value =
+            serde_json::from_str(&send(&mut exchange, &json!({"model": "m", "input": ADDRESS}))).unwrap();
+        let token = sent["input"].as_str().unwrap();
+        let named = |event: Value| format!("event: {}\ndata: {event}\n\n", event["type"].as_str().unwrap());
+        let delta = |text: &str| {
+            named(json!({"type": "response.custom_tool_call_input.delta", "output_index": 0, "delta": text}))
+        };
+        let done = json!({"type": "response.custom_tool_call_input.done", "output_index": 0, "input": format!("mail {token}")});
+        let stream = [delta("mail "), delta(&token[..7]), delta(&token[7..]), named(done)].concat();
+        let got =
+            String::from_utf8(answer(&mut exchange, "text/event-stream", &[stream.as_bytes()])).unwrap();
+        assert_eq!(got.matches(ADDRESS).count(), if restored { 2 } else { 0 }, "{got}");
+        assert!(restored || got == stream);
+    }
+}
