@@ -50,6 +50,8 @@ pub struct Config {
     pub system_roots: bool,
     /// Policy files; none means the built-in policy.
     pub policies: Vec<PathBuf>,
+    /// The file with the secret that tokens are made with; `None` takes a random one.
+    pub redaction_key: Option<PathBuf>,
     /// Where audit lines go.
     pub audit: Destination,
     /// Where metrics and health are served; `None` serves none.
@@ -173,6 +175,7 @@ impl Config {
             upstream_roots: Vec::new(),
             system_roots: true,
             policies: Vec::new(),
+            redaction_key: None,
             audit: Destination::File(PathBuf::from("/var/lib/interceptor/audit.jsonl")),
             admin: Some(SocketAddr::from(([127, 0, 0, 1], 9465))),
             admin_file: None,

@@ -2,11 +2,12 @@
 //! Knows files. Does not know what runs afterwards.
 
 use std::path::PathBuf;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use interceptor_engine::document::Mistakes;
 use interceptor_engine::policy::Vocabulary;
-use interceptor_engine::{Catalogue, Detectors, Engine, Limits, Policy, VerdictCache};
+use interceptor_engine::{Catalogue, Detectors, Engine, Limits, Policy, RedactionKey, VerdictCache};
+use zeroize::Zeroizing;
 
 use super::exempt::ExemptError;
 use super::namespaces::EnrolError;
@@ -83,6 +84,12 @@ pub enum StartError {
         #[source]
         io: std::io::Error,
     },
+    /// The secret for tokens is none.
+    #[error("{} holds fewer than 16 bytes (redaction.keyFile)", path.display())]
+    ShortKey {
+        /// The file.
+        path: PathBuf,
+    },
     /// The running daemon does not hand over.
     #[error("cannot take over from the running daemon")]
     Handover(#[source] std::io::Error),
@@ -119,10 +126,28 @@ pub fn engine(config: &Config) -> Result<Arc<Engine>, StartError> {
         held_body: usize::try_from(config.inspection.held_body).unwrap_or(usize::MAX),
         ..Limits::STANDARD
     };
-    let engine = Engine::new(catalogue, Arc::new(policy), Detectors::builtin(), limits);
+    let key = redaction_key(config)?;
+    let engine = Engine::keyed(catalogue, Arc::new(policy), Detectors::builtin(), limits, key);
     let mut secret = [0; 32];
     aws_lc_rs::rand::fill(&mut secret).map_err(|_| SetupError)?;
     Ok(engine.remembering(VerdictCache::new(secret, REMEMBERED)))
+}
+
+/// The secret that tokens are made with. A random one is the same as long as the process lives, so that a reload
+/// changes no token.
+fn redaction_key(config: &Config) -> Result<RedactionKey, StartError> {
+    static RANDOM: OnceLock<RedactionKey> = OnceLock::new();
+    let Some(path) = &config.redaction_key else {
+        if RANDOM.get().is_none() {
+            let mut bytes = [0; 32];
+            aws_lc_rs::rand::fill(&mut bytes).map_err(|_| SetupError)?;
+            let _ = RANDOM.set(RedactionKey::new(bytes));
+        }
+        return Ok(RANDOM.get().expect("set above").clone());
+    };
+    let read = std::fs::read(path).map_err(|io| StartError::Read { path: path.clone(), io })?;
+    let material = Zeroizing::new(read);
+    RedactionKey::derive(material.trim_ascii()).ok_or_else(|| StartError::ShortKey { path: path.clone() })
 }
 
 /// A policy whose rules may name only providers and operations that the catalogue has.

@@ -56,6 +56,7 @@ impl Reader<'_> {
             "ca",
             "upstream",
             "policy",
+            "redaction",
             "audit",
             "admin",
             "limits",
@@ -169,6 +170,9 @@ impl Reader<'_> {
         }
         if let Some(fields) = spec.optional("policy").and_then(|field| field.map(&["files"])) {
             set(&mut config.policies, self.paths(&fields, "files"));
+        }
+        if let Some(fields) = spec.optional("redaction").and_then(|field| field.map(&["keyFile"])) {
+            config.redaction_key = fields.optional("keyFile").and_then(|field| self.path(&field));
         }
     }
 
@@ -313,7 +317,7 @@ mod tests {
             expect![[r#"
                 file.yaml:1:13: apiVersion: unknown apiVersion `interceptor.dev/v2`; expected `interceptor.dev/v1alpha1`
                 file.yaml:4:12: spec.workers: `0` is not allowed; expected a whole number from 1 to 256
-                file.yaml:5:3: spec: unknown field `nmaespaces`; expected one of `stateDirectory`, `cgroup`, `namespaces`, `workers`, `listen`, `capture`, `endpoints`, `catalogue`, `ca`, `upstream`, `policy`, `audit`, `admin`, `limits`; did you mean `namespaces`?
+                file.yaml:5:3: spec: unknown field `nmaespaces`; expected one of `stateDirectory`, `cgroup`, `namespaces`, `workers`, `listen`, `capture`, `endpoints`, `catalogue`, `ca`, `upstream`, `policy`, `redaction`, `audit`, `admin`, `limits`; did you mean `namespaces`?
                 file.yaml:6:16: spec.namespaces[0]: unknown namespace `sefl`; expected one of `self`, `discover`, `/run/netns/NAME`; did you mean `self`?
                 file.yaml:7:18: spec.listen.port: port 31000 lies among Kubernetes' node ports; expected a port outside 30000-32767, or 0 for any free one
                 file.yaml:8:22: spec.endpoints.ports: no port is looked at; expected at least one, usually 443

@@ -1,13 +1,15 @@
 //! Personal data leaves masked: the provider receives the original bytes with only the found spans changed.
 
-use anyhow::Result;
+use anyhow::{Context as _, Result};
 use interceptor_tests::lab::host;
-use interceptor_tests::provider::{Script, gzip};
+use interceptor_tests::provider::{Format, Script, gzip};
 use interceptor_tests::samples::{CARD, EMAIL};
 use interceptor_tests::stage::{Setup, Stage};
 use interceptor_tests::{client, samples};
 
-use super::{chat, detectors, post};
+use serde_json::json;
+
+use super::{chat, chat_stream, detectors, post};
 
 #[tokio::test]
 async fn only_the_found_spans_change() -> Result<()> {
@@ -118,5 +120,75 @@ async fn a_compressed_answer_is_masked_too() -> Result<()> {
     let answer = stage.openai().await?.call(&head, chat("who knows?")).await?;
     assert_eq!(answer.head.header("content-encoding"), None);
     assert_eq!(answer.json()?["choices"][0]["message"]["content"], "ask [EMAIL]");
+    Ok(())
+}
+
+/// Requests go with tokens, for which the text is put back; answers are masked for good.
+const REVERSIBLE: &str = "apiVersion: interceptor.dev/v1alpha1\nkind: EgressPolicy\nmetadata: {name: back}\nspec:\n  \
+    rules:\n    - name: stand-in\n      match: {direction: request, detectors: ['pii.*']}\n      \
+    action: {redact: reversible}\n    - name: mask\n      match: {direction: response, detectors: ['pii.*']}\n      \
+    action: redact\n";
+
+/// What the provider was told in the place of an address.
+async fn token_of(stage: &Stage, call: usize) -> Result<String> {
+    let call = stage.lab.provider.record().call(call).await?;
+    let body: serde_json::Value = serde_json::from_slice(&call.body)?;
+    let text = body["messages"][0]["content"].as_str().context("no text")?.to_owned();
+    assert!(!text.contains(EMAIL), "{text}");
+    let token = text.split(' ').find(|word| word.starts_with("QXEMAIL"));
+    Ok(token.with_context(|| format!("no token in {text:?}"))?.to_owned())
+}
+
+#[tokio::test]
+async fn an_address_leaves_as_a_token_and_comes_back_in_the_streamed_answer() -> Result<()> {
+    let Some(stage) = Setup::default().policy(REVERSIBLE).up().await? else { return Ok(()) };
+    let mut stream = stage.lab.provider.stream(Format::Chat);
+    let mut app = stage.openai().await?;
+    let body = chat_stream(&format!("write to {EMAIL} please"));
+    app.send(client::request(&post("/v1/chat/completions"), body.len()) + &body).await?;
+    let token = token_of(&stage, 0).await?;
+    stream.open()?;
+    // As a model writes it: in pieces, with emphasis, in another case. Beside it an address of the model's own.
+    let (first, rest) = token.split_at(5);
+    for piece in ["Dear **", first, &rest.to_lowercase(), "**, ask john.roe@example.org", " about it"] {
+        stream.token(piece)?;
+    }
+    stream.close()?;
+    assert_eq!(app.head().await?.status, 200);
+    let mut got = Vec::new();
+    while let Some(chunk) = app.chunk(&mut Vec::new()).await? {
+        got.extend(chunk);
+    }
+    let got = String::from_utf8(got)?;
+    let mut text = String::new();
+    for line in got.lines().filter_map(|line| line.strip_prefix("data: {")) {
+        let event: serde_json::Value = serde_json::from_str(&format!("{{{line}"))?;
+        text += event["choices"][0]["delta"]["content"].as_str().unwrap_or_default();
+    }
+    assert_eq!(text, format!("Dear **{EMAIL}**, ask [EMAIL] about it"));
+    let event = stage.exchange("complete").await?;
+    assert_eq!(event["inspection"]["restored"], 1);
+    assert!(!event.to_string().contains(EMAIL), "{event}");
+    Ok(())
+}
+
+#[tokio::test]
+async fn the_key_file_decides_which_token_it_is_and_a_whole_answer_is_restored_too() -> Result<()> {
+    let mut tokens = Vec::new();
+    for secret in ["sixteen letters and more", "sixteen letters and more", "another secret of some length"] {
+        let key = tempfile::NamedTempFile::new()?;
+        std::fs::write(key.path(), secret)?;
+        let spec = json!({"redaction": {"keyFile": key.path()}});
+        let Some(stage) = Setup::default().policy(REVERSIBLE).spec(spec).up().await? else { return Ok(()) };
+        let body = chat(&format!("write to {EMAIL} please"));
+        stage.openai().await?.call(&post("/v1/chat/completions"), &body).await?;
+        let token = token_of(&stage, 0).await?;
+        stage.lab.provider.next("/v1/chat/completions", Script::tokens(["I wrote to ", &token, "."]));
+        let answer = stage.openai().await?.call(&post("/v1/chat/completions"), &body).await?;
+        assert_eq!(answer.json()?["choices"][0]["message"]["content"], format!("I wrote to {EMAIL}."));
+        assert_eq!(token_of(&stage, 1).await?, token);
+        tokens.push(token);
+    }
+    assert!(tokens[0] == tokens[1] && tokens[1] != tokens[2], "{tokens:?}");
     Ok(())
 }

@@ -56,7 +56,7 @@ fn workload(text: &mut String, line: &Workload) {
 }
 
 fn reasons(text: &mut String, line: &Workload) {
-    let upgraded = Counts::from([("websocket".to_owned(), line.upgraded)]);
+    let upgraded = Counts::from([("other_protocol".to_owned(), line.upgraded)]);
     let tunnelled = Counts::from([("connect".to_owned(), line.tunnelled)]);
     for (what, counts) in [
         ("inspected until it left HTTP", &upgraded),

@@ -174,6 +174,7 @@ struct Inspection<'a> {
     findings_left_out: u64,
     #[serde(serialize_with = "doubts")]
     doubts: &'a [Doubt],
+    restored: u64,
     request: LedgerLine,
     response: LedgerLine,
     tokens: TokensLine,
@@ -190,6 +191,7 @@ impl<'a> Inspection<'a> {
             findings: &record.findings,
             findings_left_out: record.findings_left_out,
             doubts: &record.doubts,
+            restored: record.restored,
             request: LedgerLine::new(&record.request),
             response: LedgerLine::new(&record.response),
             tokens: TokensLine::new(&record.usage),
