@@ -1,11 +1,12 @@
-//! Gives up what the daemon does not need, before it needs anything: capabilities and system calls for the whole
-//! process, the file system for the threads that peers talk to.
+//! Gives up what the daemon does not need, before it needs anything: capabilities and system calls of the whole process.
 //! Knows what the kernel can take away. Does not know what the daemon does with the rest.
+//!
+//! Landlock is not used. It would take the file system away, and with it the sight of other processes: whoever lives in
+//! its domain reads no `/proc/PID/exe` of those outside, and that is how callers are known.
 
 use std::collections::BTreeMap;
 
 use caps::{CapSet, Capability, CapsHashSet};
-use landlock::{Access as _, AccessFs, Ruleset, RulesetAttr as _, RulesetStatus};
 use seccompiler::{BpfProgram, SeccompAction, SeccompFilter, TargetArch};
 
 /// What a daemon does that wants a capability:
@@ -74,14 +75,6 @@ pub enum ConfineError {
     /// The filter of system calls is not in force.
     #[error("system calls cannot be filtered")]
     SystemCalls(#[from] seccompiler::Error),
-    /// The kernel knows Landlock and did not take the rules.
-    #[error("the file system cannot be taken away")]
-    FileSystem(#[from] landlock::RulesetError),
-    /// The kernel has no Landlock.
-    #[error(
-        "the file system cannot be taken away: this kernel has no Landlock (CONFIG_SECURITY_LANDLOCK, lsm=landlock)"
-    )]
-    NoLandlock,
 }
 
 /// Takes from this thread, and from all that it starts, what the daemon never needs. `low_ports`: it binds ports below 1024.
@@ -95,21 +88,6 @@ pub fn process(low_ports: bool) -> Result<(), ConfineError> {
     }
     filter(NEVER_CALLED)?;
     drop_all_but(&keep)
-}
-
-/// Takes from this thread, which talks to peers, all of the file system: it works with the descriptors that it is given.
-/// Other threads are not touched, because Landlock also hides other processes, which the main thread looks for.
-///
-/// # Errors
-/// See [`ConfineError`].
-pub fn worker() -> Result<(), ConfineError> {
-    // Version 2 of Landlock (5.19) is asked for as far as the kernel has it.
-    let abi = landlock::ABI::V2;
-    let status = Ruleset::default().handle_access(AccessFs::from_all(abi))?.create()?.restrict_self()?;
-    match status.ruleset {
-        RulesetStatus::NotEnforced => Err(ConfineError::NoLandlock),
-        RulesetStatus::FullyEnforced | RulesetStatus::PartiallyEnforced => Ok(()),
-    }
 }
 
 fn drop_all_but(keep: &CapsHashSet) -> Result<(), ConfineError> {
@@ -154,26 +132,10 @@ fn arch() -> TargetArch {
 mod tests {
     use super::*;
     use nix::errno::Errno;
-    use std::io;
 
     /// What is given up is given up for good, so each test has a thread of its own.
     fn apart<T: Send + 'static>(what: impl FnOnce() -> T + Send + 'static) -> T {
         std::thread::spawn(what).join().unwrap()
-    }
-
-    #[test]
-    fn a_worker_reaches_no_file() {
-        let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().join("here");
-        std::fs::write(&path, "before").unwrap();
-        let (read, written) = apart(move || {
-            nix::sys::prctl::set_no_new_privs().unwrap();
-            worker().unwrap();
-            (std::fs::read(&path), std::fs::write(path.with_file_name("there"), "after"))
-        });
-        assert_eq!(read.unwrap_err().kind(), io::ErrorKind::PermissionDenied);
-        assert_eq!(written.unwrap_err().kind(), io::ErrorKind::PermissionDenied);
-        std::fs::read(folder.path().join("here")).unwrap();
     }
 
     #[test]

@@ -104,7 +104,6 @@ impl Pulse {
     fn hold_spare(&self) -> io::Result<()> {
         let mut spare = self.spare.borrow_mut();
         if spare.is_none() {
-            // No file: this thread may open none.
             *spare = Some(UnixDatagram::unbound()?);
         }
         Ok(())

@@ -21,8 +21,6 @@ use super::pulse::{BEAT, LastBeat, Pulse};
 use super::shared::Shared;
 use super::upstream::Pool;
 use crate::bpf::Heartbeats;
-use crate::confine;
-use crate::telemetry::chain;
 use crate::telemetry::event::Dropped;
 
 /// What the tasks of one worker share.
@@ -162,13 +160,6 @@ impl Start {
     fn spawn(self, shared: Arc<Shared>, alive: Sender<()>) -> std::io::Result<JoinHandle<()>> {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
         std::thread::Builder::new().name(format!("worker-{}", self.index)).spawn(move || {
-            if let Err(error) = confine::worker() {
-                tracing::warn!(
-                    worker = self.index,
-                    error = chain(&error),
-                    "this thread can do more than it needs to"
-                );
-            }
             self.pulse.beat();
             // Whoever starts us may have given up meanwhile.
             let _ = alive.send(());
