@@ -308,7 +308,8 @@ impl Inspector {
                 continue;
             }
             // What was found before the last piece came was a part of this.
-            self.hits.retain(|hit| hit.rest.is_empty() || !touches(hit));
+            let near = self.hits.split_off(self.hits.len().saturating_sub(MOST_NEAR));
+            self.hits.extend(near.into_iter().filter(|hit| hit.rest.is_empty() || !touches(hit)));
             self.hit(spot, place().into(), ranges[0].clone(), text, Quoting::Inside, false);
             if let Some(hit) = self.hits.last_mut() {
                 hit.rest = ranges[1..].to_vec();
