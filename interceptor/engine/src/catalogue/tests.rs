@@ -27,6 +27,23 @@ fn the_embedded_catalogue_is_complete() {
 }
 
 #[test]
+fn every_provider_can_be_reached_in_every_format_of_its() {
+    let catalogue = Catalogue::builtin();
+    let mut hidden = Vec::new();
+    for (id, provider) in catalogue.providers() {
+        for format in &provider.formats {
+            // It only hands paths over to others.
+            let hands_over = catalogue.format(*format).paths.iter().all(|path| path.spoken.is_some());
+            let reached = catalogue.address(*format, Some(id)).is_some_and(|address| address.provider == id);
+            if !hands_over && !reached {
+                hidden.push(format!("{} {}", provider.id, catalogue.format(*format).id));
+            }
+        }
+    }
+    assert!(hidden.is_empty(), "hidden behind other formats of theirs: {hidden:?}");
+}
+
+#[test]
 fn formats_lend_each_other_their_places() {
     let catalogue = load(
         "  formats:
