@@ -12,13 +12,15 @@ pub enum Uncertainty {
     UndecodableBody,
     /// A body that grows beyond all measure when decoded, or is nested too deep.
     DecodeLimit,
-    /// Not JSON where JSON was expected; it was scanned as plain text.
+    /// Not JSON where JSON was expected, or a form that does not end; it was scanned as plain text.
     MalformedJson,
     /// No known format; it was scanned as plain text.
     UnknownFormat,
-    /// Parts that carry no text that can be scanned, such as images and sound.
+    /// Parts that carry no text that can be scanned: images, sound, a tokeniser's numbers, documents that cannot be
+    /// opened.
     BinaryContent,
-    /// A finding lies where nothing may be rewritten: in content that the provider sealed, or already sent.
+    /// A finding lies where nothing may be rewritten: in content that the provider sealed, inside a document, or
+    /// already sent.
     Unrewritable,
     /// A finding lies in a request whose sender signed the body, so that the provider would refuse it changed.
     SignedBody,
