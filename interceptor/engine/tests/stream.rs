@@ -183,8 +183,33 @@ fn pieces() -> Vec<String> {
         "Zm9v+/4111".repeat(14),
         "Zm9vYmFy/".repeat(40),
         "Zm9v1".repeat(60),
+        "password = \"".to_owned(),
+        "api_key: ".to_owned(),
+        "Authorization: Bearer ".to_owned(),
+        "datadog ".to_owned(),
+        "\"client_secret\", \"".to_owned(),
+        "curl --user jane:".to_owned(),
     ]);
     pieces
+}
+
+/// What every detector finds, made up.
+fn samples() -> impl Iterator<Item = String> {
+    DetectorId::all().map(|id| id.detector().sample(&mut SampleSource::new(7)))
+}
+
+#[test]
+fn every_cut_of_every_sample_gives_the_same() {
+    for sample in samples() {
+        let text = format!("It is {sample}, ok");
+        let bytes = text.as_bytes();
+        for cut in (0..=bytes.len()).step_by(3) {
+            agrees(bytes, [&bytes[..cut], &bytes[cut..]]);
+        }
+        for size in [1, 5] {
+            agrees(bytes, bytes.chunks(size));
+        }
+    }
 }
 
 #[test]
@@ -224,7 +249,9 @@ proptest! {
         picks in prop::collection::vec((0usize..1000, prop::option::of("[ -~]{0,3}")), 0..40),
         sizes in prop::collection::vec(1usize..40, 1..40),
     ) {
-        let pieces = pieces();
+        static PIECES: LazyLock<Vec<String>> =
+            LazyLock::new(|| pieces().into_iter().chain(samples()).collect());
+        let pieces = &*PIECES;
         let text: String = picks
             .iter()
             .flat_map(|(i, junk)| [pieces[i % pieces.len()].as_str(), junk.as_deref().unwrap_or("")])

@@ -135,9 +135,9 @@ impl Anchors {
         slot & !DIGIT != 0 || (slot != 0 && digit_at(bytes, at).is_some())
     }
 
-    /// The anchors that the pair at `at` shows, in order.
-    pub(super) fn at(&self, text: Text<'_>, at: usize) -> Found {
-        let mut found = Found::new();
+    /// The anchors that the pair at `at` shows, in order, in place of what `found` held.
+    pub(super) fn at(&self, text: Text<'_>, at: usize, found: &mut Found) {
+        found.clear();
         let first = text.bytes[at];
         let second = text.bytes.get(at + 1).copied();
         let pair = pair(first, second.unwrap_or(first));
@@ -158,7 +158,6 @@ impl Anchors {
             // Of literals that begin together the longer one says more.
             found.sort_by_key(|anchor| (anchor.at, std::cmp::Reverse(anchor.length())));
         }
-        found
     }
 }
 

@@ -1,7 +1,7 @@
 //! Walks from anchor to anchor, asks the detector in charge, and keeps what must survive until more text
 //! arrives. The same machine runs over whole texts and over streams.
 
-use super::anchor::{Anchor, Anchors, Kind};
+use super::anchor::{Anchor, Anchors, Found, Kind};
 use super::metadata::Route;
 use super::text::{Peek, Text, Verdict};
 use super::{Confidence, Finding, Work, aws, encoded, jwt, pem, personal, secret};
@@ -83,6 +83,7 @@ impl Machine {
 
     /// Goes on until the text is used up or a candidate needs more of it.
     pub(super) fn run(&mut self, anchors: &Anchors, text: Text<'_>, out: &mut Vec<Finding>) -> Paused {
+        let mut found = Found::new();
         loop {
             if let Some(paused) = self.continue_candidate(text, out) {
                 return paused;
@@ -94,7 +95,8 @@ impl Machine {
                     return Paused { hold: None };
                 }
             };
-            if let Some(paused) = self.visit(anchors, Text { floor: self.floor, ..text }, at, out) {
+            if let Some(paused) = self.visit(anchors, Text { floor: self.floor, ..text }, at, &mut found, out)
+            {
                 return paused;
             }
         }
@@ -106,10 +108,12 @@ impl Machine {
         anchors: &Anchors,
         text: Text<'_>,
         at: usize,
+        found: &mut Found,
         out: &mut Vec<Finding>,
     ) -> Option<Paused> {
         let mut resume_at = if at + 1 < text.bytes.len() { at + 2 } else { at + 1 };
-        for anchor in anchors.at(text, at) {
+        anchors.at(text, at, found);
+        for anchor in found.iter().copied() {
             // A literal's anchor may lie one byte before the pair that showed it. Looking at an anchor twice
             // is harmless: the answer is the same.
             let is_digit = anchor.kind == Kind::Digit;
@@ -144,6 +148,11 @@ impl Machine {
                     return None;
                 }
             }
+        }
+        // The last byte has no partner yet: a literal that begins with it shows when it has.
+        if at + 1 == text.bytes.len() && !text.complete {
+            self.next = at;
+            return Some(Paused { hold: None });
         }
         self.next = resume_at;
         None

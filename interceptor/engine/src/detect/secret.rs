@@ -313,7 +313,7 @@ pub(super) fn literal(text: Text<'_>, start: usize, end: usize, route: Route, wo
         },
         Route::GithubToken => github::token(text, start, end, work),
         Route::GithubFineGrained => github::fine_grained(text, start, end, work),
-        Route::SkKey => keys::more_of("sk-", text, start, work)
+        Route::SkKey => keys::begins_with_sk(text, start, work)
             .unwrap_or_else(|| provider_key::confirm(text, start, work)),
         Route::PrivateKey => pem::begin(text, start, end, work),
         Route::Jwt => jwt::begin(text, start),

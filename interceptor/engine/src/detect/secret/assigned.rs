@@ -5,7 +5,10 @@
 //! Not reported: stand-ins (`${VAR}`, `<your-key>`, `xxxx`), names and look-ups in code
 //! (`os.environ["TOKEN"]`, `get_secret(…)`), ids, hashes and public keys by their names.
 
+use std::sync::LazyLock;
+
 use super::rarity::{self, TELLING};
+use super::words::Words;
 use super::{ASSIGNED_KEY, ASSIGNED_PASSWORD, AUTHORIZATION, keys};
 use crate::detect::text::{Peek, Text, Verdict, is_placeholder};
 use crate::detect::{Confidence, DetectorId, Finding, Work};
@@ -27,6 +30,8 @@ const NAME: usize = 40;
 const GAP: usize = 40;
 /// A longer value is data, not a secret.
 const LONGEST: usize = 512;
+/// Fewer characters than this make no key.
+const SHORTEST: usize = 10;
 /// What the beginning of a drawn value shows; most other values need no look beyond.
 const TELLTALE: usize = 32;
 /// Fewer characters than this of a value are not worth holding.
@@ -35,44 +40,73 @@ const HOLD: usize = 6;
 const PASSWORD: usize = 128;
 
 /// Names that hold such a word announce something that may be read by everybody.
-const HARMLESS: [&[u8]; 25] = [
-    b"public",
-    b"page",
-    b"next",
-    b"csrf",
-    b"xsrf",
-    b"cancel",
-    b"hash",
-    b"digest",
-    b"checksum",
-    b"sha",
-    b"name",
-    b"length",
-    b"size",
-    b"path",
-    b"file",
-    b"url",
-    b"type",
-    b"foreign",
-    b"primary",
-    b"partition",
-    b"schema",
-    b"sequence",
-    b"idempot",
-    b"tokeni",
-    b"secretar",
-];
+static HARMLESS: LazyLock<Words> = LazyLock::new(|| {
+    let words = [
+        "public",
+        "page",
+        "next",
+        "csrf",
+        "xsrf",
+        "cancel",
+        "hash",
+        "digest",
+        "checksum",
+        "sha",
+        "name",
+        "length",
+        "size",
+        "path",
+        "file",
+        "url",
+        "type",
+        "foreign",
+        "primary",
+        "partition",
+        "schema",
+        "sequence",
+        "idempot",
+        "tokeni",
+        "secretar",
+        "prefix",
+        "manager",
+    ];
+    Words::new(words.map(|word| (word, 0)))
+});
+
+/// Values that hold such a word stand in for others.
+static STAND_INS: LazyLock<Words> = LazyLock::new(|| {
+    let words = [
+        "example",
+        "fake",
+        "dummy",
+        "placeholder",
+        "redacted",
+        "changeme",
+        "change_me",
+        "your",
+        "sample",
+        "xxxx",
+        "****",
+        "....",
+        "://",
+    ];
+    Words::new(words.map(|word| (word, 0)))
+});
 
 /// A name that announces a secret ends, or goes on, at `end`.
 pub(super) fn announced(text: Text<'_>, start: usize, end: usize, named: Named, work: &mut Work) -> Verdict {
     let no = Verdict::No { resume: end };
     let name_end = text.run_end(end, NAME, is_name_byte);
     work.examined += (name_end - start) as u64;
-    if text.peek(name_end) == Peek::Unknown && name_end - end < NAME {
-        return Verdict::Undecided { hold: usize::MAX };
+    // A number that is joined to the word is a candidate of its own, and must not wait for the name's end.
+    if text.bytes[end..name_end].windows(4).any(|four| four.iter().all(u8::is_ascii_digit)) {
+        return no;
     }
     let from = start.saturating_sub(24);
     let begins = start - text.bytes[from..start].iter().rev().take_while(|b| is_name_byte(**b)).count();
+    if text.peek(name_end) == Peek::Unknown && name_end - end < NAME {
+        return hold_name(Verdict::Undecided { hold: usize::MAX }, text, begins, name_end);
+    }
     let name = &text.bytes[begins..name_end];
     // `_pass` is a password's name only where it ends, and `AWS::IAM::AccessKey` is a type's.
     let part = text.bytes[start] == b'_' && text.bytes.get(end).is_some_and(u8::is_ascii_alphanumeric);
@@ -83,10 +117,25 @@ pub(super) fn announced(text: Text<'_>, start: usize, end: usize, named: Named, 
     if name_end - end >= NAME || harmless(name) || contains(&text.bytes[end..name_end], b"access") {
         return no;
     }
-    match aws_follows(text, name_end) {
+    let verdict = match aws_follows(text, name_end) {
         Some(true) => no,
         None => Verdict::Undecided { hold: usize::MAX },
         Some(false) => value_behind(text, name_end, named, end, work),
+    };
+    hold_name(verdict, text, begins, name_end)
+}
+
+/// While a name waits for its value nothing else is looked at, so a name that may itself be something (it has
+/// digits) is held.
+fn hold_name(verdict: Verdict, text: Text<'_>, begins: usize, name_end: usize) -> Verdict {
+    let begins = begins.max(text.floor);
+    match verdict {
+        Verdict::Undecided { hold }
+            if hold > begins && text.bytes[begins..name_end].iter().any(u8::is_ascii_digit) =>
+        {
+            Verdict::Undecided { hold: begins }
+        }
+        verdict => verdict,
     }
 }
 
@@ -106,30 +155,24 @@ pub(super) fn behind(text: Text<'_>, start: usize, work: &mut Work) -> Verdict {
     let no = Verdict::No { resume: start };
     let from = start.saturating_sub(GAP).max(text.floor);
     let mut name_end = start;
-    let mut separated = false;
     while name_end > from && is_gap(text.bytes[name_end - 1]) {
         name_end -= 1;
-        separated |= is_separator(text.bytes[name_end]);
     }
+    let Some((separated, quote)) = between(&text.bytes[name_end..start]) else { return no };
     let lowest = name_end.saturating_sub(NAME).max(text.floor);
     let is_name = |b: &u8| is_name_byte(*b) || matches!(*b, b' ' | b':');
     let name_start = name_end - text.bytes[lowest..name_end].iter().rev().take_while(|b| is_name(b)).count();
     work.examined += (start - name_start) as u64;
     let name = &text.bytes[name_start..name_end];
-    if name_end == start || harmless(name) || !announces(name) || contains(name, b"::") {
+    if name_end == start || !announces(name, separated) || harmless(name) || contains(name, b"::") {
         return no;
     }
-    value(
-        text,
-        start,
-        Assignment { named: Named::Key, separated, quote: quote_before(text, start), behind: true },
-        start,
-        work,
-    )
+    value(text, start, Assignment { named: Named::Key, separated, quote, behind: true }, start, work)
 }
 
-/// The last word of a name is one that keys are called by, and it is not the only one.
-fn announces(name: &[u8]) -> bool {
+/// The last word of a name is one that keys are called by, and it is not the only one: `key` is also the name
+/// of what a map is asked for, and of what a cipher is tested with.
+fn announces(name: &[u8], separated: bool) -> bool {
     const LAST: [&[u8]; 10] = [
         b"key",
         b"token",
@@ -142,14 +185,19 @@ fn announces(name: &[u8]) -> bool {
         b"login",
         b"credential",
     ];
-    let name = name.trim_ascii_end();
-    LAST.iter()
-        .any(|word| name.len() > word.len() && name[name.len() - word.len()..].eq_ignore_ascii_case(word))
+    let name = name.trim_ascii();
+    LAST.iter().any(|word| {
+        let Some(first) = name.len().checked_sub(word.len()) else { return false };
+        let rest = &name[..first];
+        let apart = rest.ends_with(b" ") && (separated || rest.ends_with(b"- "));
+        let option = rest.ends_with(b"--");
+        name[first..].eq_ignore_ascii_case(word) && rest.len() >= 3 && !option && !(apart && *word == b"key")
+    })
 }
 
 fn harmless(name: &[u8]) -> bool {
     let id = name.len() > 2 && (name.ends_with(b"Id") || name.ends_with(b"_id") || name.ends_with(b"_ID"));
-    id || name.ends_with(b"IDs") || HARMLESS.iter().any(|word| contains(name, word))
+    id || name.ends_with(b"IDs") || HARMLESS.any(name)
 }
 
 fn contains(text: &[u8], word: &[u8]) -> bool {
@@ -161,7 +209,7 @@ fn is_name_byte(b: u8) -> bool {
 }
 
 fn is_separator(b: u8) -> bool {
-    matches!(b, b'=' | b':' | b'>' | b',' | b'|')
+    matches!(b, b'=' | b':' | b'>')
 }
 
 fn is_quote(b: u8) -> bool {
@@ -171,11 +219,23 @@ fn is_quote(b: u8) -> bool {
 fn is_gap(b: u8) -> bool {
     is_separator(b)
         || is_quote(b)
-        || matches!(b, b' ' | b'\t' | b'\n' | b'\r' | b'\\' | b']' | b'?' | b'.' | b'!' | b'@' | b'~' | b'-')
+        || matches!(b, b',' | b' ' | b'\t' | b'\n' | b'\r' | b'\\' | b']' | b'?' | b'.' | b'!' | b'~' | b'-')
 }
 
-fn quote_before(text: Text<'_>, at: usize) -> Option<u8> {
-    text.before(at, 1).filter(|b| is_quote(*b))
+/// What stands between a name and its value says how the value is written; `None` if it says that there is
+/// none: a quotation mark that is closed again, or the end of a sentence in quotes.
+fn between(gap: &[u8]) -> Option<(bool, Option<u8>)> {
+    let quoted_name = gap.first().is_some_and(|b| is_quote(*b));
+    let listed = quoted_name && gap.contains(&b',');
+    let separated = listed || gap.iter().any(|b| is_separator(*b));
+    let quote = gap.last().copied().filter(|b| is_quote(*b));
+    let marks = quote.map_or(0, |quote| {
+        let own = usize::from(gap[0] == quote && gap.len() > 1);
+        gap.iter().filter(|b| **b == quote).count() - own
+    });
+    let closed = quote.is_some() && (marks % 2 == 0 || gap.len() == 1 && quoted_name);
+    let comma = !listed && gap.contains(&b',');
+    (!closed && !comma).then_some((separated, quote))
 }
 
 /// How a value is written.
@@ -199,7 +259,6 @@ pub(super) fn value_behind(
 ) -> Verdict {
     let no = Verdict::No { resume };
     let mut at = from;
-    let (mut separated, mut assigned) = (false, false);
     let mut lines = 0;
     while at - from <= GAP {
         work.examined += 1;
@@ -210,8 +269,6 @@ pub(super) fn value_behind(
         };
         if is_gap(byte) {
             lines += u32::from(byte == b'\n');
-            separated |= is_separator(byte);
-            assigned |= is_separator(byte) && byte != b',';
             at += 1;
             continue;
         }
@@ -222,10 +279,8 @@ pub(super) fn value_behind(
             Word::Skip(end) => at = end,
             Word::Unknown => return Verdict::Undecided { hold: usize::MAX },
             Word::None => {
-                // A dash in the gap may be the value's own first character, but rarely is.
-                // The quotation mark directly behind the name is the name's own.
-                let quote = quote_before(text, at).filter(|_| at > from + 1);
-                let separated = if quote.is_some() { separated } else { assigned };
+                // Between names of more than one word the words are part of the gap.
+                let Some((separated, quote)) = between(&text.bytes[from..at]) else { return no };
                 return value(text, at, Assignment { named, separated, quote, behind: false }, resume, work);
             }
         }
@@ -323,7 +378,9 @@ fn value(text: Text<'_>, start: usize, how: Assignment, resume: usize, work: &mu
         return no;
     }
     if text.peek(end) == Peek::Unknown {
-        let live = how.quote.is_some() || end - start >= HOLD;
+        // A word of prose is let go; anything else may also be what another detector would hold.
+        let word = text.bytes[start..end].iter().all(u8::is_ascii_alphabetic);
+        let live = how.quote.is_some() || end - start >= HOLD || !word;
         return Verdict::Undecided { hold: if live { start } else { usize::MAX } };
     }
     let mut end = end;
@@ -333,12 +390,15 @@ fn value(text: Text<'_>, start: usize, how: Assignment, resume: usize, work: &mu
     {
         end -= 1;
     }
-    if let Some((detector, end)) = keys::named(text, start, work)
-        && !is_stand_in(&text.bytes[start..end])
+    let value = &text.bytes[start..end];
+    if value.len() >= SHORTEST
+        && !is_stand_in(value)
+        && rarity::random(&value[..value.len().min(96)], 0)
+        && let Some((detector, end)) = keys::named(text, start, work)
     {
         return Verdict::Match(Finding { detector, start, end, confidence: Confidence::Medium });
     }
-    match judge(&text.bytes[start..end], how) {
+    match judge(value, how) {
         // It begins like a key that is known and does not go on like one: cut, or made up.
         Some(_) if misfit && how.named != Named::Password && end - start < 30 => no,
         Some((detector, confidence)) => Verdict::Match(Finding { detector, start, end, confidence }),
@@ -370,41 +430,33 @@ fn judge(value: &[u8], how: Assignment) -> Option<(DetectorId, Confidence)> {
 
 /// Not a secret but what stands where one will be, or the code that fetches it.
 fn is_stand_in(value: &[u8]) -> bool {
-    const PAIRS: [&[u8]; 7] = [b"${", b"$(", b"{{", b"}}", b"%(", b"://", b"()"];
-    const WORDS: [&[u8]; 9] = [
-        b"example",
-        b"fake",
-        b"dummy",
-        b"placeholder",
-        b"redacted",
-        b"changeme",
-        b"change_me",
-        b"your",
-        b"sample",
-    ];
+    let code = |pair: &[u8]| matches!(pair, b"${" | b"$(" | b"{{" | b"}}" | b"%(" | b"()" | b"::");
     matches!(value[0], b'$' | b'<' | b'%' | b'{' | b'*' | b'[' | b'(' | b'&')
-        || value.windows(4).any(|w| w.eq_ignore_ascii_case(b"xxxx") || w == b"****" || w == b"....")
-        || PAIRS.iter().any(|pair| value.windows(pair.len()).any(|w| w == *pair))
-        || WORDS.iter().any(|word| contains(value, word))
+        || value.windows(2).any(code)
+        || STAND_INS.any(value)
         || (value.len() >= 16 && is_placeholder(value))
 }
 
 /// A key was drawn: it looks random.
 fn key(value: &[u8], how: Assignment) -> Option<Confidence> {
     const CODE: &[u8] = b"()[]{}<> ";
-    if value.len() < 10 || value.iter().any(|b| CODE.contains(b)) || !value.is_ascii() {
-        return password(value, how)
-            .filter(|confidence| *confidence > Confidence::Low && how.quote.is_some());
+    if value.len() < SHORTEST || !value.is_ascii() || value.iter().any(|b| CODE.contains(b)) {
+        return None;
     }
     let digits = value.iter().filter(|b| b.is_ascii_digit()).count();
     if digits == value.len() {
         let drawn = digits >= 22 && rarity::distinct(value) >= 7;
         return (drawn && how.separated).then_some(Confidence::Medium);
     }
-    let sure = if how.separated { TELLING } else { TELLING + 4 };
+    // Without quotes it may be a name in code, and without more than spaces before it just the next word.
+    let sure = match (how.separated, how.quote) {
+        (true, Some(_)) => TELLING,
+        _ => TELLING + 4,
+    };
     let long_enough = how.separated || value.len() >= 14;
     let letters_only = digits == 0 && (value.len() < 16 || rarity::bits(value) < 2 * TELLING);
-    (long_enough && !letters_only && rarity::random(value, sure)).then_some(Confidence::Medium)
+    let number = value.starts_with(b"0x");
+    (long_enough && !letters_only && !number && rarity::random(value, sure)).then_some(Confidence::Medium)
 }
 
 /// A password may be anything. It is one if it mixes kinds of characters; a plain word in quotes may be one.

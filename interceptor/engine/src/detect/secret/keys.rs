@@ -31,12 +31,19 @@ struct Ready {
     /// By key; empty for those that are told otherwise.
     announced: Vec<Vec<Shape>>,
     words: Words,
+    /// Those of `prefixed` that begin with `sk-`, as the keys of others do.
+    sk: Vec<usize>,
 }
 
 impl Ready {
     fn new() -> Self {
-        let mut ready =
-            Self { prefixed: Vec::new(), bare: Vec::new(), announced: Vec::new(), words: Words::default() };
+        let mut ready = Self {
+            prefixed: Vec::new(),
+            bare: Vec::new(),
+            announced: Vec::new(),
+            words: Words::new(service_words()),
+            sk: Vec::new(),
+        };
         for (at, key) in KEYS.iter().enumerate() {
             let shapes = key.shapes.iter().map(|s| Shape::parse(s).expect("a test reads every shape"));
             let mut own = Vec::new();
@@ -46,17 +53,24 @@ impl Ready {
                     (at, shape, anchor)
                 })),
                 Told::Shape => ready.bare.extend(shapes.map(|shape| (at, shape))),
-                Told::Words(words) => {
-                    own = shapes.collect();
-                    for word in words {
-                        ready.words.add(word, at);
-                    }
-                }
+                Told::Words(_) => own = shapes.collect(),
             }
             ready.announced.push(own);
         }
+        let begins = |(_, (_, _, anchor)): &(usize, &(usize, Shape, Anchor))| {
+            anchor.lead == 0 && anchor.text.starts_with("sk-")
+        };
+        ready.sk = ready.prefixed.iter().enumerate().filter(begins).map(|(number, _)| number).collect();
         ready
     }
+}
+
+/// The words that announce keys.
+fn service_words() -> impl Iterator<Item = (&'static str, usize)> {
+    KEYS.iter().enumerate().flat_map(|(at, key)| {
+        let words = if let Told::Words(words) = key.told { words } else { &[] };
+        words.iter().map(move |word| (*word, at))
+    })
 }
 
 /// The literals of the table, each with the offset of its rare pairs and the number that [`prefixed`] takes.
@@ -75,23 +89,14 @@ pub(super) fn prefixes() -> impl Iterator<Item = (&'static str, super::Route)> {
     )
 }
 
-/// A literal that a key of the table may begin with stands at `start`, and another detector asks: is it one
-/// of those?
-pub(super) fn more_of(prefix: &str, text: Text<'_>, start: usize, work: &mut Work) -> Option<Verdict> {
-    let same = READY
-        .prefixed
-        .iter()
-        .enumerate()
-        .filter(|(_, (_, _, anchor))| anchor.lead == 0 && anchor.text.starts_with(prefix));
-    for (number, (_, _, anchor)) in same {
-        if text.bytes[start..].starts_with(anchor.text.as_bytes()) {
-            let verdict = prefixed(text, start, u16::try_from(number).ok()?, work);
-            if !matches!(verdict, Verdict::No { .. }) {
-                return Some(verdict);
-            }
-        }
-    }
-    None
+/// `sk-` stands at `start`: does it begin a key of the table, and not only one of that shape?
+pub(super) fn begins_with_sk(text: Text<'_>, start: usize, work: &mut Work) -> Option<Verdict> {
+    READY.sk.iter().find_map(|number| {
+        let (_, _, anchor) = &READY.prefixed[*number];
+        let there = text.bytes[start..].starts_with(anchor.text.as_bytes());
+        let verdict = there.then(|| prefixed(text, start, u16::try_from(*number).unwrap_or(0), work))?;
+        (!matches!(verdict, Verdict::No { .. })).then_some(verdict)
+    })
 }
 
 /// Where a token that is at the end of the text so far begins, if it looks drawn already: then it is held,
@@ -172,20 +177,21 @@ pub(super) fn prefixed(text: Text<'_>, at: usize, number: u16, work: &mut Work) 
 /// True if the first digit of a group may be part of a token that is worth [`token`]. Says true where the text
 /// is too short to tell.
 pub(super) fn may_begin(bytes: &[u8], digit: usize) -> bool {
-    let behind = bytes[digit..].iter().take(SHORTEST).take_while(|b| joins(**b)).count();
-    let open = digit + behind == bytes.len();
-    if !open && behind + before(bytes, digit, SHORTEST) < SHORTEST {
-        return false;
-    }
     // The first digit of a token speaks for all of it; a word that is long enough also for itself.
-    let back = before(bytes, digit, LETTERS);
+    let back = before(bytes, digit, 2 * SHORTEST);
     let joined = &bytes[digit - back..digit];
     let word = joined.iter().rev().take_while(|b| b.is_ascii_alphanumeric()).count();
     if joined[back - word..].iter().any(u8::is_ascii_digit) {
         return false;
     }
+    let behind = bytes[digit..].iter().take(SHORTEST).take_while(|b| joins(**b)).count();
+    let open = digit + behind == bytes.len();
+    if !open && behind + back < SHORTEST {
+        return false;
+    }
     let rest = bytes[digit..].iter().take(SHORTEST).take_while(|b| b.is_ascii_alphanumeric()).count();
-    open || word + rest >= SHORTEST || !joined.iter().any(u8::is_ascii_digit)
+    let word_open = digit + rest == bytes.len();
+    word_open || word + rest >= SHORTEST || !joined.iter().any(u8::is_ascii_digit)
 }
 
 /// Bytes of a token directly before `at`, at most `most`.
@@ -205,7 +211,7 @@ fn is_token_byte(b: u8) -> bool {
 
 /// Places at which a token around a digit may begin: with its letters, with what dashes and underscores join,
 /// with what dots and slashes join.
-struct Starts([usize; 3]);
+struct Starts([usize; 3], usize);
 
 impl Starts {
     fn new(text: Text<'_>, digit: usize) -> Self {
@@ -216,15 +222,15 @@ impl Starts {
         let letters = back(digit, |b| b.is_ascii_alphanumeric());
         let joined = back(letters, is_token_byte);
         let dotted = back(joined, |b| is_token_byte(b) || matches!(b, b'.' | b'/' | b'+' | b'=' | b'~'));
-        Self([letters, joined, dotted])
+        Self([letters, joined, dotted], floor)
     }
 
-    /// The different ones, nearest first.
-    fn each(&self) -> impl Iterator<Item = usize> + '_ {
+    /// The different ones, nearest first; without those where the look back was cut off.
+    fn each(&self, text: Text<'_>) -> impl Iterator<Item = usize> + use<> {
         let [letters, joined, dotted] = self.0;
-        [Some(letters), (joined != letters).then_some(joined), (dotted != joined).then_some(dotted)]
-            .into_iter()
-            .flatten()
+        let cut = (self.1 > text.floor).then_some(self.1);
+        let all = [(letters, true), (joined, joined != letters), (dotted, dotted != joined)];
+        all.map(|(at, other)| (other && Some(at) != cut).then_some(at)).into_iter().flatten()
     }
 }
 
@@ -252,7 +258,7 @@ pub(super) fn token(text: Text<'_>, digit: usize, work: &mut Work) -> Verdict {
     if !matches!(verdict, Verdict::No { .. }) {
         return verdict;
     }
-    for start in starts.each().take(2) {
+    for start in starts.each(text).take(2) {
         let verdict = super::assigned::behind(text, start, work);
         if !matches!(verdict, Verdict::No { .. }) {
             return verdict;
@@ -274,17 +280,17 @@ fn fits_a_key(token: &[u8]) -> bool {
 
 /// Keys that have no prefix to look for, but a shape that nothing else has.
 fn bare(text: Text<'_>, starts: &Starts, work: &mut Work) -> Verdict {
-    let mut undecided = None;
     // Behind a dot it is the end of a name such as that of a file.
     let begins = |start: usize| text.key_may_begin(start) && text.left(start) != Some(b'.');
-    for start in starts.each().filter(|start| begins(*start)) {
+    for start in starts.each(text).filter(|start| begins(*start)) {
         for (key, shape) in &READY.bare {
             if !shape.begins_with(text.bytes[start]) {
                 continue;
             }
             match shape.fit(text, start, work) {
                 Fit::No => {}
-                Fit::Unknown => undecided = Some(start),
+                // What comes first wins, so nothing behind it can be decided before it is.
+                Fit::Unknown => return Verdict::Undecided { hold: start.min(starts.0[1]) },
                 Fit::End(end) => {
                     let free = shape.free(&text.bytes[start..end]);
                     if rarity::random(&free, TELLING) && !is_placeholder(&free) {
@@ -295,20 +301,19 @@ fn bare(text: Text<'_>, starts: &Starts, work: &mut Work) -> Verdict {
             }
         }
     }
-    undecided.map_or(Verdict::No { resume: starts.0[0] }, |hold| Verdict::Undecided { hold })
+    Verdict::No { resume: starts.0[0] }
 }
 
 /// Keys of the services that are named in `window`, the text before the token.
 fn announced(text: Text<'_>, starts: &Starts, window: std::ops::Range<usize>, work: &mut Work) -> Verdict {
-    let mut undecided = None;
     work.examined += window.len() as u64;
     let keys = READY.words.within(&text.bytes[same_paragraph(text.bytes, window)]);
     for key in keys {
         for shape in &READY.announced[key] {
-            for start in starts.each() {
+            for start in starts.each(text) {
                 match shape.fit(text, start, work) {
                     Fit::No => {}
-                    Fit::Unknown => undecided = Some(undecided.unwrap_or(start).min(start)),
+                    Fit::Unknown => return Verdict::Undecided { hold: start.min(starts.0[1]) },
                     Fit::End(end) if fits_a_key(&shape.free(&text.bytes[start..end])) => {
                         let (detector, confidence) = (super::key_id(key), Confidence::Medium);
                         return Verdict::Match(Finding { detector, start, end, confidence });
@@ -318,7 +323,7 @@ fn announced(text: Text<'_>, starts: &Starts, window: std::ops::Range<usize>, wo
             }
         }
     }
-    undecided.map_or(Verdict::No { resume: starts.0[0] }, |hold| Verdict::Undecided { hold })
+    Verdict::No { resume: starts.0[0] }
 }
 
 /// The key of a named service, for a value that a name already announced.

@@ -1,42 +1,62 @@
-//! Finds names of services in the few bytes before a token. Knows words, not what they are the names of.
+//! Finds words in the few bytes around a token: names of services before it, and words that speak against
+//! it. Knows words, not what they stand for.
 
 use smallvec::SmallVec;
 
-/// Words in lower case by their first letter, each with the keys that it announces.
-#[derive(Debug, Default)]
+/// Words in lower case, each with a number of the caller's. Which of them may begin at a place is looked up
+/// by three letters at once, so that a place where none does costs one look.
 pub(super) struct Words {
-    by_letter: [Vec<(&'static [u8], usize)>; 32],
+    /// Per three letters: the number of a group of words, 0 for none.
+    heads: Box<[u16]>,
+    groups: Vec<Vec<(&'static [u8], usize)>>,
 }
 
 impl Words {
-    pub(super) fn add(&mut self, word: &'static str, key: usize) {
-        let word = word.as_bytes();
-        self.by_letter[place(word[0])].push((word, key));
+    /// The fewest letters that a word has.
+    const FEWEST: usize = 3;
+
+    pub(super) fn new(words: impl IntoIterator<Item = (&'static str, usize)>) -> Self {
+        let mut all = Self { heads: vec![0; 1 << 15].into(), groups: vec![Vec::new()] };
+        for (word, number) in words {
+            let word = word.as_bytes();
+            assert!(word.len() >= Self::FEWEST, "a word of fewer letters would be found everywhere");
+            let head = &mut all.heads[head(word)];
+            if *head == 0 {
+                *head = u16::try_from(all.groups.len()).expect("there are fewer words than 16 bits count");
+                all.groups.push(Vec::new());
+            }
+            all.groups[usize::from(*head)].push((word, number));
+        }
+        all
     }
 
-    /// The keys whose words stand in `window`, whatever their case, nearest to its end first. A word begins
-    /// where no letter stands before, or where a capital follows a small letter.
+    /// The words that stand at the beginning of `here`, whatever their case.
+    fn at<'w>(&'w self, here: &'w [u8]) -> impl Iterator<Item = (&'static [u8], usize)> + 'w {
+        let group = if here.len() < Self::FEWEST { 0 } else { usize::from(self.heads[head(here)]) };
+        let fits = |word: &[u8]| here.len() >= word.len() && here[..word.len()].eq_ignore_ascii_case(word);
+        self.groups[group].iter().copied().filter(move |(word, _)| fits(word))
+    }
+
+    /// The numbers of the words that stand in `window`, nearest to its end first. A word begins where no
+    /// letter stands before, or where a capital follows a small letter.
     pub(super) fn within(&self, window: &[u8]) -> SmallVec<[usize; 8]> {
         let mut found = SmallVec::new();
         for at in (0..window.len()).rev() {
             let here = &window[at..];
-            if !here[0].is_ascii_alphabetic() {
-                continue;
-            }
-            let words = &self.by_letter[place(here[0])];
-            if words.is_empty() || (at > 0 && !begins(window[at - 1], here[0])) {
-                continue;
-            }
-            for (word, key) in words {
-                let there = here.len() >= word.len() && here[..word.len()].eq_ignore_ascii_case(word);
+            for (word, number) in self.at(here) {
                 // A short word may be the beginning of any longer one.
                 let whole = word.len() > 4 || here.get(word.len()).is_none_or(|b| !b.is_ascii_lowercase());
-                if there && whole && !found.contains(key) {
-                    found.push(*key);
+                if whole && (at == 0 || begins(window[at - 1], here[0])) && !found.contains(&number) {
+                    found.push(number);
                 }
             }
         }
         found
+    }
+
+    /// True if one of the words stands anywhere in `text`, also inside other words.
+    pub(super) fn any(&self, text: &[u8]) -> bool {
+        (0..text.len()).any(|at| self.at(&text[at..]).next().is_some())
     }
 }
 
@@ -44,8 +64,10 @@ fn begins(before: u8, first: u8) -> bool {
     !before.is_ascii_alphabetic() || (before.is_ascii_lowercase() && first.is_ascii_uppercase())
 }
 
-fn place(letter: u8) -> usize {
-    usize::from(letter & 31)
+/// Three letters as a number. Case does not count, and some marks share a place with a letter.
+fn head(text: &[u8]) -> usize {
+    let place = |at: usize| usize::from(text[at] & 31);
+    place(0) << 10 | place(1) << 5 | place(2)
 }
 
 #[cfg(test)]
@@ -54,10 +76,7 @@ mod tests {
 
     #[test]
     fn words_are_found_where_they_begin() {
-        let mut words = Words::default();
-        words.add("vault", 1);
-        words.add("dd_api", 2);
-        words.add("sumo", 3);
+        let words = Words::new([("vault", 1), ("dd_api", 2), ("sumo", 3)]);
         for (window, found) in [
             ("VAULT=", &[1][..]),
             ("myVaultKey: ", &[1]),
@@ -69,5 +88,6 @@ mod tests {
         ] {
             assert_eq!(words.within(window.as_bytes()).as_slice(), found, "{window}");
         }
+        assert!(words.any(b"DEFAULTVAULTS") && !words.any(b"defaul") && !words.any(b"su"));
     }
 }

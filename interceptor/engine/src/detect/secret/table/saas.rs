@@ -94,7 +94,7 @@ pub(super) const KEYS: &[Key] = &[
             "pat-eu1-[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}",
         ],
     ),
-    prefixed(
+    bare(
         "secret.salesforce_token",
         "SALESFORCE_TOKEN",
         "a Salesforce session",
