@@ -85,11 +85,17 @@ fn label_follows(text: Text<'_>, end: usize) -> bool {
     matches!((text.peek(end), text.peek(end + 1)), (Peek::Byte(b'-'), Peek::Byte(b)) if b.is_ascii_alphabetic())
 }
 
+/// A mark and a letter, as far as the text goes.
+fn label_may_begin(text: Text<'_>, end: usize) -> bool {
+    matches!(text.peek(end), Peek::Byte(b' ' | b'-'))
+        && matches!(text.peek(end + 1), Peek::Unknown | Peek::Byte(b'a'..=b'z' | b'A'..=b'Z'))
+}
+
 /// A word behind the number that says what it is.
 fn labelled(text: Text<'_>, end: usize) -> bool {
     let end = extension(text, end).unwrap_or(end);
     let word = end + 1;
-    matches!(text.peek(end), Peek::Byte(b' ' | b'-'))
+    label_may_begin(text, end)
         && LABELS.iter().any(|label| {
             let there = text.bytes.get(word..word + label.len());
             there.is_some_and(|there| there.eq_ignore_ascii_case(label.as_bytes()))
@@ -107,14 +113,13 @@ pub(super) fn needs_more(text: Text<'_>, end: usize) -> bool {
         }
         end = stop;
     }
-    let mark = matches!(text.peek(end), Peek::Byte(b' ' | b'-'));
-    mark && LABELS.iter().any(|label| {
-        let there = text.bytes.get(end + 1..).unwrap_or_default();
-        let known = there.len().min(label.len() + 1);
-        let begins =
-            there.len() <= label.len() && there[..known].eq_ignore_ascii_case(&label.as_bytes()[..known]);
-        begins && text.peek(text.bytes.len()) == Peek::Unknown
-    })
+    text.peek(text.bytes.len()) == Peek::Unknown
+        && label_may_begin(text, end)
+        && LABELS.iter().any(|label| {
+            let there = text.bytes.get(end + 1..).unwrap_or_default();
+            let known = there.len().min(label.len() + 1);
+            there.len() <= label.len() && there[..known].eq_ignore_ascii_case(&label.as_bytes()[..known])
+        })
 }
 
 /// How many groups make an international number whose country code begins after `skip` digits: the most that

@@ -51,6 +51,7 @@ pub(super) struct Shape {
     parts: SmallVec<[Part; 4]>,
     /// A parenthesis closes it.
     pub(super) closed: bool,
+    /// The strictest check first.
     pub(super) kinds: Vec<Use>,
 }
 
@@ -103,6 +104,9 @@ impl Index {
                     index.enter(kind, form);
                 }
             }
+        }
+        for shape in index.nodes.iter_mut().flat_map(|node| &mut node.shapes) {
+            shape.kinds.sort_by_key(|used| std::cmp::Reverse(table::KINDS[used.kind].odds));
         }
         index
     }

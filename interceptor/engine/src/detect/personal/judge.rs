@@ -1,7 +1,7 @@
 //! Decides about numbers: goes over the groups of a run, asks for each which forms begin there, weighs the checks
 //! against the words before, and keeps the likeliest. Every group is read once, however many kinds there are.
 
-use super::super::number::{Group, Next, Run, end_is_open, may_begin, may_end, worth_holding};
+use super::super::number::{Group, Mark, Next, Run, end_is_open, may_begin, may_end, worth_holding};
 use super::super::text::{Peek, Text, Verdict};
 use super::super::{Confidence, Finding, Work, card, encoded, phone, ssn};
 use super::form::{INDEX, Shape, Use};
@@ -71,7 +71,7 @@ impl Context {
             let heard = words::before(text, self.at);
             for (_, meaning) in &heard {
                 match meaning {
-                    Meaning::Kind(kind) => self.kinds[kind / 64] |= 1 << (kind % 64),
+                    Meaning::Kind(kind) => self.kinds[usize::from(*kind) / 64] |= 1 << (kind % 64),
                     Meaning::Country(_) => self.country = true,
                     _ => {}
                 }
@@ -119,9 +119,12 @@ pub(super) fn run(text: Text<'_>, start: usize, work: &mut Work) -> Verdict {
         if group.is_number() {
             resume = group.end();
         }
-        if index > 0
-            && (!super::may_begin(text.bytes, group.start) || encoded::inside(text.bytes, group.start))
-        {
+        // Behind any other mark nothing is inside encoded data.
+        let inside = || group.mark == Mark::Slash && encoded::inside(text.bytes, group.start);
+        if index > 0 && (!super::may_begin(text.bytes, group.start) || inside()) {
+            continue;
+        }
+        if index > 0 && inside_a_row(&mut run, index) {
             continue;
         }
         let verdict = match judge(&mut run, index, &mut context, work) {
@@ -147,6 +150,20 @@ pub(super) fn run(text: Text<'_>, start: usize, work: &mut Work) -> Verdict {
     }
     work.examined += run.read as u64;
     Verdict::No { resume }
+}
+
+/// A few digits in the middle of a row with spaces, as tables of numbers have them: nothing in groups begins there (see
+/// [`in_a_row`]), and alone they are too few. Four digits may begin a card behind anything but four digits.
+fn inside_a_row(run: &mut Run<'_>, index: usize) -> bool {
+    let (Next::Is(before), Next::Is(here), Next::Is(next)) =
+        (run.group(index - 1), run.group(index), run.group(index + 1))
+    else {
+        return false;
+    };
+    let spaced =
+        here.mark == Mark::Space && next.mark == Mark::Space && before.is_number() && next.is_number();
+    let card = here.len == 4 && before.len != 4 && matches!(next.len, 4..=6);
+    spaced && here.len < 5 && !card
 }
 
 /// A weak finding must not hide a strong one that begins inside it.
@@ -340,6 +357,7 @@ fn shaped(
     }
     work.examined += (end - start) as u64;
     let case = Case::of(&text.bytes[start..end]);
+    let silent = context.heard(text, work).is_empty();
     let chars = run.chars(index, last);
     for used in &shape.kinds {
         if used.only_announced && !context.may_announce(used.kind, text, work) {
@@ -350,6 +368,10 @@ fn shaped(
             let heard = context.heard(text, work);
             if let Some((confidence, reason)) = weigh(*used, checked, case, heard, (start, end - start)) {
                 best.offer(Finding { detector: id_of(used.kind), start, end, confidence }, reason);
+            }
+            // The kinds are in order of their odds: without words the first is the likeliest.
+            if checked && silent {
+                return;
             }
         }
     }
@@ -409,7 +431,7 @@ fn weigh(
     let (mut own, mut topic, mut land, mut number) = (None, None, None, false);
     for (at, meaning) in heard.iter().filter(|(at, _)| *at >= reach && *at < start) {
         match meaning {
-            Meaning::Kind(said) if *said == used.kind => own = Some(*at),
+            Meaning::Kind(said) if usize::from(*said) == used.kind => own = Some(*at),
             Meaning::Topic(said) if *said == kind.topic => topic = Some(*at),
             Meaning::Country(said) if Some(*said) == country => land = Some(*at),
             Meaning::Number => number = true,

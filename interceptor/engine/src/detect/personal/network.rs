@@ -26,7 +26,7 @@ pub(super) fn confirm(text: Text<'_>, group: &Group, heard: Option<&Heard>) -> A
     let after = text.peek(group.end());
     let before = text.before(group.start, 1);
     if before == Some(b':') || (after == Peek::Byte(b':') && group.len <= 4) {
-        return colons(text, group);
+        return colons(text, group, heard);
     }
     let hexadecimal = || text.bytes[group.start..group.end()].iter().all(u8::is_ascii_hexdigit);
     match after {
@@ -69,13 +69,21 @@ fn v4(text: Text<'_>, start: usize, heard: Option<&Heard>) -> Answer {
     if tied || start < text.floor {
         return Answer::No;
     }
-    let Some(heard) = heard else { return Answer::NeedsWords };
-    let said = heard.iter().any(|(at, meaning)| at + words::REACH >= start && super::is_network(*meaning));
-    let confidence = match (said, public(address)) {
-        (true, _) => Confidence::Medium,
-        (false, _) => Confidence::Low,
-    };
-    Answer::Found(Finding { detector: IPV4, start, end, confidence })
+    if !public(address) {
+        return Answer::Found(Finding { detector: IPV4, start, end, confidence: Confidence::Low });
+    }
+    match said(heard, start) {
+        None => Answer::NeedsWords,
+        Some(true) => Answer::Found(Finding { detector: IPV4, start, end, confidence: Confidence::Medium }),
+        Some(false) => Answer::Found(Finding { detector: IPV4, start, end, confidence: Confidence::Low }),
+    }
+}
+
+/// Whether a word for addresses stands before; `None` if nobody has looked yet.
+fn said(heard: Option<&Heard>, start: usize) -> Option<bool> {
+    let near =
+        |(at, meaning): &(usize, words::Meaning)| at + words::REACH >= start && super::is_network(*meaning);
+    heard.map(|heard| heard.iter().any(near))
 }
 
 /// Somebody's: neither private, nor reserved, nor for documentation, nor a resolver that everybody knows.
@@ -104,7 +112,7 @@ fn is_colon_group(b: u8) -> bool {
 }
 
 /// IPv6, and MAC with colons.
-fn colons(text: Text<'_>, group: &Group) -> Answer {
+fn colons(text: Text<'_>, group: &Group, heard: Option<&Heard>) -> Answer {
     // What stands before is part of it only if it has no digit: otherwise that digit was asked about.
     let mut start = group.start;
     while start > text.floor && group.start - start <= LONGEST {
@@ -137,16 +145,29 @@ fn colons(text: Text<'_>, group: &Group) -> Answer {
     let Some(address) = ascii(text, start, end).and_then(|t| t.parse::<Ipv6Addr>().ok()) else {
         return Answer::No;
     };
-    Answer::Found(Finding { detector: IPV6, start, end, confidence: v6_confidence(address) })
+    let sure = match global(address) {
+        None => false,
+        Some(true) => true,
+        Some(false) => match said(heard, group.start) {
+            None => return Answer::NeedsWords,
+            Some(said) => said,
+        },
+    };
+    let confidence = if sure { Confidence::Medium } else { Confidence::Low };
+    Answer::Found(Finding { detector: IPV6, start, end, confidence })
 }
 
-/// Global unicast with something in its lower half is somebody's.
-fn v6_confidence(address: Ipv6Addr) -> Confidence {
+/// True for global unicast with something in its lower half, false for what only words can tell, `None` for
+/// documentation, private and local addresses.
+fn global(address: Ipv6Addr) -> Option<bool> {
     let parts = address.segments();
-    let documentation = parts[0] == 0x2001 && parts[1] == 0xdb8;
     let filled = parts.iter().filter(|part| **part != 0).count();
-    let global = parts[0] & 0xe000 == 0x2000 && !documentation;
-    if (global && filled >= 4) || filled == 8 { Confidence::Medium } else { Confidence::Low }
+    match parts[0] {
+        0x2001 if parts[1] == 0xdb8 => None,
+        0x2000..0x4000 if filled >= 4 => Some(true),
+        0xfc00.. => None,
+        _ => (filled == 8).then_some(false),
+    }
 }
 
 fn is_mac(value: &[u8], mark: u8, size: usize) -> bool {

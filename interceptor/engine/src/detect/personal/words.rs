@@ -17,7 +17,7 @@ pub(super) const REACH: usize = 64;
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Meaning {
     /// The kind at this place of the table.
-    Kind(usize),
+    Kind(u16),
     Topic(Topic),
     /// A country, by its code.
     Country([u8; 2]),
@@ -26,7 +26,7 @@ pub(super) enum Meaning {
 }
 
 /// A word in the text and where it begins; later ones are nearer to the number.
-pub(super) type Heard = SmallVec<[(usize, Meaning); 12]>;
+pub(super) type Heard = SmallVec<[(usize, Meaning); 8]>;
 
 /// Words by a hash of their first three bytes.
 struct Words {
@@ -57,7 +57,7 @@ impl Words {
                 _ => all.push((folded, meaning)),
             }
         };
-        for (at, kind) in table::KINDS.iter().enumerate() {
+        for (at, kind) in (0u16..).zip(&table::KINDS) {
             for word in kind.words {
                 enter(word, Meaning::Kind(at));
             }
@@ -116,7 +116,7 @@ pub(super) fn before(text: Text<'_>, at: usize) -> Heard {
 /// begins one.
 fn begins(window: &[u8], i: usize, before: Option<u8>) -> bool {
     match window[i] {
-        b'a'..=b'z' | b'0'..=b'9' => match before {
+        b'a'..=b'z' => match before {
             None => true,
             Some(b) if b.is_ascii_alphanumeric() => false,
             // The last byte of a character of two bytes is a letter of Latin, Greek or Cyrillic.
