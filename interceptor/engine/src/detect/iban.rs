@@ -166,10 +166,35 @@ pub(super) fn confirm(text: Text<'_>, digit: usize, work: &mut Work) -> Verdict 
         Peek::Byte(b) if b.is_ascii_alphanumeric() || b == b'_' => return no,
         _ => {}
     }
-    if !checksum(&number[..count]) {
+    if !structure(&number[..count]) || !checksum(&number[..count]) {
         return no;
     }
     Verdict::Match(Finding { detector: metadata::IBAN, start, end: at, confidence: Confidence::High })
+}
+
+/// Countries whose account numbers are digits alone.
+const DIGITS: &[u8] = b"AEATBABECRCZDEDKEEESFIFOGLHRHUILISLTLYMEMNNOPLPTRSSESISKTLTNVAXKMREG";
+/// Countries whose account numbers begin with four letters of the bank and go on with digits, or with either.
+const BANK_LETTERS: &[u8] = b"GBIENLLVMTROBGGIIQJOKWLCPKPSQAVGAZBHSCSV";
+
+/// The characters behind the check digits are of the classes that the registry gives for the country, as far as that
+/// is the same for many.
+fn structure(number: &[u8]) -> bool {
+    let (country, account) = (&number[..2], &number[4..]);
+    let among = |list: &[u8]| list.chunks(2).any(|code| code == country);
+    let digits = |part: &[u8]| part.iter().all(u8::is_ascii_digit);
+    let letters = |part: &[u8]| part.iter().all(u8::is_ascii_uppercase);
+    match country {
+        _ if among(DIGITS) => digits(account),
+        b"GB" | b"IE" | b"GE" | b"VG" => {
+            let bank = if country == b"GE" { 2 } else { 4 };
+            letters(&account[..bank]) && digits(&account[bank..])
+        }
+        _ if among(BANK_LETTERS) => letters(&account[..4]),
+        b"IT" | b"SM" => letters(&account[..1]) && digits(&account[1..11]),
+        b"FR" | b"MC" => digits(&account[..10]) && digits(&account[21..]),
+        _ => true,
+    }
 }
 
 /// The first four characters go to the end, letters become 10 to 35, and the whole is 1 modulo 97.

@@ -19,6 +19,10 @@ pub(in super::super) fn br_cnpj(text: &[u8]) -> bool {
     if text.len() != 14 || monotonous(text) || !text.iter().all(u8::is_ascii_alphanumeric) {
         return false;
     }
+    // A letter in front of nothing but digits is the name of something.
+    if text[0].is_ascii_uppercase() && text[1..].iter().all(u8::is_ascii_digit) {
+        return false;
+    }
     let mut d = [0; 14];
     for (value, byte) in d.iter_mut().zip(text) {
         *value = u16::from(byte.saturating_sub(48));

@@ -97,7 +97,7 @@ pub(super) const KINDS: &[Kind] = &[
         .sample("17dddddddd"),
     kind("pii.uy_ci", "UY_CI", "an identity number of Uruguay", americas::uy_ci, 10)
         .checks(&["weighted sum modulo 10"])
-        .forms(&["d.ddd.ddd-d", "ddddddd-d", "!dddddddd"])
+        .forms(&["d.ddd.ddd-d", "ddddddd-d", "dddddddd"])
         .words(&["cédula", "cedula", "ci:"])
         .topic(Topic::Identity)
         .sample("d.ddd.ddd-d"),

@@ -130,7 +130,7 @@ pub(super) const KINDS: &[Kind] = &[
         .sample("3dddd-ddddddd-1"),
     kind("pii.lk_nic", "LK_NIC", "an identity number of Sri Lanka", india::lk_nic, 4)
         .checks(&["day of the year"])
-        .forms(&["dddddddddA", "!dddddddddddd"])
+        .forms(&["dddddddddA", "dddddddddddd"])
         .words(&["nic", "sri lankan nic"])
         .topic(Topic::Identity)
         .sample("ddddddddd'V"),
@@ -228,7 +228,7 @@ pub(super) const KINDS: &[Kind] = &[
         .sample("A1dddddddd"),
     kind("pii.tw_company", "TW_UBN", "a business number of Taiwan", asia::tw_company, 5)
         .checks(&["cross sums modulo 5"])
-        .forms(&["!dddddddd"])
+        .forms(&["dddddddd"])
         .words(&["統一編號", "統編", "ubn", "gui number"])
         .topic(Topic::Company)
         .sample("dddddddd"),

@@ -296,7 +296,7 @@ pub(super) const KINDS: &[Kind] = &[
     .sample("yymmtt/dddd"),
     kind("pii.cz_company", "CZ_ICO", "a company number of Czechia and Slovakia", east::cz_company, 11)
         .checks(&["weighted sum modulo 11"])
-        .forms(&["!dddddddd", "!ddd dd ddd"])
+        .forms(&["dddddddd", "!ddd dd ddd"])
         .words(&["ičo", "ič:", "ico:", "ičo:"])
         .topic(Topic::Company)
         .sample("dddddddd"),
@@ -320,7 +320,7 @@ pub(super) const KINDS: &[Kind] = &[
         .sample("1-yymmtt-dddd"),
     kind("pii.hu_company", "HU_ADOSZAM", "a company's tax number of Hungary", east::hu_company, 10)
         .checks(&["weighted sum modulo 10"])
-        .forms(&["!dddddddd"])
+        .forms(&["dddddddd"])
         .words(&["adószám", "adoszam"])
         .topic(Topic::Company)
         .sample("dddddddd"),

@@ -12,7 +12,7 @@ pub(super) const KINDS: &[Kind] = &[
         .sample("ttmmyy-dddX"),
     kind("pii.fi_business_id", "FI_YTUNNUS", "a business identity code of Finland", nordic::fi_business, 11)
         .checks(&["weighted sum modulo 11"])
-        .forms(&["ddddddd-d", "!dddddddd"])
+        .forms(&["ddddddd-d", "dddddddd"])
         .words(&["y tunnus", "ytunnus", "fo nummer", "business id"])
         .topic(Topic::Company)
         .sample("ddddddd-d"),
@@ -67,7 +67,7 @@ pub(super) const KINDS: &[Kind] = &[
         .sample("ttmmyy-dddd"),
     kind("pii.dk_cvr", "DK_CVR", "a company number of Denmark", nordic::dk_cvr, 11)
         .checks(&["weighted sum modulo 11"])
-        .forms(&["!dddddddd", "!dd dd dd dd"])
+        .forms(&["dddddddd", "!dd dd dd dd"])
         .words(&["cvr", "cvr nr", "cvr nummer"])
         .topic(Topic::Company)
         .sample("dddddddd"),

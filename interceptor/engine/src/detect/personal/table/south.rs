@@ -195,7 +195,7 @@ pub(super) const KINDS: &[Kind] = &[
         .sample("ttmm9yy50dddd"),
     kind("pii.si_tax_id", "SI_TAX_ID", "a tax number of Slovenia", east::si_tax, 11)
         .checks(&["weighted sum modulo 11"])
-        .forms(&["!dddddddd"])
+        .forms(&["dddddddd"])
         .words(&["davčna številka", "davcna stevilka"])
         .topic(Topic::Tax)
         .sample("dddddddd"),
