@@ -303,7 +303,7 @@ fn share(spots: &mut [Spot]) {
 
 /// Merges what two groups of forms showed, the second of them made from the first. Where they disagree about a place
 /// the surer one is right, then the deeper one: in `\tjane@…` the `t` is part of an escape. What was put together on
-/// a guess is only right where nothing else was found. Both are in order.
+/// a guess is only right where nothing else was found, or only a part of it. Both are in order.
 fn merge(out: &mut Vec<Spot>, first: usize, middle: usize, trust_deeper: bool) {
     if first == middle || middle == out.len() {
         return;
@@ -324,7 +324,9 @@ fn merge(out: &mut Vec<Spot>, first: usize, middle: usize, trust_deeper: bool) {
         let clash = last.as_ref().filter(|(place, ..)| spot.raw.start < place.end);
         if let Some((place, confidence, _)) = clash.filter(|(.., was_deeper)| *was_deeper != take_deeper) {
             let same = *place == spot.raw && out.last().is_some_and(|last| last.detector == spot.detector);
-            let better = if take_deeper { trust_deeper } else { !trust_deeper };
+            let (deep, shallow) = if take_deeper { (&spot.raw, place) } else { (place, &spot.raw) };
+            let covers = deep != shallow && deep.start <= shallow.start && shallow.end <= deep.end;
+            let better = take_deeper == (trust_deeper || covers);
             let wins = spot.confidence > *confidence || (spot.confidence == *confidence && better && !same);
             if !wins {
                 continue;
@@ -412,6 +414,16 @@ mod tests {
     fn a_surer_form_wins_over_a_guess() {
         // Put together, the number would be another.
         assert_eq!(found("4111 1111 1111 1111\n1234567890123456"), [("pii.card", "4111 1111 1111 1111")]);
+    }
+
+    #[test]
+    fn a_guess_that_covers_a_part_of_it_wins() {
+        let half = |number: usize| {
+            (0..20usize).map(move |at| char::from(b"0a1b2c3d4e5f6789abcd"[(7 * at + number) % 20]))
+        };
+        let token: String = half(3).chain(['\n']).chain(half(8)).collect();
+        let text = format!("wandb key {token} and more");
+        assert_eq!(found(&text).iter().map(|(_, place)| *place).collect::<Vec<_>>(), [&*token]);
     }
 
     #[test]
