@@ -60,6 +60,18 @@ pub(crate) fn write(mut steps: impl Steps, view: &mut Vec<u8>) -> Undone {
     undone
 }
 
+/// True if there is more than ordinary escapes to undo. Keeps no view.
+pub(crate) fn hides(mut steps: impl Steps) -> bool {
+    let mut view = Vec::new();
+    while let Some(piece) = steps.step(&mut view) {
+        if piece.kind == Kind::Hidden {
+            return true;
+        }
+        view.clear();
+    }
+    false
+}
+
 /// Turns ranges of the view into ranges of the text, in place. They are sorted; what they become may overlap, since a
 /// piece is never cut in two.
 pub(crate) fn trace(mut steps: impl Steps, ranges: &mut [Range<usize>]) {

@@ -304,12 +304,14 @@ impl Inspector {
                 let own = std::iter::once(&hit.raw).chain(&hit.rest);
                 { own }.any(|own| ranges.iter().any(|range| range.start < own.end && own.start < range.end))
             };
-            if self.hits.iter().rev().take(MOST_NEAR).any(|hit| hit.rest.is_empty() && touches(hit)) {
+            // Half a key may look a little like something else.
+            let stands = |hit: &Hit| hit.rest.is_empty() && hit.confidence >= spot.confidence;
+            if self.hits.iter().rev().take(MOST_NEAR).any(|hit| stands(hit) && touches(hit)) {
                 continue;
             }
             // What was found before the last piece came was a part of this.
             let near = self.hits.split_off(self.hits.len().saturating_sub(MOST_NEAR));
-            self.hits.extend(near.into_iter().filter(|hit| hit.rest.is_empty() || !touches(hit)));
+            self.hits.extend(near.into_iter().filter(|hit| stands(hit) || !touches(hit)));
             self.hit(spot, place().into(), ranges[0].clone(), text, Quoting::Inside, false);
             if let Some(hit) = self.hits.last_mut() {
                 hit.rest = ranges[1..].to_vec();

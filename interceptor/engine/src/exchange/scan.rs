@@ -16,9 +16,10 @@ use crate::view::{self, Join, Undo};
 /// it. What is still encoded then is counted, and policy is asked.
 const DEEPEST: usize = 5;
 
-/// Most bytes of views that are there at once. A text of which more would be needed is counted like one that is
+/// Bytes of views that any text may need. Past it they may be twice as long as the text: what is nested deeply is
+/// short, and what is long and nested was made to keep us busy. A text that hides more is counted like one that is
 /// encoded too often.
-const MOST_VIEWED: usize = 32 << 20;
+const VIEWED: usize = 1 << 20;
 
 /// Views up to this size keep their memory for the next text.
 const ROOMY: usize = 64 << 10;
@@ -219,9 +220,8 @@ impl Scanner {
             self.look(detectors, raw, first, out);
         }
         // Doubled backslashes go on for ever in some logs; they hide nothing that was not seen.
-        if self.make(raw, Made::Undone).hidden {
-            self.unfinished += 1;
-        }
+        let text = self.forms[..self.depth].last().map_or(raw, |form| &form.view);
+        self.unfinished += u64::from(Undo::worthwhile(text).is_some_and(view::hides));
     }
 
     fn join(&mut self, raw: &[u8]) -> bool {
@@ -234,12 +234,13 @@ impl Scanner {
         let (before, behind) = self.forms.split_at_mut(self.depth);
         let text = before.last().map_or(raw, |form| &form.view);
         let view = &mut behind[0].view;
-        let room = before.iter().map(|form| form.view.len()).sum::<usize>() + text.len() <= MOST_VIEWED;
+        let viewed = before.iter().map(|form| form.view.len()).sum::<usize>() + text.len();
+        let room = viewed <= VIEWED + 2 * raw.len();
         let undone = match made {
             Made::Joined => Join::worthwhile(text).filter(|_| room).map(|steps| view::write(steps, view)),
             _ => match Undo::worthwhile(text) {
-                Some(_) if !room => {
-                    self.unfinished += 1;
+                Some(steps) if !room => {
+                    self.unfinished += u64::from(view::hides(steps));
                     None
                 }
                 steps => steps.map(|steps| view::write(steps, view)),
@@ -438,6 +439,18 @@ mod tests {
         assert_eq!((out.len(), scanner.unfinished()), (1, 0));
         assert_eq!(out[0].raw, 0..nested.len());
         scanner.scan_plain(nested.replace('%', "%25").as_bytes(), &mut out);
+        assert_eq!(scanner.unfinished(), 1);
+    }
+
+    #[test]
+    fn what_is_long_and_nested_is_counted_instead_of_followed() {
+        let mut scanner = Scanner::new(Some(Detectors::builtin()));
+        let mut out = Vec::new();
+        scanner.scan_plain("%2525252541".repeat(400_000).as_bytes(), &mut out);
+        assert_eq!(scanner.unfinished(), 1);
+        // Text in its own script hides nothing, however long it is.
+        scanner
+            .scan_plain("Съешь же ещё этих мягких французских булок. ".repeat(50_000).as_bytes(), &mut out);
         assert_eq!(scanner.unfinished(), 1);
     }
 

@@ -81,8 +81,10 @@ fn run(text: &[u8], start: usize, end: usize) -> Option<Run> {
     {
         return Some(run);
     }
-    let mut probe = Vec::with_capacity(PROBE);
-    base64(&text[start..start + 12], &mut probe);
+    let mut probe = [0; PROBE];
+    for (three, four) in probe.chunks_exact_mut(3).zip(text[start..].chunks_exact(4)) {
+        three.copy_from_slice(&group(four)[..3]);
+    }
     (looks_like_text(&probe) || looks_like_utf16(&probe)).then_some(())?;
     let mut decoded = Vec::new();
     let source = start..lines(text, start, end, &mut decoded);
@@ -158,11 +160,15 @@ fn next_line(text: &[u8], at: usize) -> Option<usize> {
 fn base64(digits: &[u8], decoded: &mut Vec<u8>) {
     decoded.reserve(digits.len() / 4 * 3 + 2);
     for four in digits.chunks(4) {
-        let bits = four.iter().fold(0u32, |bits, digit| bits << 6 | u32::from(value(*digit) & 63));
-        let bits = bits << (6 * (4 - four.len()));
-        let [_, a, b, c] = bits.to_be_bytes();
-        decoded.extend_from_slice(&[a, b, c][..four.len() * 6 / 8]);
+        decoded.extend_from_slice(&group(four)[..four.len() * 6 / 8]);
     }
+}
+
+/// What up to four digits say.
+fn group(four: &[u8]) -> [u8; 3] {
+    let bits = four.iter().fold(0u32, |bits, digit| bits << 6 | u32::from(value(*digit) & 63));
+    let [_, a, b, c] = (bits << (6 * (4 - four.len()))).to_be_bytes();
+    [a, b, c]
 }
 
 /// Printable ASCII, white space, or part of a character that is none.
@@ -209,6 +215,8 @@ mod tests {
         is("say amFuZSBkb2Ugd2FzIGhlcmU= twice", "amFuZSBkb2Ugd2FzIGhlcmU=", "jane doe was here");
         is("k=amFuZSBkb2Ugd2FzIGhlcmU", "amFuZSBkb2Ugd2FzIGhlcmU", "jane doe was here");
         is("/v1/users/amFuZT8/Pz8/Pz9hYWFh", "amFuZT8/Pz8/Pz9hYWFh", "jane???????aaaa");
+        // Nine digits with two dashes.
+        is("see MTIzLTQ1LTY3ODk=", "MTIzLTQ1LTY3ODk=", "123-45-6789");
         is("amFuZT8_Pz8_Pz9hYWFh", "amFuZT8_Pz8_Pz9hYWFh", "jane???????aaaa");
         is("asOpbmUgZG/DqSB3YXMgaGVyZQ==", "asOpbmUgZG/DqSB3YXMgaGVyZQ==", "jéne doé was here");
         is(

@@ -39,6 +39,12 @@ impl Folder {
             let letters = text[at..self.word_end].chunks(2).take_while(|pair| is_letter(pair[0])).count();
             return ((2 * letters).min(self.word_end - at), Fold::Same);
         }
+        if let [lead, next @ 0x80..=0xBF, ..] = text[at..]
+            && is_letter(lead)
+        {
+            let letter = glyphs::alike(u32::from(lead & 0x1F) << 6 | u32::from(next & 0x3F));
+            return (2, letter.map_or(Fold::Same, Fold::To));
+        }
         let Some((code, length)) = decode(&text[at..]) else {
             // The marks of UTF-16 are no text in UTF-8.
             return (1, if text[at] >= 0xFE { Fold::Drop } else { Fold::Same });

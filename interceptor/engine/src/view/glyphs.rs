@@ -78,7 +78,8 @@ fn styled(code: u32) -> Option<u8> {
     }
 }
 
-fn alike(code: u32) -> Option<u8> {
+/// What a letter looks like.
+pub(super) fn alike(code: u32) -> Option<u8> {
     static SORTED: LazyLock<Box<[(u32, u8)]>> = LazyLock::new(|| {
         let pairs = ALIKE.iter().flat_map(|(those, these)| those.chars().map(u32::from).zip(these.bytes()));
         let mut sorted: Vec<(u32, u8)> = pairs.collect();

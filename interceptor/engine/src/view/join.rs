@@ -139,9 +139,11 @@ fn cut(text: &[u8], newline: usize) -> Option<Range<usize>> {
     if start > 0 && text[start - 1] == b'\\' {
         start -= 1;
     }
+    let inside = |byte: &&u8| byte.is_ascii_alphanumeric() || b"-_.@+/=".contains(byte);
+    // Most lines end with something else.
+    text[..start].last().filter(inside)?;
     let indent = text[newline + 1..].iter().take(16).take_while(|byte| b" \t>".contains(byte)).count();
     let end = newline + 1 + indent;
-    let inside = |byte: &&u8| byte.is_ascii_alphanumeric() || b"-_.@+/=".contains(byte);
     let before = text[..start].iter().rev().take(64).take_while(inside).count();
     let behind = text[end..].iter().take(64).take_while(inside).count();
     let (left, right) = (&text[start - before..start], &text[end..end + behind]);

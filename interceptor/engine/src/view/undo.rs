@@ -25,7 +25,7 @@ pub(crate) fn worthwhile(text: &[u8]) -> bool {
     // Written for the compiler to look at many bytes at once.
     let plain = |byte: u8| {
         let printable = byte.wrapping_sub(0x20) < 0x5F;
-        (printable & (byte != b'\\') & (byte != b'%') & (byte != b'&')) | (byte == b'\n')
+        (printable & (byte != b'\\') & (byte != b'%') & (byte != b'&')) | (byte.wrapping_sub(b'\t') < 2)
     };
     let blocks = text.chunks(64);
     let odd = { blocks }.any(|block| {
