@@ -1,15 +1,15 @@
 //! A stream of frames: each goes on at once, unless it holds a part of something that is not decided yet.
 //! Frames leave in the order in which they came, each byte for byte as it came, except for replaced spans.
-//! The frames and their order are here, how they are cut is in `framing`; the texts that their fragments make up are
-//! in `texts`. Does not know which way it runs: an answer's stream and either direction of a WebSocket are alike.
+//! The frames and their order are here, how they are cut is in `framing`, what is looked at in one is in `document`;
+//! the texts that their fragments make up are in `texts`. Does not know which way it runs: an answer's stream and either direction of a WebSocket are alike.
 
+mod document;
 mod framing;
 mod outlet;
 mod restore;
 mod texts;
 
 use std::collections::VecDeque;
-use std::ops::Range;
 use std::sync::Arc;
 
 use bytes::Bytes;
@@ -17,9 +17,9 @@ use bytes::Bytes;
 use crate::catalogue::{Bodies, StreamRules};
 use crate::decode::{Coded, DecodeError, Decoder};
 use crate::detect::Detectors;
-use crate::edit::{self, Edit};
+use crate::edit;
 use crate::frame::Framed;
-use crate::json::{Table, Walker};
+use crate::json::Walker;
 use crate::policy::{Direction, Uncertainty};
 use crate::record::Ledger;
 use crate::refusal::{Refusal, StreamShape};
@@ -29,7 +29,7 @@ use super::Limits;
 use super::case::Case;
 use super::channel::{Channel, Piece};
 use super::event::EventReader;
-use super::inspect::{Facts, UNKNOWN};
+use super::inspect::Facts;
 pub(super) use framing::Framing;
 use framing::{Cut, Framer, Opened, Shell};
 use outlet::{Held, Outlet};
@@ -341,94 +341,6 @@ impl Stream {
         if ends { self.close_all(case) } else { Ok(()) }
     }
 
-    /// Looks at what a control frame carries: little, but whatever its sender likes.
-    fn aside(&mut self, payload: &[u8], case: &mut Case) -> Result<Vec<Edit>, Box<Refusal>> {
-        self.reader.begin();
-        self.reader.inspector.ledger.unknown += payload.len() as u64;
-        self.reader.inspector.plain_text("control", payload, 0);
-        let hits = std::mem::take(&mut self.reader.inspector.hits);
-        case.rule_all(self.direction, &hits)
-    }
-
-    /// A frame without text: sound, above all.
-    fn binary(&mut self, length: usize, case: &mut Case) -> Result<(), Box<Refusal>> {
-        self.ledger.binary += length as u64;
-        case.doubt(Uncertainty::BinaryContent, self.direction).map(drop)
-    }
-
-    /// Reads a document and decides on what became certain by it.
-    fn document(
-        &mut self,
-        document: &Bytes,
-        data: &[Range<usize>],
-        kind: Option<Bytes>,
-        case: &mut Case,
-    ) -> Result<(), Box<Refusal>> {
-        if data.is_empty() {
-            return Ok(());
-        }
-        self.reader.begin();
-        if !self.walk(document, data) {
-            return self.text_event(document, data, case);
-        }
-        if self.reader.kind.is_empty()
-            && let Some(name) = kind
-        {
-            self.reader.kind.extend_from_slice(&name);
-        }
-        let fragments = std::mem::take(&mut self.reader.fragments);
-        let result = fragments.iter().try_for_each(|fragment| self.fragment(document, fragment, case));
-        self.reader.fragments = fragments;
-        result?;
-        self.close(case)?;
-        self.rule_on_event(document, case)?;
-        self.restore_strings(document, case);
-        Ok(())
-    }
-
-    /// False if the data is no JSON.
-    fn walk(&mut self, document: &[u8], data: &[Range<usize>]) -> bool {
-        let table = table(&self.bodies, self.direction);
-        self.walker.reset();
-        for line in data {
-            self.walker.feed(table, &document[line.clone()], line.start, &mut self.reader);
-            // Lines of data are one text with line ends between them.
-            self.walker.feed(table, b"\n", line.end, &mut self.reader);
-        }
-        self.walker.finish(table, document.len(), &mut self.reader).is_ok()
-    }
-
-    /// A document that is no JSON is looked at as text.
-    fn text_event(
-        &mut self,
-        document: &[u8],
-        data: &[Range<usize>],
-        case: &mut Case,
-    ) -> Result<(), Box<Refusal>> {
-        self.reader.begin();
-        for line in data {
-            self.reader.inspector.ledger.unknown += line.len() as u64;
-            self.reader.inspector.plain_text("data", &document[line.clone()], line.start);
-        }
-        self.rule_on_event(document, case)
-    }
-
-    /// Rules on what was found in the document itself, outside of its fragments.
-    fn rule_on_event(&mut self, document: &[u8], case: &mut Case) -> Result<(), Box<Refusal>> {
-        if self.reader.inspector.hits.is_empty() {
-            return Ok(());
-        }
-        let mut hits = std::mem::take(&mut self.reader.inspector.hits);
-        for hit in &mut hits {
-            self.agree_with_stream(document, hit);
-        }
-        let edits = case.rule_all(self.direction, &hits)?;
-        if let Some(held) = self.queue.back_mut() {
-            held.edits.extend(edits);
-        }
-        Ok(())
-    }
-
     /// Lets go of frames from the front as long as nothing in them is undecided.
     fn release(&mut self, outlet: &mut Outlet<'_>) {
         while let Some(held) = self.queue.front() {
@@ -448,13 +360,4 @@ impl Stream {
 
 fn stream_rules(bodies: &Option<Arc<Bodies>>) -> Option<&StreamRules> {
     bodies.as_ref()?.stream.as_ref()
-}
-
-/// What is known of the documents that go this way. What the application says on a WebSocket is a request each time.
-fn table(bodies: &Option<Arc<Bodies>>, direction: Direction) -> &Table {
-    match (direction, bodies) {
-        (Direction::Request, Some(bodies)) => &bodies.request,
-        (Direction::Response, Some(bodies)) => bodies.stream.as_ref().map_or(&*UNKNOWN, |rules| &rules.event),
-        (_, None) => &UNKNOWN,
-    }
 }
