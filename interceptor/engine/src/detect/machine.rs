@@ -239,10 +239,30 @@ fn digit(text: Text<'_>, at: usize, work: &mut Work) -> Verdict {
         && number.confidence == Confidence::Low
     {
         match glued(text, number.end) {
-            None => return Verdict::Undecided { hold: number.start },
+            None => verdict = Verdict::Undecided { hold: number.start },
             Some(true) => verdict = Verdict::No { resume: at + 1 },
             Some(false) => {}
         }
+    }
+    // The number comes first and is waited for, but a token around it must not leave meanwhile.
+    if let Verdict::Undecided { hold } = verdict
+        && secret::may_begin(text.bytes, at)
+    {
+        return match secret::digit(text, at, work) {
+            Verdict::Undecided { hold: token } => Verdict::Undecided { hold: hold.min(token) },
+            Verdict::Match(token) => Verdict::Undecided { hold: hold.min(token.start) },
+            _ => Verdict::Undecided { hold },
+        };
+    }
+    // A number that begins behind this digit's own word is found from its own digits; here the word is asked.
+    if let Verdict::Match(number) = verdict
+        && number.start > at
+        && secret::may_begin(text.bytes, at)
+    {
+        return match secret::digit(text, at, work) {
+            Verdict::No { .. } => verdict,
+            token => token,
+        };
     }
     let weak = match verdict {
         Verdict::No { .. } => true,

@@ -319,7 +319,6 @@ pub(super) const KEYS: &[Key] = &[
         &["[0-9A-Za-z]{20}"],
     ),
     prefixed("secret.frameio_token", "FRAMEIO_TOKEN", "a Frame.io token", &["fio-u-[0-9A-Za-z_=-]{64}"]),
-    bare("secret.zoho_token", "ZOHO_TOKEN", "a Zoho token", &["1000.[0-9a-f]{32}.[0-9a-f]{32}"]),
     prefixed(
         "secret.dropbox_short_token",
         "DROPBOX_SHORT_TOKEN",

@@ -94,12 +94,6 @@ pub(super) const KEYS: &[Key] = &[
             "pat-eu1-[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}",
         ],
     ),
-    bare(
-        "secret.salesforce_token",
-        "SALESFORCE_TOKEN",
-        "a Salesforce session",
-        &["00D[0-9A-Za-z]{12}![0-9A-Za-z_.]{80,120}", "00D[0-9A-Za-z]{15}![0-9A-Za-z_.]{80,120}"],
-    ),
     announced(
         "secret.pipedrive_token",
         "PIPEDRIVE_TOKEN",
