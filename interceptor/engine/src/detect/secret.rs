@@ -3,7 +3,6 @@
 
 mod assigned;
 mod keys;
-mod published;
 mod rarity;
 mod shape;
 mod table;

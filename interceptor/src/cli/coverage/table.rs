@@ -152,7 +152,7 @@ mod tests {
               ATTEMPTS INSPECTED    PASSED   REFUSED    FAILED      LEFT      OPEN   EARLIER  ADDS UP  WORKLOAD
                     17         4         3         3         3         3         1         0  yes      /kubepods/pod0f1e2d3c
                        pod 0f1e2d3c, container abababababab
-                       inspected until it left HTTP: websocket 1
+                       inspected until it left HTTP: other_protocol 1
                        passed through unread: no_name 1, other_name 2
                        refused in the kernel: datagram 2
                        refused by the daemon: framing 1

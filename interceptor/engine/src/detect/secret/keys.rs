@@ -3,7 +3,6 @@
 
 use std::sync::LazyLock;
 
-use super::published;
 use super::rarity::{self, TELLING};
 use super::shape::{Anchor, Fit, Shape};
 use super::table::{KEYS, Key, Told};
@@ -154,10 +153,7 @@ pub(super) fn prefixed(text: Text<'_>, at: usize, number: u16, work: &mut Work) 
         Fit::End(end) => {
             let key_bytes = &text.bytes[start..end];
             let free = shape.free(key_bytes);
-            if published::is(key_bytes)
-                || is_placeholder(key_bytes)
-                || (free.len() >= 20 && is_placeholder(&free))
-            {
+            if is_placeholder(key_bytes) || (free.len() >= 20 && is_placeholder(&free)) {
                 return no;
             }
             let digits = free.iter().filter(|b| b.is_ascii_digit()).count();
