@@ -41,6 +41,8 @@ async fn call(stage: &Stage) -> Result<Met> {
         Ok(stream) => stream,
         Err(error) if error.raw_os_error() == Some(libc::EPERM) => return Ok(Met::Refused),
         Err(error) if error.kind() == io::ErrorKind::ConnectionReset => return Ok(Met::Reset),
+        // The listener was closed after the hook had looked for it.
+        Err(error) if error.kind() == io::ErrorKind::ConnectionRefused => return Ok(Met::Reset),
         Err(error) => return Err(error).context("connect"),
     };
     // It trusts the internet's authority alone.
