@@ -63,6 +63,21 @@ fn may_be_out(detector: DetectorId, text: &[u8]) -> usize {
 
 #[track_caller]
 fn agrees<'a>(text: &[u8], chunks: impl IntoIterator<Item = &'a [u8]>) {
+    for ((f, released), plain) in same(text, chunks) {
+        let out = released.saturating_sub(f.start);
+        let text = &text[plain.start..plain.end];
+        let allowed = may_be_out(f.detector, text) as u64;
+        assert!(
+            out <= allowed,
+            "{out} bytes of {:?} {:?} were out",
+            f.detector,
+            String::from_utf8_lossy(text)
+        );
+    }
+}
+
+/// The fragments show what the whole text shows; with how much of each finding was out by then.
+fn same<'a>(text: &[u8], chunks: impl IntoIterator<Item = &'a [u8]>) -> Vec<((StreamFinding, u64), Finding)> {
     let found = streamed(chunks);
     let plain: Vec<Finding> = found
         .iter()
@@ -74,17 +89,7 @@ fn agrees<'a>(text: &[u8], chunks: impl IntoIterator<Item = &'a [u8]>) {
         })
         .collect();
     assert_eq!(plain, whole(text), "in {:?}", String::from_utf8_lossy(text));
-    for ((f, released), plain) in found.iter().zip(&plain) {
-        let out = released.saturating_sub(f.start);
-        let text = &text[plain.start..plain.end];
-        let allowed = may_be_out(f.detector, text) as u64;
-        assert!(
-            out <= allowed,
-            "{out} bytes of {:?} {:?} were out",
-            f.detector,
-            String::from_utf8_lossy(text)
-        );
-    }
+    found.into_iter().zip(plain).collect()
 }
 
 /// Things that are found, nearly found, or in the way. Put together at run time.
@@ -241,33 +246,49 @@ fn samples_in_fragments_are_found_as_in_one_piece() {
     }
 }
 
+/// Chunks of these sizes, over and over.
+fn cut<'a>(bytes: &'a [u8], sizes: &[usize]) -> Vec<&'a [u8]> {
+    let mut rest = bytes;
+    let mut chunks = Vec::new();
+    for size in sizes.iter().cycle() {
+        if rest.is_empty() {
+            break;
+        }
+        let (chunk, more) = rest.split_at(rest.len().min(*size));
+        chunks.push(chunk);
+        rest = more;
+    }
+    chunks
+}
+
 proptest! {
     #![proptest_config(ProptestConfig { cases: 1500, failure_persistence: None, ..ProptestConfig::default() })]
 
+    /// Things that run into each other without a gap are found alike. How much of them is out is another matter: the value
+    /// behind a name may be seen only at its end to have begun so early.
     #[test]
     fn any_text_in_any_chunks_gives_the_same(
         picks in prop::collection::vec((0usize..1000, prop::option::of("[ -~]{0,3}")), 0..40),
         sizes in prop::collection::vec(1usize..40, 1..40),
     ) {
-        static PIECES: LazyLock<Vec<String>> =
-            LazyLock::new(|| pieces().into_iter().chain(samples()).collect());
-        let pieces = &*PIECES;
+        static PIECES: LazyLock<Vec<String>> = LazyLock::new(pieces);
         let text: String = picks
             .iter()
-            .flat_map(|(i, junk)| [pieces[i % pieces.len()].as_str(), junk.as_deref().unwrap_or("")])
+            .flat_map(|(i, junk)| [PIECES[i % PIECES.len()].as_str(), junk.as_deref().unwrap_or("")])
             .collect();
-        let bytes = text.as_bytes();
-        let mut chunks = Vec::new();
-        let mut at = 0;
-        for size in sizes.iter().cycle() {
-            if at >= bytes.len() {
-                break;
-            }
-            let end = (at + size).min(bytes.len());
-            chunks.push(&bytes[at..end]);
-            at = end;
-        }
-        agrees(bytes, chunks);
+        same(text.as_bytes(), cut(text.as_bytes(), &sizes));
+    }
+
+    /// The samples of all detectors, among words.
+    #[test]
+    fn any_samples_in_any_chunks_give_the_same(
+        picks in prop::collection::vec(0usize..1000, 0..20),
+        sizes in prop::collection::vec(1usize..40, 1..40),
+    ) {
+        static SAMPLES: LazyLock<Vec<String>> = LazyLock::new(|| samples().collect());
+        let text: String =
+            picks.iter().flat_map(|i| [SAMPLES[i % SAMPLES.len()].as_str(), ", and then "]).collect();
+        agrees(text.as_bytes(), cut(text.as_bytes(), &sizes));
     }
 
     #[test]

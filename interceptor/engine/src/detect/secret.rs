@@ -257,7 +257,14 @@ pub(super) fn may_begin(bytes: &[u8], digit: usize) -> bool {
 
 /// Asks about the first digit of a group, which may stand anywhere in a token.
 pub(super) fn digit(text: Text<'_>, at: usize, work: &mut Work) -> Verdict {
-    keys::token(text, at, work)
+    match keys::token(text, at, work) {
+        // A key that says itself whose it is may begin with a digit: then no word before it says better.
+        Verdict::Match(token) => match known_at(text, token.start, work) {
+            Some(known @ (Verdict::Match(_) | Verdict::Undecided { .. })) => known,
+            _ => Verdict::Match(token),
+        },
+        verdict => verdict,
+    }
 }
 
 /// See [`keys::tail`].

@@ -301,10 +301,12 @@ fn small_word(text: Text<'_>, at: usize, named: Named) -> Word {
         b"basic", b"bearer", b"digest", b"apikey", b"code", b"api",
     ];
     let end = text.run_end(at, 10, |b| b.is_ascii_alphabetic());
-    if text.peek(end) == Peek::Unknown && end - at < 10 {
-        return Word::Unknown;
-    }
     let word = &text.bytes[at..end];
+    if text.peek(end) == Peek::Unknown && end - at < 10 {
+        // What can be none of the words any more is the beginning of the value, and has to be held.
+        let may_become = |w: &&[u8]| w.len() >= word.len() && w[..word.len()].eq_ignore_ascii_case(word);
+        return if WORDS.iter().any(may_become) { Word::Unknown } else { Word::None };
+    }
     let closes = matches!(text.peek(end), Peek::Byte(b) if is_gap(b) || b == b'_');
     let known = WORDS.iter().any(|w| word.eq_ignore_ascii_case(w));
     let known = known || (named == Named::Header && word.eq_ignore_ascii_case(b"token"));
