@@ -134,7 +134,7 @@ impl Engine {
         if !Direction::ALL.into_iter().any(|direction| scope.makes_tokens(direction)) {
             return Redactor::default();
         }
-        let tenant = subject.namespace.as_deref().unwrap_or_default();
+        let tenant = subject.tenant().unwrap_or_default();
         Redactor::new(self.key.as_ref().map(|key| key.tenant(tenant)))
     }
 

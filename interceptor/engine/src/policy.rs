@@ -8,6 +8,7 @@ mod decide;
 mod document;
 mod pattern;
 mod rule;
+mod subject;
 mod uncertain;
 
 use std::fmt;
@@ -22,6 +23,7 @@ pub use decide::{Decision, Scope, Shadow};
 pub use document::Vocabulary;
 pub use pattern::Pattern;
 pub use rule::{Mode, Rule};
+pub use subject::{Identity, Owner, Pod, Subject};
 pub use uncertain::{Answer, Uncertainty};
 
 /// Which way bytes travel.
@@ -117,21 +119,6 @@ pub enum Reach {
     Rewrite,
     /// A finding may end the exchange.
     Block,
-}
-
-/// Who called, as the kernel attests it; never what an API key claims. Rules do not ask for it yet.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Subject {
-    /// User id.
-    pub uid: u32,
-    /// Path of the executable; empty if unknown.
-    pub executable: String,
-    /// Name of the thread that connected.
-    pub comm: String,
-    /// Control group, as a path below the cgroup mount.
-    pub cgroup: String,
-    /// Kubernetes namespace, if the caller is a pod.
-    pub namespace: Option<String>,
 }
 
 /// What an exchange is, as far as rules ask.

@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 use std::sync::{Arc, LazyLock};
 
 use bytes::Bytes;
-use interceptor_engine::policy::Subject;
+use interceptor_engine::policy::{Pod, Subject};
 use interceptor_engine::{Catalogue, Detectors, Engine, Limits, Policy, RequestHead, VerdictCache};
 use proptest::prelude::*;
 
@@ -29,7 +29,7 @@ fn run(engine: &Arc<Engine>, messages: &[String], namespace: &str) -> String {
     let messages: Vec<_> =
         messages.iter().map(|text| serde_json::json!({ "role": "user", "content": text })).collect();
     let body = serde_json::json!({ "model": "m", "messages": messages }).to_string();
-    let subject = Subject { namespace: Some(namespace.to_owned()), ..Subject::default() };
+    let subject = Subject { pod: Some(Pod::named(namespace, "app").into()), ..Subject::default() };
     let provider = engine.catalogue().provider_named("openai").expect("it is in the catalogue");
     let mut exchange = engine.exchange(&RequestHead {
         provider,

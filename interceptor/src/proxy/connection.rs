@@ -277,8 +277,8 @@ fn may_pass_untrusted(engine: &Engine, provider: &str, subject: &Subject) -> boo
 fn subject(flow: &Flow) -> Subject {
     Subject {
         uid: flow.caller.uid,
-        executable: flow.caller.executable.as_deref().unwrap_or_default().to_owned(),
-        comm: flow.caller.comm.to_string(),
+        executable: flow.caller.executable.clone(),
+        comm: flow.caller.comm.clone(),
         ..Subject::default()
     }
 }

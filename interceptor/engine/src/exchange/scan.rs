@@ -66,7 +66,7 @@ impl VerdictCache {
     /// The part of a caller: of a pod's namespace, or of a control group and user where there is none.
     pub(super) fn of(&self, subject: &Subject, version: &str) -> Memory {
         let uid = subject.uid.to_le_bytes();
-        Arc::new(match &subject.namespace {
+        Arc::new(match subject.tenant() {
             Some(namespace) => self.0.view(&[namespace.as_bytes()], version),
             None => self.0.view(&[subject.cgroup.as_bytes(), &uid], version),
         })

@@ -4,7 +4,7 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
-use interceptor_engine::policy::Direction;
+use interceptor_engine::policy::{Direction, Pod};
 use interceptor_engine::websocket::{Messages, Opcode, Sender, Unit, whole};
 use interceptor_engine::{Engine, Exchange, Limits, Policy, RequestHead, ResponseHead, Subject};
 use proptest::prelude::*;
@@ -109,7 +109,7 @@ fn a_token_is_the_same_in_every_turn_and_another_for_every_tenant() {
     // In the next turn the text is there again, and so is what stood for it.
     let (_, next) = token_for(&engine, &format!("{first}. And again: {ADDRESS}"));
     assert_eq!(next, format!("{first}. And again: {token}"));
-    let subject = Subject { namespace: Some("payments".into()), ..Subject::default() };
+    let subject = Subject { pod: Some(Pod::named("payments", "app").into()), ..Subject::default() };
     let mut exchange = engine.exchange(&RequestHead {
         provider: engine.catalogue().route(CHAT.0).unwrap().provider,
         method: "POST",
