@@ -25,6 +25,7 @@ mod pem;
 mod personal;
 mod phone;
 mod provider_key;
+mod registry;
 mod sample;
 mod secret;
 mod ssn;
@@ -35,12 +36,13 @@ use std::fmt;
 use std::sync::Arc;
 
 pub use metadata::{Detector, Family};
+pub use registry::{Registry, RegistryError};
 pub use sample::SampleSource;
 pub use stream::{StreamFinding, StreamScanner};
 pub use text::HOLD_BOUND;
 
-/// Names a detector. The number is an index into the table of this build; what is written down (policy,
-/// audit) is the name.
+/// Names a detector. The number is an index into a [`Registry`]; what is written down (policy, audit) is the name.
+/// The detectors of this build come first and have the same number everywhere.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct DetectorId(u16);
 
@@ -66,25 +68,34 @@ impl DetectorId {
         usize::from(self.0)
     }
 
-    /// What is known about it.
+    /// What is known about a detector of this build.
+    ///
+    /// # Panics
+    /// If it is an operator's; see [`DetectorId::is_builtin`].
     pub fn detector(self) -> &'static Detector {
-        metadata::detector(self)
+        metadata::known(self).expect("asked for detectors of this build only")
     }
 
-    /// The stable name: `pii.email`.
+    /// True for the detectors of this build, false for those that an operator wrote.
+    pub fn is_builtin(self) -> bool {
+        self.index() < metadata::COUNT
+    }
+
+    /// The stable name of a detector of this build: `pii.email`. [`Registry::name`] knows all.
+    ///
+    /// # Panics
+    /// As [`DetectorId::detector`].
     pub fn name(self) -> &'static str {
         self.detector().name
-    }
-
-    /// The word that stands in for the found text: `EMAIL` is written as `[EMAIL]`.
-    pub fn label(self) -> &'static str {
-        self.detector().label
     }
 }
 
 impl fmt::Debug for DetectorId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.name())
+        match metadata::known(*self) {
+            Some(detector) => f.write_str(detector.name),
+            None => write!(f, "operator's {}", self.index() - metadata::COUNT),
+        }
     }
 }
 
@@ -138,12 +149,19 @@ pub struct Work {
 /// The compiled set of detectors. Immutable and shared.
 pub struct Detectors {
     anchors: anchor::Anchors,
+    registry: Registry,
 }
 
 impl Detectors {
     /// The detectors that ship with this build.
     pub fn builtin() -> Arc<Self> {
-        Arc::new(Self { anchors: anchor::Anchors::new(metadata::literals()) })
+        let anchors = anchor::Anchors::new(metadata::literals());
+        Arc::new(Self { anchors, registry: Registry::builtin() })
+    }
+
+    /// The names of the detectors in the set.
+    pub fn registry(&self) -> &Registry {
+        &self.registry
     }
 
     /// Pushes every finding in `text` on `out`, sorted by start, none overlapping another. A key longer than
@@ -162,6 +180,6 @@ impl Detectors {
 
 impl fmt::Debug for Detectors {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "Detectors({})", metadata::COUNT)
+        write!(f, "Detectors({})", self.registry.len())
     }
 }

@@ -131,11 +131,12 @@ impl Engine {
 
     /// What replaces findings in an exchange under these rules.
     fn redactor(&self, scope: &Scope, subject: &Subject) -> Redactor {
+        let names = self.detectors.registry().clone();
         if !Direction::ALL.into_iter().any(|direction| scope.makes_tokens(direction)) {
-            return Redactor::default();
+            return Redactor::new(None, names);
         }
         let tenant = subject.tenant().unwrap_or_default();
-        Redactor::new(self.key.as_ref().map(|key| key.tenant(tenant)))
+        Redactor::new(self.key.as_ref().map(|key| key.tenant(tenant)), names)
     }
 
     /// The catalogue of this engine.

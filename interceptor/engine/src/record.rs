@@ -4,7 +4,7 @@
 use std::sync::Arc;
 
 use crate::catalogue::ProviderId;
-use crate::detect::{Confidence, DetectorId};
+use crate::detect::Confidence;
 use crate::policy::{Action, Answer, Direction, Shadow, Uncertainty};
 
 /// Everything there is to say about one exchange.
@@ -56,8 +56,8 @@ pub enum Verdict {
 /// One finding and what became of it.
 #[derive(Clone, Debug)]
 pub struct FindingRecord {
-    /// Which detector.
-    pub detector: DetectorId,
+    /// Name of the detector: `pii.email`.
+    pub detector: Arc<str>,
     /// How sure it was.
     pub confidence: Confidence,
     /// Which way the text was going.

@@ -9,7 +9,7 @@ use bytes::Bytes;
 use serde_json::{Value, json};
 
 use crate::catalogue::RefusalShape;
-use crate::detect::DetectorId;
+use crate::detect::{DetectorId, Registry};
 use crate::policy::{Direction, Uncertainty};
 
 pub(crate) use frame::StreamShape;
@@ -62,6 +62,8 @@ pub struct Refused<'a> {
     pub place: Option<&'a str>,
     /// Names the exchange in the audit trail.
     pub request_id: &'a str,
+    /// What detectors are called.
+    pub names: &'a Registry,
 }
 
 impl Refusal {
@@ -118,12 +120,13 @@ fn request_id_header(shape: RefusalShape) -> &'static str {
 fn message(refused: &Refused<'_>) -> String {
     let place = refused.place.map(|place| format!(" in {place}")).unwrap_or_default();
     let rule = &refused.rule;
+    let name = |detector| refused.names.name(detector);
     let what = match refused.reason {
         Reason::Found { detector, direction: Direction::Request } => {
-            format!("Blocked by egress policy \"{rule}\": {} found{place}.", detector.name())
+            format!("Blocked by egress policy \"{rule}\": {} found{place}.", name(detector))
         }
         Reason::Found { detector, direction: Direction::Response } => {
-            format!("Answer blocked by egress policy \"{rule}\": {} found{place}.", detector.name())
+            format!("Answer blocked by egress policy \"{rule}\": {} found{place}.", name(detector))
         }
         Reason::Unsure(uncertainty) => {
             format!("Blocked by egress policy \"{rule}\": the request {}.", unsure(uncertainty))

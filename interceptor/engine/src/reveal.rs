@@ -5,14 +5,14 @@ use std::fmt;
 use std::ops::Range;
 use std::sync::Arc;
 
-use crate::detect::{Confidence, DetectorId};
+use crate::detect::Confidence;
 use crate::policy::{Action, Direction};
 
 /// One finding with its text. Everything that was found is here, also what no rule speaks of.
 #[derive(Clone, Debug)]
 pub struct Revealed {
-    /// Which detector.
-    pub detector: DetectorId,
+    /// Name of the detector: `pii.email`.
+    pub detector: Arc<str>,
     /// How sure it was.
     pub confidence: Confidence,
     /// Which way the text was going.

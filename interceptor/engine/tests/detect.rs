@@ -71,7 +71,7 @@ fn every_detector_has_a_name_of_its_family_and_finds_its_sample() {
         assert!(id.name().starts_with(detector.family.prefix()), "{id:?}");
         assert_eq!(DetectorId::named(id.name()), Some(id));
         let label = |b: u8| b.is_ascii_uppercase() || b.is_ascii_digit() || b == b'_';
-        assert!(id.label().bytes().all(label), "{id:?}");
+        assert!(id.detector().label.bytes().all(label), "{id:?}");
         assert!(!detector.description.is_empty() && !detector.validators.is_empty(), "{id:?}");
         for seed in 0..20 {
             let sample = detector.sample(&mut SampleSource::new(seed));

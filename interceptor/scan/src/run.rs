@@ -111,7 +111,8 @@ impl Scan {
     fn text(&mut self, text: &str) -> Answer {
         let findings = self.texts.scan(text);
         let findings = findings.into_iter().map(|found| {
-            self.finding(found.chars, None, found.detector.name(), found.confidence, &found.value)
+            let name = self.texts.registry().name(found.detector);
+            self.finding(found.chars, None, name, found.confidence, &found.value)
         });
         Answer(json!({ "id": null, "findings": findings.collect::<Vec<_>>() }))
     }
@@ -119,13 +120,7 @@ impl Scan {
     fn payload(&self, ran: Ran) -> Answer {
         let findings = ran.revealed.into_iter().map(|found| {
             let shown = found.shown;
-            self.finding(
-                shown.chars,
-                Some(&found.place),
-                found.detector.name(),
-                found.confidence,
-                &shown.value,
-            )
+            self.finding(shown.chars, Some(&found.place), &found.detector, found.confidence, &shown.value)
         });
         let doubts = ran.record.doubts.iter().map(|doubt| doubt.uncertainty.name());
         Answer(json!({

@@ -176,7 +176,7 @@ impl Metrics {
         }
         for finding in ended.record.iter().flat_map(|record| &record.findings) {
             let labels = FindingLabels {
-                detector: finding.detector.name().to_owned(),
+                detector: finding.detector.to_string(),
                 action: finding.action.name(),
                 direction: finding.direction.name(),
             };

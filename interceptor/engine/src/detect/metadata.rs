@@ -79,10 +79,10 @@ pub(super) enum Sample {
 /// How many there are in this build: the secrets, then the personal data.
 pub(super) const COUNT: usize = secret::TABLE.len() + personal::TABLE.len();
 
-/// What is known about a detector of this build.
-pub(super) fn detector(id: DetectorId) -> &'static Detector {
+/// What is known about a detector, if it is one of this build.
+pub(super) fn known(id: DetectorId) -> Option<&'static Detector> {
     let at = id.index();
-    secret::TABLE.get(at).unwrap_or_else(|| &personal::TABLE[at - secret::TABLE.len()])
+    secret::TABLE.get(at).or_else(|| personal::TABLE.get(at - secret::TABLE.len()))
 }
 
 /// The id of a secret's detector, found while compiling: a name that is not in the table does not compile.

@@ -74,13 +74,13 @@ impl Case {
         let decision = self.scope.decide(direction, hit.detector, hit.confidence).clone();
         let (action, rule) = (decision.action, decision.rule.clone());
         if let Some(revealed) = &mut self.revealed {
-            revealed.push(Revealed::new(hit, direction, action));
+            revealed.push(Revealed::new(self.redactor.names.name(hit.detector), hit, direction, action));
         }
         let signed = self.signed && direction == Direction::Request;
         let left_alone = (hit.sealed || signed) && matches!(action, Action::Redact(_));
         if rule.is_some() || decision.shadow.is_some() {
             self.list(FindingRecord {
-                detector: hit.detector,
+                detector: self.redactor.names.name(hit.detector).clone(),
                 confidence: hit.confidence,
                 direction,
                 place: hit.place.clone(),
@@ -178,16 +178,17 @@ impl Case {
 
     fn refuse(&mut self, rule: Arc<str>, reason: Reason, place: Option<&str>) -> Box<Refusal> {
         self.verdict = Verdict::Block;
-        let refused = Refused { shape: self.shape, rule: &rule, reason, place, request_id: &self.request_id };
+        let (names, request_id) = (&self.redactor.names, &self.request_id);
+        let refused = Refused { shape: self.shape, rule: &rule, reason, place, request_id, names };
         Box::new(Refusal::new(&refused))
     }
 }
 
 impl Revealed {
-    fn new(hit: &Hit, direction: Direction, action: Action) -> Self {
+    fn new(detector: &Arc<str>, hit: &Hit, direction: Direction, action: Action) -> Self {
         let shown = hit.shown.as_deref().cloned().unwrap_or_default();
         Revealed {
-            detector: hit.detector,
+            detector: detector.clone(),
             confidence: hit.confidence,
             direction,
             place: hit.place.clone(),

@@ -1,7 +1,7 @@
 //! What takes the place of a finding in one exchange, and what its answer is restored from.
 //! Knows the tenant's key and the exchange's table. Does not know bodies.
 
-use crate::detect::DetectorId;
+use crate::detect::{DetectorId, Registry};
 use crate::policy::{Direction, Redaction};
 use crate::redact::{Full, Table, TenantKey, token};
 
@@ -10,13 +10,15 @@ use crate::redact::{Full, Table, TenantKey, token};
 pub(super) struct Redactor {
     /// None if no rule needs it, or nobody has given a key: then labels stand in.
     key: Option<TenantKey>,
+    /// The names that labels and tokens are made of.
+    pub(super) names: Registry,
     /// What is put back in the answer.
     pub(super) table: Table,
 }
 
 impl Redactor {
-    pub(super) fn new(key: Option<TenantKey>) -> Self {
-        Redactor { key, table: Table::default() }
+    pub(super) fn new(key: Option<TenantKey>, names: Registry) -> Self {
+        Redactor { key, names, table: Table::default() }
     }
 
     /// What takes the place of `found`: ASCII without characters that JSON escapes. Without the whole text there is no
@@ -29,7 +31,7 @@ impl Redactor {
         found: Option<&[u8]>,
     ) -> Result<String, Full> {
         if how == Redaction::Label {
-            return Ok(label(detector));
+            return Ok(self.label(detector));
         }
         let text = self.token(detector, found);
         if let (Redaction::Reversible { in_tools }, Direction::Request, Some(_), Some(found)) =
@@ -43,12 +45,12 @@ impl Redactor {
     /// The token for `found`, or the label where there can be none.
     pub(super) fn token(&self, detector: DetectorId, found: Option<&[u8]>) -> String {
         match (&self.key, found) {
-            (Some(key), Some(found)) => token(key, detector, found),
-            _ => label(detector),
+            (Some(key), Some(found)) => token(key, &self.names, detector, found),
+            _ => self.label(detector),
         }
     }
-}
 
-fn label(detector: DetectorId) -> String {
-    format!("[{}]", detector.label())
+    fn label(&self, detector: DetectorId) -> String {
+        format!("[{}]", self.names.label(detector))
+    }
 }

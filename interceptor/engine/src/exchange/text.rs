@@ -5,7 +5,7 @@ use std::ops::Range;
 use std::sync::Arc;
 
 use super::scan::{Scanner, Spot};
-use crate::detect::{Confidence, DetectorId, Detectors};
+use crate::detect::{Confidence, DetectorId, Detectors, Registry};
 use crate::reveal::Shower;
 
 /// Scans texts. Keeps its buffers from one to the next.
@@ -13,6 +13,7 @@ use crate::reveal::Shower;
 pub struct TextScanner {
     scanner: Scanner,
     spots: Vec<Spot>,
+    names: Registry,
 }
 
 /// Something found in a text.
@@ -37,9 +38,15 @@ impl std::fmt::Debug for TextFinding {
 impl TextScanner {
     /// A scanner with these detectors.
     pub fn new(detectors: Arc<Detectors>) -> Self {
+        let names = detectors.registry().clone();
         let mut scanner = Scanner::new(Some(detectors));
         scanner.reveal();
-        TextScanner { scanner, spots: Vec::new() }
+        TextScanner { scanner, spots: Vec::new(), names }
+    }
+
+    /// The names of what it finds.
+    pub fn registry(&self) -> &Registry {
+        &self.names
     }
 
     /// Everything in the text, in order.

@@ -1,7 +1,7 @@
 //! Tokens: how one is made, and what looks like one. Knows letters. Does not know what a token stands for.
 
 use super::key::TenantKey;
-use crate::detect::DetectorId;
+use crate::detect::{DetectorId, Registry};
 
 /// How every token begins. No word of any language that models speak has these letters next to each other, so that
 /// ordinary text is never held back for long.
@@ -21,10 +21,10 @@ const LONGEST_LABEL: usize = 12;
 pub(super) const LONGEST: usize = PREFIX.len() + LONGEST_LABEL + BODY + 1;
 
 /// The token for what a detector found.
-pub(crate) fn token(key: &TenantKey, detector: DetectorId, text: &[u8]) -> String {
-    let mut number = key.number(&[detector.name().as_bytes(), text]);
+pub(crate) fn token(key: &TenantKey, names: &Registry, detector: DetectorId, text: &[u8]) -> String {
+    let mut number = key.number(&[names.name(detector).as_bytes(), text]);
     let mut token: String = PREFIX.iter().map(|letter| char::from(*letter)).collect();
-    let label = detector.label().bytes().filter(u8::is_ascii_alphanumeric).take(LONGEST_LABEL);
+    let label = names.label(detector).bytes().filter(u8::is_ascii_alphanumeric).take(LONGEST_LABEL);
     token.extend(label.map(|letter| char::from(letter.to_ascii_uppercase())));
     let body: Vec<usize> = (0..BODY)
         .map(|_| {
@@ -76,7 +76,7 @@ mod tests {
     fn a_token_is_letters_and_checks_itself() {
         let key = RedactionKey::new([1; 32]).tenant("");
         for detector in DetectorId::all() {
-            let token = token(&key, detector, b"jane");
+            let token = token(&key, &Registry::builtin(), detector, b"jane");
             assert!(
                 token.len() <= LONGEST && token.bytes().all(|byte| byte.is_ascii_alphanumeric()),
                 "{token}"
@@ -93,8 +93,9 @@ mod tests {
     #[test]
     fn a_wrong_letter_is_noticed() {
         let key = RedactionKey::new([1; 32]).tenant("");
+        let names = Registry::builtin();
         let email = DetectorId::named("pii.email").unwrap();
-        let token = token(&key, email, b"jane@example.com");
+        let token = token(&key, &names, email, b"jane@example.com");
         for at in token.len() - BODY - 1..token.len() {
             for letter in LETTERS {
                 let mut other = token.clone().into_bytes();
@@ -110,11 +111,12 @@ mod tests {
     #[test]
     fn the_same_text_has_the_same_token_and_another_has_another() {
         let key = RedactionKey::new([1; 32]).tenant("");
+        let names = Registry::builtin();
         let email = DetectorId::named("pii.email").unwrap();
         let card = DetectorId::named("pii.card").unwrap();
-        let one = token(&key, email, b"a");
-        assert_eq!(one, token(&key, email, b"a"));
-        assert_ne!(one, token(&key, email, b"b"));
-        assert_ne!(one[7..], token(&key, card, b"a")[6..]);
+        let one = token(&key, &names, email, b"a");
+        assert_eq!(one, token(&key, &names, email, b"a"));
+        assert_ne!(one, token(&key, &names, email, b"b"));
+        assert_ne!(one[7..], token(&key, &names, card, b"a")[6..]);
     }
 }

@@ -154,7 +154,7 @@ impl Outcome {
     /// `detector@place action` for each finding.
     pub(crate) fn findings(&self) -> Vec<String> {
         let line = |finding: &interceptor_engine::record::FindingRecord| {
-            format!("{}@{} {}", finding.detector.name(), finding.place, finding.action.name())
+            format!("{}@{} {}", finding.detector, finding.place, finding.action.name())
         };
         self.record.findings.iter().map(line).collect()
     }

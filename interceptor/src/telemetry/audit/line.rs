@@ -232,7 +232,7 @@ fn findings<S: Serializer>(findings: &&[FindingRecord], to: S) -> Result<S::Ok, 
     let mut list = to.serialize_seq(Some(findings.len()))?;
     for finding in *findings {
         list.serialize_element(&FindingLine {
-            detector: finding.detector.name(),
+            detector: &finding.detector,
             confidence: finding.confidence.name(),
             direction: finding.direction.name(),
             place: &finding.place,
