@@ -1,6 +1,7 @@
 //! The pure half of interceptor: formats, detectors, policy, redaction and the exchange state machine.
 //! Takes bytes and answers with bytes and decisions. Knows no socket, clock, environment or log.
 
+pub mod budget;
 mod cache;
 pub mod catalogue;
 pub mod decode;
@@ -16,6 +17,7 @@ pub mod json_array;
 pub mod multipart;
 pub mod ndjson;
 pub mod policy;
+pub mod price;
 pub mod record;
 mod redact;
 pub mod refusal;
