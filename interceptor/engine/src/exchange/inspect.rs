@@ -4,24 +4,28 @@
 use std::ops::Range;
 use std::sync::{Arc, LazyLock};
 
-use crate::detect::{Confidence, DetectorId, Detectors, StreamScanner};
+use crate::detect::{Detectors, StreamScanner};
 use crate::extract;
-use crate::json::{Capture, Class, Cursor, Sink, Table, Text, Usage, Walker, Word, escape};
+use crate::json::{Capture, Class, Cursor, Sink, Table, Text, Usage, Word, escape};
 use crate::record::{Ledger, Tokens};
-use crate::reveal::Shown;
 use crate::sniff::{Sniffed, sniff};
 
 use super::neighbours::{Across, Neighbours};
 use super::scan::{Scanner, Spot};
+
+mod hit;
+mod inner;
+mod value;
+
+pub(super) use hit::{Hit, Quoting};
+use inner::{Inner, InnerSink, InnerSpot};
+use value::{SHORTEST_NUMBER, encoded_data, is_binary, worth_a_look};
 
 /// The table for documents of which nothing is known.
 pub(super) static UNKNOWN: LazyLock<Table> = LazyLock::new(Table::unknown);
 
 /// Nothing that a detector knows is shorter, so shorter strings need no look.
 const SHORTEST: usize = 5;
-
-/// Digits before the point that make a number worth a look: the shortest numbers of persons have nine.
-const SHORTEST_NUMBER: usize = 8;
 
 /// Most findings of one body that are kept at once. One more is a body that cannot be dealt with.
 const MOST_HITS: usize = 50_000;
@@ -34,43 +38,6 @@ const MOST_NEAR: usize = 64;
 
 /// Longest name of a model that is believed.
 const LONGEST_MODEL: usize = 128;
-
-/// A finding in a document.
-#[derive(Clone, Debug)]
-pub(super) struct Hit {
-    pub(super) detector: DetectorId,
-    pub(super) confidence: Confidence,
-    /// The place in words; shared by all findings of one string.
-    pub(super) place: Arc<str>,
-    /// First byte, counted in the decoded text.
-    pub(super) start: u64,
-    /// Bytes of the decoded text.
-    pub(super) length: u64,
-    /// What to replace, in offsets of the document.
-    pub(super) raw: Range<usize>,
-    /// Where it goes on, if it is written in several texts: to be taken away.
-    pub(super) rest: Vec<Range<usize>>,
-    /// The whole string that it lies in, in offsets of the document.
-    pub(super) text: Range<usize>,
-    pub(super) quoting: Quoting,
-    /// The provider has signed or encrypted this.
-    pub(super) sealed: bool,
-    /// What was found; only where that was asked for.
-    pub(super) shown: Option<Box<Shown>>,
-}
-
-/// What a replacement needs around it to leave valid JSON behind.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Quoting {
-    /// It lies inside a string.
-    Inside,
-    /// It takes the place of a number: `"[CARD]"`.
-    Number,
-    /// It takes the place of a number in JSON that is itself in a string: `\"[CARD]\"`.
-    InnerNumber,
-    /// It lies in a form that is spelt like a URL.
-    Form,
-}
 
 /// A text that is scanned in another form than it is written in.
 pub(super) struct ViewPart<'a> {
@@ -482,37 +449,6 @@ fn place_of(below: &Option<Arc<str>>, cursor: &Cursor<'_>) -> String {
     }
 }
 
-/// The number without its sign, if it is long enough to mean something. Fractions are no numbers of persons:
-/// vectors consist of them.
-fn worth_a_look(raw: &[u8]) -> Option<&[u8]> {
-    let digits = raw.strip_prefix(b"-").unwrap_or(raw);
-    let whole = digits.iter().take_while(|byte| byte.is_ascii_digit()).count();
-    (whole >= SHORTEST_NUMBER).then_some(digits)
-}
-
-/// True for a data URL, and for text that consists of base64 and is too long to be a word.
-fn is_binary(raw: &[u8]) -> bool {
-    const LONG: usize = 64;
-    let data = encoded_data(raw);
-    if data.len() == raw.len() && (raw.len() < LONG || raw.starts_with(b"data:")) {
-        return false;
-    }
-    let base64 =
-        |byte: &u8| byte.is_ascii_alphanumeric() || matches!(byte, b'+' | b'/' | b'=' | b'-' | b'_' | b'\\');
-    data.iter().all(base64)
-}
-
-/// What is encoded: a data URL without its head, or all of it.
-fn encoded_data(raw: &[u8]) -> &[u8] {
-    if !raw.starts_with(b"data:") {
-        return raw;
-    }
-    match memchr::memchr(b',', &raw[..raw.len().min(256)]) {
-        Some(comma) if raw[..comma].ends_with(b";base64") => &raw[comma + 1..],
-        _ => raw,
-    }
-}
-
 impl Tokens {
     fn set(&mut self, usage: Usage, count: Option<u64>) {
         let place = match usage {
@@ -524,48 +460,5 @@ impl Tokens {
         };
         // The last count is the whole: providers repeat and correct them.
         *place = count.or(*place);
-    }
-}
-
-/// Reads JSON that is in a string.
-#[derive(Debug, Default)]
-struct Inner {
-    walker: Walker,
-    view: Vec<u8>,
-    found: Vec<InnerSpot>,
-}
-
-#[derive(Debug)]
-struct InnerSpot {
-    spot: Spot,
-    quoting: Quoting,
-    place: String,
-}
-
-struct InnerSink<'a> {
-    scanner: &'a mut Scanner,
-    spots: &'a mut Vec<Spot>,
-    found: &'a mut Vec<InnerSpot>,
-}
-
-impl Sink for InnerSink<'_> {
-    fn text(&mut self, cursor: &Cursor<'_>, text: Text<'_>) {
-        if text.raw.len() < SHORTEST {
-            return;
-        }
-        self.scanner.scan(text.raw, text.escaped, self.spots);
-        for mut spot in self.spots.drain(..) {
-            spot.raw = text.start + spot.raw.start..text.start + spot.raw.end;
-            self.found.push(InnerSpot { spot, quoting: Quoting::Inside, place: cursor.place() });
-        }
-    }
-
-    fn number(&mut self, cursor: &Cursor<'_>, raw: &[u8], start: usize) {
-        let Some(digits) = worth_a_look(raw) else { return };
-        self.scanner.scan(digits, false, self.spots);
-        for mut spot in self.spots.drain(..).take(1) {
-            spot.raw = start..start + raw.len();
-            self.found.push(InnerSpot { spot, quoting: Quoting::InnerNumber, place: cursor.place() });
-        }
     }
 }
