@@ -62,7 +62,7 @@ impl Words {
                 enter(word, Meaning::Kind(at));
             }
         }
-        for (topic, words) in topics::TOPICS {
+        for (topic, words) in topics::TOPICS.into_iter().flatten() {
             for word in *words {
                 enter(word, Meaning::Topic(*topic));
             }
