@@ -2,16 +2,20 @@
 
 mod americas;
 mod anywhere;
+mod around;
 mod asia;
 mod central;
 mod english;
 mod north;
 mod south;
+mod told;
 
 use super::kind::Kind;
 
-const PARTS: [&[Kind]; 7] = [
+const PARTS: [&[Kind]; 9] = [
     anywhere::KINDS,
+    told::KINDS,
+    around::KINDS,
     english::KINDS,
     central::KINDS,
     south::KINDS,

@@ -3,10 +3,12 @@
 
 mod ai;
 mod cloud;
+mod hash;
 mod messaging;
 mod monitoring;
 mod payment;
 mod saas;
+mod small;
 mod source;
 
 use crate::detect::Confidence;
@@ -77,8 +79,17 @@ const fn announced(
     Key { name, label, description, shapes, told: Told::Words(words) }
 }
 
-const GROUPS: [&[Key]; 7] =
-    [ai::KEYS, cloud::KEYS, messaging::KEYS, monitoring::KEYS, payment::KEYS, saas::KEYS, source::KEYS];
+const GROUPS: [&[Key]; 9] = [
+    ai::KEYS,
+    cloud::KEYS,
+    messaging::KEYS,
+    monitoring::KEYS,
+    payment::KEYS,
+    saas::KEYS,
+    small::KEYS,
+    hash::KEYS,
+    source::KEYS,
+];
 
 /// How many there are.
 pub(super) const COUNT: usize = {
