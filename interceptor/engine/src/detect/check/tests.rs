@@ -1,3 +1,5 @@
+//! What any scheme of check digits must notice, asked of all of them, and numbers that are known to be right.
+
 use proptest::prelude::*;
 
 use super::*;

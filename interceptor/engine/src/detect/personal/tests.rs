@@ -1,3 +1,5 @@
+//! Every kind of personal data finds its own sample, and stays silent where it should. Knows the tables, no single kind.
+
 use std::collections::HashSet;
 
 use super::super::{Confidence, Detectors, Finding};
