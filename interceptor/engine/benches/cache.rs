@@ -38,7 +38,7 @@ fn bodies() -> Vec<Bytes> {
     (0..TURNS).map(body).collect()
 }
 
-fn send(engine: &Arc<Engine>, subject: &Subject, bodies: &[Bytes], out: &mut Vec<Bytes>) {
+fn send(engine: &Arc<Engine>, subject: &Arc<Subject>, bodies: &[Bytes], out: &mut Vec<Bytes>) {
     let provider = engine.catalogue().provider_named("openai").expect("it is in the catalogue");
     for body in bodies {
         let mut exchange = engine.exchange(&RequestHead {
@@ -49,6 +49,8 @@ fn send(engine: &Arc<Engine>, subject: &Subject, bodies: &[Bytes], out: &mut Vec
             content_encoding: None,
             content_length: Some(body.len() as u64),
             subject,
+            at: 0,
+            host: "",
             request_id: "bench",
         });
         out.clear();
@@ -64,7 +66,7 @@ fn agent(criterion: &mut Criterion) {
         Detectors::builtin(),
         Limits::STANDARD,
     );
-    let (bodies, subject) = (bodies(), Subject::default());
+    let (bodies, subject) = (bodies(), Arc::new(Subject::default()));
     let mut out = Vec::new();
     let mut group = criterion.benchmark_group("agent loop of 50 turns");
     group.throughput(Throughput::Bytes(bodies.iter().map(|body| body.len() as u64).sum()));

@@ -59,7 +59,7 @@ fn engine() -> Arc<Engine> {
     Engine::new(Catalogue::builtin(), Arc::new(policy), Detectors::builtin(), Limits::STANDARD)
 }
 
-fn request(engine: &Arc<Engine>, subject: &Subject, chunks: &[Bytes], out: &mut Vec<Bytes>) {
+fn request(engine: &Arc<Engine>, subject: &Arc<Subject>, chunks: &[Bytes], out: &mut Vec<Bytes>) {
     let mut exchange = begin(engine, subject);
     for chunk in chunks {
         exchange.request_data(chunk.clone(), out).expect("nothing to find");
@@ -68,7 +68,7 @@ fn request(engine: &Arc<Engine>, subject: &Subject, chunks: &[Bytes], out: &mut 
     black_box(exchange.record());
 }
 
-fn begin(engine: &Arc<Engine>, subject: &Subject) -> interceptor_engine::Exchange {
+fn begin(engine: &Arc<Engine>, subject: &Arc<Subject>) -> interceptor_engine::Exchange {
     let provider = engine.catalogue().route("api.openai.com").expect("in the catalogue").provider;
     engine.exchange(&RequestHead {
         provider,
@@ -78,12 +78,14 @@ fn begin(engine: &Arc<Engine>, subject: &Subject) -> interceptor_engine::Exchang
         content_encoding: None,
         content_length: None,
         subject,
+        at: 0,
+        host: "",
         request_id: "req-1",
     })
 }
 
 fn requests(criterion: &mut Criterion) {
-    let (engine, subject) = (engine(), Subject::default());
+    let (engine, subject) = (engine(), Arc::new(Subject::default()));
     let mut group = criterion.benchmark_group("request");
     for (name, size) in [("10KB", 10_000), ("1MB", 1_000_000)] {
         let body = chat_body(size);
@@ -119,7 +121,7 @@ fn requests(criterion: &mut Criterion) {
 }
 
 fn streams(criterion: &mut Criterion) {
-    let (engine, subject) = (engine(), Subject::default());
+    let (engine, subject) = (engine(), Arc::new(Subject::default()));
     let events = stream_body(1_000);
     let mut group = criterion.benchmark_group("stream");
     group.throughput(Throughput::Elements(events.len() as u64));

@@ -149,13 +149,23 @@ impl Catalogue {
 
     /// What a request does, by its method and its path (with or without query).
     pub fn operation(&self, provider: ProviderId, method: &str, path_and_query: &str) -> Operation {
+        self.asked(provider, method, path_and_query).0
+    }
+
+    /// The same, and the model that the path names, as some do in the place of the body.
+    pub fn asked(
+        &self,
+        provider: ProviderId,
+        method: &str,
+        path_and_query: &str,
+    ) -> (Operation, Option<String>) {
         let path = path::normal(path_and_query);
         let fits = |(pattern, format): &&(PathPattern, FormatId)| {
             self.format(*format).methods.iter().any(|known| **known == *method) && pattern.matches(&path)
         };
         match self.provider(provider).operations.iter().find(fits) {
-            Some((_, format)) => Operation::Known(*format),
-            None => Operation::Unknown,
+            Some((pattern, format)) => (Operation::Known(*format), pattern.model(&path).map(str::to_owned)),
+            None => (Operation::Unknown, None),
         }
     }
 

@@ -9,6 +9,7 @@ mod event;
 mod head;
 mod inner;
 mod inspect;
+mod judge;
 mod neighbours;
 mod redactor;
 mod restore;
@@ -33,6 +34,7 @@ use crate::reveal::Revealed;
 
 use body::{Body, BodyHead};
 use case::Case;
+use judge::Asked;
 use redactor::Redactor;
 use scan::Memory;
 use socket::Socket;
@@ -60,6 +62,8 @@ pub struct Engine {
 #[derive(Debug)]
 pub struct Exchange {
     engine: Arc<Engine>,
+    /// What rules may ask for when the body is there.
+    asked: Asked,
     provider: ProviderId,
     operation: Arc<str>,
     bodies: Option<Arc<Bodies>>,
@@ -152,14 +156,21 @@ impl Engine {
     /// Begins an exchange.
     pub fn exchange(self: &Arc<Self>, head: &RequestHead<'_>) -> Exchange {
         let provider = self.catalogue.provider(head.provider);
-        let operation = self.catalogue.operation(head.provider, head.method, head.path);
+        let (operation, model) = self.catalogue.asked(head.provider, head.method, head.path);
         let format = match operation {
             Operation::Known(format) => Some(self.catalogue.format(format)),
             Operation::Unknown => None,
         };
         let name = format.map_or_else(|| Arc::from("unknown"), |format| format.id.clone());
-        let context =
-            Context { provider: &provider.id, operation: &name, model: None, subject: head.subject };
+        let context = Context {
+            provider: &provider.id,
+            host: head.host,
+            method: head.method,
+            path: head.path,
+            operation: &name,
+            subject: head.subject,
+            at: head.at,
+        };
         let scope = self.policy.scope(&context);
         let shape = format.map_or_else(|| self.shape_of(head.provider), |format| format.refusal);
         let foreign = format.is_none() && provider.scope == HostScope::Shared;
@@ -197,6 +208,7 @@ impl Engine {
         };
         Exchange {
             engine: self.clone(),
+            asked: Asked::new(head, model),
             provider: head.provider,
             operation: name,
             bodies,
@@ -317,7 +329,14 @@ impl Exchange {
             facts = Some(socket.facts(Direction::Response));
             model = model.or(socket.facts(Direction::Request).model.as_ref());
         }
-        let model = model.or(facts.and_then(|facts| facts.model.as_ref())).cloned();
+        let model =
+            model.or(facts.and_then(|facts| facts.model.as_ref())).or(self.asked.model.as_ref()).cloned();
+        let mut tools = std::mem::take(&mut self.case.tools);
+        for tool in &mut tools {
+            if !self.is_a_name(&tool.name) {
+                tool.name = "*".into();
+            }
+        }
         Record {
             provider: self.provider,
             operation: self.operation.clone(),
@@ -329,6 +348,8 @@ impl Exchange {
             findings: std::mem::take(&mut self.case.findings),
             findings_left_out: self.case.findings_left_out,
             doubts: std::mem::take(&mut self.case.doubts),
+            ruled: self.case.ruled.take(),
+            tools,
             request: asked,
             response,
             restored: self.case.redactor.table.count(),
@@ -383,6 +404,9 @@ impl Exchange {
     fn request_doubt(&mut self, doubt: Uncertainty, out: &mut Vec<Bytes>) -> Result<(), Box<Refusal>> {
         self.case.doubt(doubt, Direction::Request)?;
         if self.plan == RequestPlan::Hold && doubt == Uncertainty::OversizedBody {
+            // With what is known so far: nothing may leave before.
+            self.judge()?;
+            self.judge_tools()?;
             self.request.stop_keeping(false);
             let edits = self.case.rule_all(Direction::Request, &self.request.take_hits(0))?;
             self.request.take_edited(&edits, false, out);
@@ -393,11 +417,13 @@ impl Exchange {
 
     fn end_request(&mut self, out: &mut Vec<Bytes>) -> Result<(), Box<Refusal>> {
         let finished = self.request.finish();
-        let doubted = self.request_doubts(finished, out);
+        let doubted = self.request_doubts(finished, out).and_then(|()| self.judge());
+        let tools = self.judge_tools();
         // What was found is written down, whatever becomes of the request.
         let left = self.request.left();
         let ruled = self.case.rule_all(Direction::Request, &self.request.take_hits(left));
         doubted?;
+        tools?;
         let edits = ruled?;
         if self.plan == RequestPlan::Hold {
             self.request.take_edited(&edits, false, out);
@@ -428,6 +454,8 @@ impl Exchange {
     }
 
     fn begin_answer(&mut self, head: &ResponseHead<'_>) -> Result<ResponsePlan, Box<Refusal>> {
+        // An answer may come before its request has ended.
+        self.judge()?;
         let reach = self.case.scope.strongest(Direction::Response);
         let restores = !self.case.redactor.table.is_empty();
         let acts = matches!(reach, Reach::Rewrite | Reach::Block) || restores;
@@ -531,6 +559,8 @@ impl Exchange {
                 if body.inspector.scanner.unfinished() > 0 {
                     self.case.doubt(Uncertainty::DecodeLimit, Direction::Response)?;
                 }
+                let mut told = 0;
+                self.case.rule_tools(Direction::Response, &body.inspector.facts, &mut told)?;
                 let left = body.left();
                 let mut edits = self.case.rule_all(Direction::Response, &body.take_hits(left))?;
                 if body.is_kept() {

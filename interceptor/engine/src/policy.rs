@@ -4,11 +4,16 @@
 //! Does not know bodies, formats or findings' text, and does nothing itself: it decides, others act. The
 //! language is described in `policies/README.md`.
 
+mod conditions;
+mod context;
 mod decide;
 mod document;
+mod expression;
+mod index;
 mod pattern;
 mod rule;
 mod subject;
+mod subjects;
 mod uncertain;
 
 use std::fmt;
@@ -19,10 +24,11 @@ use sha2::{Digest, Sha256};
 use crate::detect::{Confidence, DetectorId};
 use crate::document::Mistakes;
 
+pub use context::{BodyFacts, Context};
 pub use decide::{Decision, Scope, Shadow};
 pub use document::Vocabulary;
 pub use pattern::Pattern;
-pub use rule::{Mode, Rule};
+pub use rule::{Headers, Mode, Reply, Rule};
 pub use subject::{Identity, Owner, Pod, Subject};
 pub use uncertain::{Answer, Uncertainty};
 
@@ -83,9 +89,12 @@ impl Redaction {
 }
 
 /// What is done about a finding, weakest first.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Action {
+    /// The connection is not looked into.
+    Passthrough,
     /// Nothing.
+    #[default]
     Allow,
     /// It is recorded.
     Audit,
@@ -99,6 +108,7 @@ impl Action {
     /// The word used in policies and audit events.
     pub fn name(self) -> &'static str {
         match self {
+            Self::Passthrough => "passthrough",
             Self::Allow => "allow",
             Self::Audit => "audit",
             Self::Redact(_) => "redact",
@@ -119,19 +129,6 @@ pub enum Reach {
     Rewrite,
     /// A finding may end the exchange.
     Block,
-}
-
-/// What an exchange is, as far as rules ask.
-#[derive(Debug, Clone, Copy)]
-pub struct Context<'a> {
-    /// Stable name of the provider: `openai`.
-    pub provider: &'a str,
-    /// Name of the format: `openai.chat_completions`; `unknown` if it has none.
-    pub operation: &'a str,
-    /// The model, once it is known.
-    pub model: Option<&'a str>,
-    /// The caller.
-    pub subject: &'a Subject,
 }
 
 /// A checked policy. Immutable; clones share it.
@@ -166,7 +163,7 @@ impl Policy {
         let files: Vec<(&str, &str)> = files.iter().map(|(n, t)| (n.as_ref(), t.as_ref())).collect();
         let spec = document::read(&files, vocabulary)?;
         let version = version(files.iter().map(|(_, text)| *text));
-        Ok(Self { checked: Arc::new(decide::Compiled::new(spec.rules, spec.uncertain, version)) })
+        Ok(Self { checked: Arc::new(decide::Compiled::new(spec.entries, spec.rules, version)) })
     }
 
     /// Hash of the files' content: 16 hexadecimal digits, the same for the same text everywhere.
@@ -177,6 +174,27 @@ impl Policy {
     /// The rules in order.
     pub fn rules(&self) -> &[Rule] {
         &self.checked.rules
+    }
+
+    /// Names of the policies that are about a caller, in the order in which they are read.
+    pub fn names_for<'a>(&'a self, subject: &'a Subject) -> impl Iterator<Item = &'a Arc<str>> {
+        self.checked.entries_for(subject).map(|entry| &entry.name)
+    }
+
+    /// How many policies there are.
+    pub fn count(&self) -> usize {
+        self.checked.entries.len()
+    }
+
+    /// What happens to a connection before anything is asked over it: `passthrough` leaves it alone, `block` ends it.
+    pub fn connection(&self, context: &Context<'_>) -> Decision {
+        self.scope(context).connection()
+    }
+
+    /// The rule that forbids a caller a provider whatever is sent there and whenever, if there is one. The kernel can
+    /// then answer in our place.
+    pub fn forbids(&self, subject: &Subject, provider: &str) -> Option<&Arc<str>> {
+        decide::forbids(&self.checked, subject, provider)
     }
 
     /// The rules that can apply to one exchange; resolved once, asked for every finding.

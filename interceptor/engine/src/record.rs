@@ -26,6 +26,10 @@ pub struct Record {
     pub findings_left_out: u64,
     /// What could not be decided, and how policy answered.
     pub doubts: Vec<Doubt>,
+    /// What rules said of the exchange as such, if any did.
+    pub ruled: Option<RuleRecord>,
+    /// Tools of which a rule speaks, in order; at most [`MOST_FINDINGS`].
+    pub tools: Vec<ToolRecord>,
     /// What was looked at in the request.
     pub request: Ledger,
     /// What was looked at in the answer.
@@ -77,6 +81,32 @@ pub struct FindingRecord {
     /// True if it was to be replaced but lies where nothing may be: see [`Uncertainty::Unrewritable`] and
     /// [`Uncertainty::SignedBody`].
     pub sealed: bool,
+}
+
+/// What rules said of an exchange as such.
+#[derive(Clone, Debug)]
+pub struct RuleRecord {
+    /// What policy said.
+    pub action: Action,
+    /// The rule that said it.
+    pub rule: Option<Arc<str>>,
+    /// What rules in shadow would have done, if that is something else.
+    pub shadow: Option<Shadow>,
+}
+
+/// A tool and what became of it.
+#[derive(Clone, Debug)]
+pub struct ToolRecord {
+    /// Its name; `*` if it may not be told of.
+    pub name: Box<str>,
+    /// Offered in a request, or called in an answer.
+    pub direction: Direction,
+    /// What policy said.
+    pub action: Action,
+    /// The rule that said it.
+    pub rule: Option<Arc<str>>,
+    /// What rules in shadow would have done, if that is something else.
+    pub shadow: Option<Shadow>,
 }
 
 /// Something the engine could not be sure of.

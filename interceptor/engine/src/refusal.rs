@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 
 use crate::catalogue::RefusalShape;
 use crate::detect::{DetectorId, Registry};
-use crate::policy::{Direction, Uncertainty};
+use crate::policy::{Direction, Reply, Uncertainty};
 
 pub(crate) use frame::StreamShape;
 
@@ -41,6 +41,12 @@ pub enum Reason {
         /// Which way it was going.
         direction: Direction,
     },
+    /// A rule forbids the exchange as such.
+    Forbidden,
+    /// A rule forbids a tool that is offered (in a request) or called (in an answer).
+    Tool(Direction),
+    /// A rule asks for a header that is not there.
+    MissingHeader,
     /// Policy does not let a request pass of which the engine could not be sure.
     Unsure(Uncertainty),
     /// The same of an answer.
@@ -64,12 +70,15 @@ pub struct Refused<'a> {
     pub request_id: &'a str,
     /// What detectors are called.
     pub names: &'a Registry,
+    /// What the rule says itself.
+    pub reply: Option<&'a Reply>,
 }
 
 impl Refusal {
     /// Puts the answer together.
     pub fn new(refused: &Refused<'_>) -> Refusal {
         let (status, retry) = status(refused.reason);
+        let status = refused.reply.map_or(status, |reply| reply.status);
         let message = message(refused);
         let mut headers = vec![("content-type", "application/json".to_owned())];
         // Client libraries retry 403 never and 503 always; the header settles it for every status.
@@ -102,7 +111,12 @@ impl Refusal {
 fn status(reason: Reason) -> (u16, bool) {
     match reason {
         Reason::Unsure(Uncertainty::OversizedBody | Uncertainty::DecodeLimit) => (413, false),
-        Reason::Found { .. } | Reason::Unsure(_) | Reason::UnsureAnswer(_) => (403, false),
+        Reason::Found { .. }
+        | Reason::Forbidden
+        | Reason::Tool(_)
+        | Reason::MissingHeader
+        | Reason::Unsure(_)
+        | Reason::UnsureAnswer(_) => (403, false),
         // A restart heals this, so the client may come again.
         Reason::Fault => (503, true),
     }
@@ -121,12 +135,26 @@ fn message(refused: &Refused<'_>) -> String {
     let place = refused.place.map(|place| format!(" in {place}")).unwrap_or_default();
     let rule = &refused.rule;
     let name = |detector| refused.names.name(detector);
+    if let Some(message) = refused.reply.and_then(|reply| reply.message.as_deref()) {
+        return format!("{message} Blocked by egress policy \"{rule}\". Request id {}.", refused.request_id);
+    }
     let what = match refused.reason {
         Reason::Found { detector, direction: Direction::Request } => {
             format!("Blocked by egress policy \"{rule}\": {} found{place}.", name(detector))
         }
         Reason::Found { detector, direction: Direction::Response } => {
             format!("Answer blocked by egress policy \"{rule}\": {} found{place}.", name(detector))
+        }
+        Reason::Forbidden => format!("Blocked by egress policy \"{rule}\": this call is not allowed."),
+        Reason::Tool(Direction::Request) => {
+            format!("Blocked by egress policy \"{rule}\": the request offers a tool that is not allowed.")
+        }
+        Reason::Tool(Direction::Response) => {
+            format!("Answer blocked by egress policy \"{rule}\": it calls a tool that is not allowed.")
+        }
+        Reason::MissingHeader => {
+            let name = refused.place.unwrap_or_default();
+            format!("Blocked by egress policy \"{rule}\": the header `{name}` is missing.")
         }
         Reason::Unsure(uncertainty) => {
             format!("Blocked by egress policy \"{rule}\": the request {}.", unsure(uncertainty))
@@ -151,6 +179,9 @@ fn unsure(uncertainty: Uncertainty) -> &'static str {
         Uncertainty::Unrewritable => "holds something to be replaced where nothing may be rewritten",
         Uncertainty::SignedBody => "holds something to be replaced, and its sender signed it",
         Uncertainty::NotInspected => "goes over a channel that cannot be inspected",
+        Uncertainty::UnknownCaller => "comes from a caller that could not be identified",
+        Uncertainty::UnknownModel => "does not say which model it is for",
+        Uncertainty::FailedCondition => "could not be judged: the condition of a rule failed",
         Uncertainty::UntrustedClient => "comes from a client that does not trust the inspecting authority",
     }
 }

@@ -29,7 +29,7 @@ fn run(engine: &Arc<Engine>, messages: &[String], namespace: &str) -> String {
     let messages: Vec<_> =
         messages.iter().map(|text| serde_json::json!({ "role": "user", "content": text })).collect();
     let body = serde_json::json!({ "model": "m", "messages": messages }).to_string();
-    let subject = Subject { pod: Some(Pod::named(namespace, "app").into()), ..Subject::default() };
+    let subject = Arc::new(Subject { pod: Some(Pod::named(namespace, "app").into()), ..Subject::default() });
     let provider = engine.catalogue().provider_named("openai").expect("it is in the catalogue");
     let mut exchange = engine.exchange(&RequestHead {
         provider,
@@ -39,6 +39,8 @@ fn run(engine: &Arc<Engine>, messages: &[String], namespace: &str) -> String {
         content_encoding: None,
         content_length: None,
         subject: &subject,
+        at: 0,
+        host: "",
         request_id: "cache",
     });
     let mut out = Vec::new();

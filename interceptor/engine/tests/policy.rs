@@ -16,7 +16,7 @@ fn id(name: &str) -> DetectorId {
 }
 
 fn context<'a>(provider: &'a str, operation: &'a str, subject: &'a Subject) -> Context<'a> {
-    Context { provider, operation, model: None, subject }
+    Context { provider, host: "api.example", method: "POST", path: "/v1/x", operation, subject, at: 0 }
 }
 
 /// A policy of these rules, each `name | match | action` with an optional mode.
@@ -80,6 +80,7 @@ fn an_allow_listed_before_is_an_exemption() {
 #[test]
 fn the_strongest_action_wins_whatever_the_order() {
     let any = "direction: both, detectors: ['*']";
+    let wide = "direction: both, detectors: ['*'], confidence: low";
     let email = "direction: both, detectors: [pii.email]";
     for (rules, expected) in [
         (vec![("a", any, "action: audit"), ("b", email, "action: block")], "block by b"),
@@ -88,7 +89,7 @@ fn the_strongest_action_wins_whatever_the_order() {
         (vec![("a", email, "action: allow"), ("b", any, "action: block")], "allow by a"),
         (vec![("b", any, "action: audit"), ("a", email, "action: allow")], "audit by b"),
         (
-            vec![("b", any, "action: audit"), ("a", email, "action: allow"), ("c", any, "action: block")],
+            vec![("b", any, "action: audit"), ("a", email, "action: allow"), ("c", wide, "action: block")],
             "audit by b",
         ),
         (vec![("a", "direction: response, detectors: ['*']", "action: block")], "allow by -"),
@@ -177,14 +178,14 @@ spec:
             p.yaml:8:49: spec.rules[0].match.detectors[0]: unknown detector `secrets.*`; expected a detector such as `pii.email`, or a pattern such as `secret.*`; did you mean `secret.*`?
             p.yaml:8:62: spec.rules[0].match.detectors[1]: unknown detector `pii.emial`; expected a detector such as `pii.email`, or a pattern such as `secret.*`; did you mean `pii.email`?
             p.yaml:8:86: spec.rules[0].match.confidence: unknown value `sure`; expected one of `low`, `medium`, `high`
-            p.yaml:9:7: spec.rules[0]: unknown field `acton`; expected one of `name`, `description`, `match`, `action`, `mode`; did you mean `action`?
+            p.yaml:9:7: spec.rules[0]: unknown field `acton`; expected one of `name`, `description`, `match`, `action`, `headers`, `mode`; did you mean `action`?
             p.yaml:10:13: spec.rules[1].name: the name `a` is taken by the rule at p.yaml:7; expected another name
             p.yaml:11:47: spec.rules[1].match.detectors: is an empty list; expected at least one element
             p.yaml:11:63: spec.rules[1].match.providers[0]: `OpenAI` is not allowed; expected lower-case letters, digits, `.`, `_`, `-` and `*`
-            p.yaml:12:15: spec.rules[1].action: unknown value `blok`; expected one of `allow`, `audit`, `redact`, `block`; did you mean `block`?
+            p.yaml:12:15: spec.rules[1].action: unknown value `blok`; expected one of `passthrough`, `allow`, `audit`, `redact`, `block`; did you mean `block`?
             p.yaml:13:13: spec.rules[1].mode: unknown value `shado`; expected one of `enforce`, `shadow`; did you mean `shadow`?
-            p.yaml:14:7: spec.rules[2]: is a single value; expected a mapping with `name`, `description`, `match`, `action`, `mode`
-            p.yaml:16:5: spec.uncertain: unknown field `oversizeBody`; expected one of `oversizedBody`, `undecodableBody`, `decodeLimit`, `malformedJson`, `unknownFormat`, `binaryContent`, `unrewritable`, `signedBody`, `notInspected`, `untrustedClient`; did you mean `oversizedBody`?
+            p.yaml:14:7: spec.rules[2]: is a single value; expected a mapping with `name`, `description`, `match`, `action`, `headers`, `mode`
+            p.yaml:16:5: spec.uncertain: unknown field `oversizeBody`; expected one of `oversizedBody`, `undecodableBody`, `decodeLimit`, `malformedJson`, `unknownFormat`, `binaryContent`, `unrewritable`, `signedBody`, `notInspected`, `untrustedClient`, `unknownCaller`, `unknownModel`, `failedCondition`; did you mean `oversizedBody`?
             p.yaml:17:20: spec.uncertain.malformedJson: unknown value `maybe`; expected one of `allow`, `audit`, `block`"#]],
     );
 }
@@ -222,7 +223,7 @@ fn mistakes_of_all_files_are_reported_in_the_order_of_the_files() {
     let bad = DEFAULT.replace("action: audit", "action: adit");
     let error = Policy::load(&[("b.yaml", bad.as_str()), ("a.yaml", DEFAULT)]).unwrap_err();
     expect![[r#"
-        b.yaml:28:15: spec.rules[2].action: unknown value `adit`; expected one of `allow`, `audit`, `redact`, `block`; did you mean `audit`?
+        b.yaml:28:15: spec.rules[2].action: unknown value `adit`; expected one of `passthrough`, `allow`, `audit`, `redact`, `block`; did you mean `audit`?
         a.yaml:9:13: spec.rules[0].name: the name `no-secrets-out` is taken by the rule at b.yaml:9; expected another name
         a.yaml:16:13: spec.rules[1].name: the name `mask-personal-data` is taken by the rule at b.yaml:16; expected another name
         a.yaml:23:13: spec.rules[2].name: the name `watch-answers` is taken by the rule at b.yaml:23; expected another name
@@ -240,7 +241,8 @@ fn mistakes_of_all_files_are_reported_in_the_order_of_the_files() {
 
 #[test]
 fn names_outside_the_vocabulary_are_mistakes() {
-    let vocabulary = Vocabulary { providers: &["openai", "mistral"], operations: &["openai.responses"] };
+    let vocabulary =
+        Vocabulary { providers: &["openai", "mistral"], operations: &["openai.responses"], registry: None };
     Policy::load_checked(&[("default.yaml", DEFAULT)], &vocabulary).unwrap();
     let error = Policy::load_checked(&[("example.yaml", EXAMPLE)], &vocabulary).unwrap_err();
     expect!["example.yaml:14:70: spec.rules[1].match.providers[0]: unknown provider `anthropic`; expected providers of the catalogue, or a pattern that fits one"].assert_eq(&error.to_string());

@@ -26,16 +26,18 @@ pub(crate) struct Ran {
 pub(crate) fn run(engine: &Arc<Engine>, mut payload: Payload) -> Result<Ran, RecordError> {
     let address = address(engine.catalogue(), &payload)?;
     let chunks = pad::fill(std::mem::take(&mut payload.chunks), payload.pad);
-    let subject = Subject::default();
+    let subject = Arc::new(Subject::default());
     let of_request = payload.direction == Direction::Request;
     let head = RequestHead {
         provider: address.provider,
+        host: "",
         method: &address.method,
         path: &address.path,
         content_type: payload.content_type.as_deref().filter(|_| of_request),
         content_encoding: payload.content_encoding.as_deref().filter(|_| of_request),
         content_length: if of_request { None } else { Some(0) },
         subject: &subject,
+        at: 0,
         request_id: "scan",
     };
     let mut exchange = engine.exchange(&head);

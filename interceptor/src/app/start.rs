@@ -157,7 +157,10 @@ fn redaction_key(config: &Config) -> Result<RedactionKey, StartError> {
 pub fn policy(files: &[(String, String)], catalogue: &Catalogue) -> Result<Policy, Mistakes> {
     let providers: Vec<&str> = catalogue.providers().map(|(_, provider)| &*provider.id).collect();
     let operations: Vec<&str> = catalogue.formats().iter().map(|format| &*format.id).collect();
-    Policy::load_checked(files, &Vocabulary { providers: &providers, operations: &operations })
+    Policy::load_checked(
+        files,
+        &Vocabulary { providers: &providers, operations: &operations, registry: None },
+    )
 }
 
 fn read_all(paths: &[PathBuf]) -> Result<Vec<(String, String)>, StartError> {

@@ -8,9 +8,10 @@ use std::sync::Arc;
 use std::time::{Instant, SystemTime};
 
 use interceptor_engine::Engine;
-use interceptor_engine::policy::{Answer, Context, Direction, Subject, Uncertainty};
+use interceptor_engine::policy::{Action, Answer, Context, Direction, Subject, Uncertainty};
 use tokio::net::TcpStream;
 
+use super::exchange::unix_time;
 use super::flow::Flow;
 use super::passthrough::{self, Ended, Moved};
 use super::peek::Peeked;
@@ -176,9 +177,12 @@ async fn inspect(
     };
     let served = match prepare(worker, flow, tunnel.clone(), engine, target).await {
         Ok(served) => served,
-        Err(Unprepared::Pass) => {
-            let why = PassReason::UntrustedAuthority;
-            return pass(worker, stream, flow, tunnel.as_deref(), seen, why).await;
+        Err(Unprepared::Pass(why, rule)) => {
+            let end = pass(worker, stream, flow, tunnel.as_deref(), seen, why).await;
+            return match rule {
+                Some(rule) => end.because(format!("the rule `{rule}` lets it pass")),
+                None => end,
+            };
         }
         Err(Unprepared::Unreachable(error)) => {
             // A direct connection would have been refused or reset; ours ends the same way.
@@ -211,8 +215,8 @@ async fn inspect(
 
 /// Why a connection cannot be served.
 enum Unprepared {
-    /// Policy lets this workload pass, because it does not trust us.
-    Pass,
+    /// Policy lets this workload pass: a rule says so, or it does not trust us.
+    Pass(PassReason, Option<Arc<str>>),
     /// The provider cannot be reached.
     Unreachable(ConnectError),
 }
@@ -226,12 +230,16 @@ async fn prepare(
     target: Target,
 ) -> Result<Rc<Served>, Unprepared> {
     let shared = &worker.shared;
-    let subject = subject(flow);
+    let subject = Arc::new(subject(flow));
     let provider: Arc<str> = Arc::from(&*engine.catalogue().provider(target.provider).id);
-    if shared.trust.is_refused(flow.caller.cgroup, &target.host)
-        && may_pass_untrusted(&engine, &provider, &subject)
-    {
-        return Err(Unprepared::Pass);
+    let context =
+        Context::of_connection(&provider, target.host.as_str(), &subject, unix_time(SystemTime::now()));
+    let decision = engine.policy().connection(&context);
+    if decision.action == Action::Passthrough {
+        return Err(Unprepared::Pass(PassReason::Rule, decision.rule));
+    }
+    if shared.trust.is_refused(flow.caller.cgroup, &target.host) && may_pass_untrusted(&engine, &context) {
+        return Err(Unprepared::Pass(PassReason::UntrustedAuthority, None));
     }
     let offer = AlpnOffer::mirroring(target.hello.alpn);
     let key = Key {
@@ -268,9 +276,8 @@ async fn prepare(
 
 /// What policy says of a workload that does not trust us. It has not said what it wants to do, so the operation
 /// is unknown.
-fn may_pass_untrusted(engine: &Engine, provider: &str, subject: &Subject) -> bool {
-    let context = Context { provider, operation: "unknown", model: None, subject };
-    let (answer, _) = engine.policy().scope(&context).when(Uncertainty::UntrustedClient, Direction::Request);
+fn may_pass_untrusted(engine: &Engine, context: &Context<'_>) -> bool {
+    let (answer, _) = engine.policy().scope(context).when(Uncertainty::UntrustedClient, Direction::Request);
     answer != Answer::Block
 }
 
@@ -278,7 +285,7 @@ fn subject(flow: &Flow) -> Subject {
     Subject {
         uid: flow.caller.uid,
         executable: flow.caller.executable.clone(),
-        comm: flow.caller.comm.clone(),
+        comm: (&*flow.caller.comm).into(),
         ..Subject::default()
     }
 }

@@ -9,6 +9,7 @@ mod upgrade;
 
 use std::collections::VecDeque;
 use std::rc::Rc;
+use std::time::SystemTime;
 
 use bytes::Bytes;
 use http::{HeaderMap, Request, Response, header};
@@ -60,7 +61,7 @@ async fn take_request(
     request: Request<Incoming>,
 ) -> Result<Request<RequestBody>, Answer> {
     let (mut parts, incoming) = request.into_parts();
-    let plan = begin(served, ledger, &parts);
+    let plan = begin(served, ledger, &mut parts)?;
     headers::strip_hop_by_hop(&mut parts.headers, parts.version);
     let body = if body::is_absent(&incoming) {
         conclude(served, ledger, Vec::new(), None).map(RequestBody::Whole)?
@@ -80,25 +81,35 @@ async fn take_request(
     Ok(Request::from_parts(parts, body))
 }
 
-fn begin(served: &Served, ledger: &Ledger, parts: &http::request::Parts) -> RequestPlan {
+/// Shows the request's head to the engine, and does what rules ask with its headers.
+fn begin(served: &Served, ledger: &Ledger, parts: &mut http::request::Parts) -> Result<RequestPlan, Answer> {
     let text = |name| parts.headers.get(name).and_then(|value| value.to_str().ok());
     let id = ledger.id().to_string();
     let path = parts.uri.path_and_query().map_or("/", |path| path.as_str());
     let mut inspection = served.engine.exchange(&RequestHead {
         provider: served.target.provider,
+        host: served.target.host.as_str(),
         method: parts.method.as_str(),
         path,
         content_type: text(header::CONTENT_TYPE),
         content_encoding: text(header::CONTENT_ENCODING),
         content_length: text(header::CONTENT_LENGTH).and_then(|length| length.parse().ok()),
         subject: &served.subject,
+        at: unix_time(SystemTime::now()),
         request_id: &id,
     });
     let headers = parts.headers.iter().map(|(name, value)| (name.as_str(), value.as_bytes()));
     inspection.signed(Signature::of(path, headers));
     let plan = inspection.request_plan();
+    let begun = inspection.begin().and_then(|()| headers::obey(&mut inspection, &mut parts.headers));
     ledger.begin_inspection(inspection);
-    plan
+    begun.map_err(|refusal| reply::refused(ledger, refusal, Ending::Blocked))?;
+    Ok(plan)
+}
+
+/// Seconds since 1970; a clock before that counts as 1970.
+pub fn unix_time(time: SystemTime) -> u64 {
+    time.duration_since(SystemTime::UNIX_EPOCH).map_or(0, |since| since.as_secs())
 }
 
 /// Takes a request in whole. The engine scans it as it arrives; its verdict comes with the last byte.

@@ -39,7 +39,7 @@ pub struct Served {
     /// Who called, and where to.
     pub flow: Flow,
     /// The same, in policy's words.
-    pub subject: Subject,
+    pub subject: Arc<Subject>,
     /// The endpoint named in the hello.
     pub target: Target,
     /// The provider's identifier in the catalogue.
@@ -81,7 +81,7 @@ impl Served {
         shared: Arc<Shared>,
         engine: Arc<Engine>,
         flow: Flow,
-        subject: Subject,
+        subject: Arc<Subject>,
         target: Target,
         provider: Arc<str>,
         offer: AlpnOffer,

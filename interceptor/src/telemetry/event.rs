@@ -88,6 +88,8 @@ pub enum PassReason {
     NotTls,
     /// The client waits for the server to speak first.
     SilentClient,
+    /// A rule lets the connection pass.
+    Rule,
     /// The workload does not trust our authority, and policy lets it pass.
     UntrustedAuthority,
     /// The client offers only application protocols other than HTTP.
@@ -332,6 +334,7 @@ labels! {
         PassReason::NoName => "no_name",
         PassReason::NotTls => "not_tls",
         PassReason::SilentClient => "silent_client",
+        PassReason::Rule => "rule",
         PassReason::UntrustedAuthority => "untrusted_authority",
         PassReason::OtherProtocol => "other_protocol",
         PassReason::TlsToProxy => "tls_to_proxy",

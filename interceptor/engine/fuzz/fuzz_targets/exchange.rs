@@ -56,7 +56,7 @@ type Outcome = (Vec<u8>, bool, usize);
 fn run(way: Way, body: &[u8], size: usize) -> Outcome {
     let (host, path) = PLACES[way.place];
     let provider = ENGINE.catalogue().route(host).expect("in the catalogue").provider;
-    let subject = Subject::default();
+    let subject = Arc::new(Subject::default());
     let mut exchange = ENGINE.exchange(&RequestHead {
         provider,
         method: "POST",
@@ -65,6 +65,8 @@ fn run(way: Way, body: &[u8], size: usize) -> Outcome {
         content_encoding: if way.answer.is_none() { way.coding } else { None },
         content_length: None,
         subject: &subject,
+        at: 0,
+        host: "",
         request_id: "r",
     });
     let mut out = Vec::new();

@@ -12,7 +12,10 @@ fuzz_target!(|text: &str| match Policy::load(&[("fuzz.yaml", text)]) {
         let scope = policy.scope(&Context {
             provider: "openai",
             operation: "unknown",
-            model: None,
+            host: "api.example",
+            method: "POST",
+            path: "/v1/x",
+            at: 0,
             subject: &subject,
         });
         for direction in Direction::ALL {

@@ -30,7 +30,7 @@ static ENGINE: LazyLock<Arc<Engine>> = LazyLock::new(|| {
 
 /// Sends the text and gives what arrived of it.
 fn ask(text: &str) -> Option<(Exchange, String)> {
-    let subject = Subject::default();
+    let subject = Arc::new(Subject::default());
     let mut exchange = ENGINE.exchange(&RequestHead {
         provider: ENGINE.catalogue().route("api.openai.com").expect("in the catalogue").provider,
         method: "POST",
@@ -39,6 +39,8 @@ fn ask(text: &str) -> Option<(Exchange, String)> {
         content_encoding: None,
         content_length: None,
         subject: &subject,
+        at: 0,
+        host: "",
         request_id: "r",
     });
     let body = json!({"messages": [{"role": "user", "content": text}]}).to_string();

@@ -68,7 +68,7 @@ fn stream(place: usize, texts: &[String]) -> Vec<u8> {
 
 fn run(place: usize, stream: &[u8], size: usize) -> (Vec<u8>, bool, usize) {
     let (host, path, content_type) = PLACES[place];
-    let subject = Subject::default();
+    let subject = Arc::new(Subject::default());
     let mut exchange = ENGINE.exchange(&RequestHead {
         provider: ENGINE.catalogue().route(host).expect("in the catalogue").provider,
         method: if place < 3 { "POST" } else { "GET" },
@@ -77,6 +77,8 @@ fn run(place: usize, stream: &[u8], size: usize) -> (Vec<u8>, bool, usize) {
         content_encoding: None,
         content_length: None,
         subject: &subject,
+        at: 0,
+        host: "",
         request_id: "r",
     });
     let mut out = Vec::new();

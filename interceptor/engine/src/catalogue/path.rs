@@ -6,7 +6,7 @@ use std::borrow::Cow;
 use super::host::glob;
 
 /// A path pattern: whole segments, `*` for one or more characters inside a segment,
-/// `**` for any number of whole segments.
+/// `**` for any number of whole segments, `{model}` for a `*` that is the name of a model.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct PathPattern(Box<[Segment]>);
 
@@ -14,6 +14,8 @@ pub struct PathPattern(Box<[Segment]>);
 enum Segment {
     Literal(Box<str>),
     Glob(Box<str>),
+    /// The model, between what stands before and behind it in the segment.
+    Model(Box<str>, Box<str>),
     AnySegments,
 }
 
@@ -56,9 +58,19 @@ impl PathPattern {
         let parts = self.0.iter().filter_map(|segment| match segment {
             Segment::Literal(text) => Some(text.to_string()),
             Segment::Glob(text) => Some(text.replace('*', "x")),
+            Segment::Model(before, behind) => Some(format!("{before}x{behind}")),
             Segment::AnySegments => None,
         });
         parts.fold(String::new(), |path, part| path + "/" + &part)
+    }
+
+    /// The model that a path names which fits, if it names one.
+    pub(super) fn model<'p>(&self, path: &'p str) -> Option<&'p str> {
+        // What may stand in front of it has any length, so it is counted from the end.
+        let behind = self.0.iter().rev().position(|segment| matches!(segment, Segment::Model(..)))?;
+        let Segment::Model(before, after) = &self.0[self.0.len() - 1 - behind] else { return None };
+        let part = path.rsplit('/').filter(|part| !part.is_empty()).nth(behind)?;
+        part.strip_prefix(&**before)?.strip_suffix(&**after)
     }
 
     /// True if the path, cut by [`normal`], fits.
@@ -92,6 +104,10 @@ impl Segment {
     fn parse(text: &str) -> Self {
         match text {
             "**" => Segment::AnySegments,
+            text if text.contains("{model}") => {
+                let (before, behind) = text.split_once("{model}").unwrap_or((text, ""));
+                Segment::Model(before.into(), behind.into())
+            }
             text if text.contains('*') => Segment::Glob(text.into()),
             text => Segment::Literal(text.into()),
         }
@@ -101,6 +117,10 @@ impl Segment {
         match self {
             Segment::Literal(text) => **text == *part,
             Segment::Glob(pattern) => glob(pattern.as_bytes(), part.as_bytes(), b'/'),
+            Segment::Model(before, behind) => {
+                let name = part.strip_prefix(&**before).and_then(|rest| rest.strip_suffix(&**behind));
+                name.is_some_and(|name| !name.is_empty())
+            }
             Segment::AnySegments => true,
         }
     }

@@ -44,6 +44,11 @@ impl<'a> Field<'a> {
         &self.node.value
     }
 
+    /// How many mistakes were reported so far, in all files.
+    pub fn mistakes(&self) -> usize {
+        self.report.count()
+    }
+
     /// Reports that this value is wrong. `expected` says what would have been right.
     pub fn mistake(&self, what: impl AsRef<str>, expected: Option<&str>) {
         self.complain(self.node.at, what.as_ref(), expected.map(str::to_owned), None);

@@ -150,7 +150,7 @@ fn order(mistakes: &mut [Mistake]) {
 }
 
 /// The candidate nearest to `word`, if it is near enough to be what was meant.
-pub(super) fn nearest<'a>(word: &str, candidates: impl IntoIterator<Item = &'a str>) -> Option<String> {
+pub(crate) fn nearest<'a>(word: &str, candidates: impl IntoIterator<Item = &'a str>) -> Option<String> {
     // Long input is no typing mistake, and the distance is quadratic.
     if word.len() > 64 {
         return None;

@@ -7,8 +7,8 @@ use bytes::Bytes;
 
 use crate::catalogue::RefusalShape;
 use crate::edit::Edit;
-use crate::policy::{Action, Answer, Direction, Scope, Uncertainty};
-use crate::record::{Doubt, FindingRecord, MOST_FINDINGS, Verdict};
+use crate::policy::{Action, Answer, Direction, Reply, Scope, Uncertainty};
+use crate::record::{Doubt, FindingRecord, MOST_FINDINGS, RuleRecord, ToolRecord, Verdict};
 use crate::redact::{Full, is_token};
 use crate::refusal::{Reason, Refusal, Refused};
 use crate::reveal::Revealed;
@@ -27,6 +27,10 @@ pub(super) struct Case {
     pub(super) findings: Vec<FindingRecord>,
     pub(super) findings_left_out: u64,
     pub(super) doubts: Vec<Doubt>,
+    /// What rules said of the exchange as such.
+    pub(super) ruled: Option<RuleRecord>,
+    /// What rules said of its tools.
+    pub(super) tools: Vec<ToolRecord>,
     pub(super) verdict: Verdict,
     /// What takes the place of what is replaced.
     pub(super) redactor: Redactor,
@@ -59,19 +63,27 @@ impl Case {
             findings: Vec::new(),
             findings_left_out: 0,
             doubts: Vec::new(),
+            ruled: None,
+            tools: Vec::new(),
             verdict: Verdict::Pass,
             redactor,
             revealed: None,
         }
     }
 
-    /// Asks policy about a finding and writes the answer down.
+    /// Asks policy about a finding that comes by itself, and writes the answer down.
     pub(super) fn rule(&mut self, direction: Direction, hit: &Hit) -> Result<Ruling, Box<Refusal>> {
+        self.scope.count(direction, hit.detector, hit.confidence);
+        self.rule_counted(direction, hit)
+    }
+
+    /// Asks policy about a finding and writes the answer down.
+    fn rule_counted(&mut self, direction: Direction, hit: &Hit) -> Result<Ruling, Box<Refusal>> {
         // What already stands for something is not replaced again: it would be another token in every turn.
         if hit.shown.as_deref().is_some_and(|shown| is_token(&shown.value)) {
             return Ok(Ruling::Keep);
         }
-        let decision = self.scope.decide(direction, hit.detector, hit.confidence).clone();
+        let decision = self.scope.decide(direction, hit.detector, hit.confidence);
         let (action, rule) = (decision.action, decision.rule.clone());
         if let Some(revealed) = &mut self.revealed {
             revealed.push(Revealed::new(self.redactor.names.name(hit.detector), hit, direction, action));
@@ -93,10 +105,11 @@ impl Case {
             });
         }
         match action {
-            Action::Allow | Action::Audit => Ok(Ruling::Keep),
+            Action::Passthrough | Action::Allow | Action::Audit => Ok(Ruling::Keep),
             Action::Block => {
                 let reason = Reason::Found { detector: hit.detector, direction };
-                Err(self.refuse(rule.unwrap_or_else(|| "default".into()), reason, Some(&hit.place)))
+                let rule = rule.unwrap_or_else(|| "default".into());
+                Err(self.refuse_as(rule, reason, Some(&hit.place), decision.reply.as_deref()))
             }
             Action::Redact(_) if left_alone => {
                 let why = if hit.sealed { Uncertainty::Unrewritable } else { Uncertainty::SignedBody };
@@ -124,7 +137,10 @@ impl Case {
         let mut edits: Vec<Edit> = Vec::new();
         let mut refused = None;
         for hit in hits {
-            match self.rule(direction, hit) {
+            self.scope.count(direction, hit.detector, hit.confidence);
+        }
+        for hit in hits {
+            match self.rule_counted(direction, hit) {
                 Ok(Ruling::Keep) => {}
                 Ok(Ruling::Replace(with)) => {
                     edits.push(Edit { range: hit.raw.clone(), with });
@@ -140,6 +156,36 @@ impl Case {
         edits.sort_by_key(|edit| edit.range.start);
         edits.dedup_by(|next, last| last.range.end > next.range.start);
         refused.map_or(Ok(edits), Err)
+    }
+
+    /// Asks policy about the exchange as such.
+    pub(super) fn rule_exchange(&mut self) -> Result<(), Box<Refusal>> {
+        let decision = self.scope.exchange(Direction::Request);
+        if decision.rule.is_some() || decision.shadow.is_some() {
+            let (action, rule, shadow) = (decision.action, decision.rule.clone(), decision.shadow);
+            self.ruled = Some(RuleRecord { action, rule, shadow });
+        }
+        match (decision.action, decision.rule) {
+            (Action::Block, Some(rule)) => {
+                Err(self.refuse_as(rule, Reason::Forbidden, None, decision.reply.as_deref()))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// Asks policy about a tool that is offered or called.
+    pub(super) fn rule_tool(&mut self, direction: Direction, name: &str) -> Result<(), Box<Refusal>> {
+        let decision = self.scope.tool(direction, name);
+        if (decision.rule.is_some() || decision.shadow.is_some()) && self.tools.len() < MOST_FINDINGS {
+            let (action, rule, shadow) = (decision.action, decision.rule.clone(), decision.shadow);
+            self.tools.push(ToolRecord { name: name.into(), direction, action, rule, shadow });
+        }
+        match (decision.action, decision.rule) {
+            (Action::Block, Some(rule)) => {
+                Err(self.refuse_as(rule, Reason::Tool(direction), None, decision.reply.as_deref()))
+            }
+            _ => Ok(()),
+        }
     }
 
     /// Asks policy about something uncertain and writes the answer down, once for each kind and direction.
@@ -176,11 +222,21 @@ impl Case {
         }
     }
 
-    fn refuse(&mut self, rule: Arc<str>, reason: Reason, place: Option<&str>) -> Box<Refusal> {
+    pub(super) fn refuse(&mut self, rule: Arc<str>, reason: Reason, place: Option<&str>) -> Box<Refusal> {
+        self.refuse_as(rule, reason, place, None)
+    }
+
+    /// Refuses with what the rule says itself.
+    fn refuse_as(
+        &mut self,
+        rule: Arc<str>,
+        reason: Reason,
+        place: Option<&str>,
+        reply: Option<&Reply>,
+    ) -> Box<Refusal> {
         self.verdict = Verdict::Block;
-        let (names, request_id) = (&self.redactor.names, &self.request_id);
-        let refused = Refused { shape: self.shape, rule: &rule, reason, place, request_id, names };
-        Box::new(Refusal::new(&refused))
+        let (shape, names, request_id) = (self.shape, &self.redactor.names, &*self.request_id);
+        Box::new(Refusal::new(&Refused { shape, rule: &rule, reason, place, request_id, names, reply }))
     }
 }
 

@@ -1,5 +1,7 @@
 //! What the shell tells of a request and an answer before their bodies, and what it is told to do with them.
 
+use std::sync::Arc;
+
 use crate::catalogue::ProviderId;
 use crate::policy::Subject;
 
@@ -24,6 +26,8 @@ impl Limits {
 pub struct RequestHead<'a> {
     /// From [`crate::Catalogue::route`], of the engine's own catalogue.
     pub provider: ProviderId,
+    /// The host that is called, in small letters, without a port.
+    pub host: &'a str,
     /// The HTTP method, in capitals.
     pub method: &'a str,
     /// Path and query.
@@ -35,7 +39,9 @@ pub struct RequestHead<'a> {
     /// The header of that name.
     pub content_length: Option<u64>,
     /// Who calls.
-    pub subject: &'a Subject,
+    pub subject: &'a Arc<Subject>,
+    /// When it began, in seconds since 1970, UTC.
+    pub at: u64,
     /// Names the exchange in the audit trail and in refusals. Visible ASCII, since it becomes a header.
     pub request_id: &'a str,
 }

@@ -36,8 +36,11 @@ const FIRST_ENCODED: usize = 1_024;
 /// So many of the last findings can lie where two texts meet.
 const MOST_NEAR: usize = 64;
 
-/// Longest name of a model that is believed.
-const LONGEST_MODEL: usize = 128;
+/// Longest name of a model or tool that is believed.
+const LONGEST_NAME: usize = 128;
+
+/// Most different models, tools or methods that one body may name.
+const MOST_NAMES: usize = 512;
 
 /// A text that is scanned in another form than it is written in.
 pub(super) struct ViewPart<'a> {
@@ -54,6 +57,14 @@ pub(super) struct ViewPart<'a> {
 #[derive(Clone, Debug, Default)]
 pub(super) struct Facts {
     pub(super) model: Option<String>,
+    /// All different models that are named.
+    pub(super) models: Vec<String>,
+    /// All different tools that are offered or called.
+    pub(super) tools: Vec<String>,
+    /// All different methods of the Model Context Protocol that are called.
+    pub(super) methods: Vec<String>,
+    /// Something was named that could not be noted.
+    pub(super) left_out: bool,
     pub(super) stream: bool,
     pub(super) tokens: Tokens,
 }
@@ -340,13 +351,13 @@ impl Inspector {
             text.raw
         };
         match capture {
-            // A name that a detector takes for something else must not reach a log.
-            Capture::Model if clean && value.len() <= LONGEST_MODEL && value.is_ascii() => {
-                let name = String::from_utf8_lossy(value);
-                if !name.chars().any(char::is_control) {
-                    self.facts.model = Some(name.into_owned());
-                }
+            Capture::Model => {
+                // A name that a detector takes for something else must not reach a log.
+                let name = self.facts.name(value, |facts| &mut facts.models).filter(|_| clean);
+                self.facts.model = name.or(self.facts.model.take());
             }
+            Capture::Tool => drop(self.facts.name(value, |facts| &mut facts.tools)),
+            Capture::Method => drop(self.facts.name(value, |facts| &mut facts.methods)),
             Capture::Type => {
                 let seals = cursor.container().map_or(&[][..], |container| &container.seals);
                 if seals.iter().any(|kind| kind.as_bytes() == value)
@@ -357,6 +368,27 @@ impl Inspector {
             }
             _ => {}
         }
+    }
+}
+
+impl Facts {
+    /// Notes a name among others of its kind, once. What is no name, or one too many, is noted as left out.
+    fn name(&mut self, value: &[u8], kind: impl Fn(&mut Self) -> &mut Vec<String>) -> Option<String> {
+        let name = std::str::from_utf8(value).ok().filter(|name| !name.is_empty());
+        let plain = |name: &&str| name.len() <= LONGEST_NAME && !name.chars().any(char::is_control);
+        let Some(name) = name.filter(plain) else {
+            self.left_out |= !value.is_empty();
+            return None;
+        };
+        let known = kind(self);
+        if !known.iter().any(|known| known == name) {
+            if known.len() == MOST_NAMES {
+                self.left_out = true;
+                return None;
+            }
+            known.push(name.to_owned());
+        }
+        Some(name.to_owned())
     }
 }
 

@@ -70,6 +70,8 @@ impl Exchange {
             let result = self.case.doubt(Uncertainty::UnknownFormat, Direction::Request).map(drop);
             self.settle(result)?;
         }
+        let judged = self.judge();
+        self.settle(judged)?;
         let stream = |direction, sender| {
             let reach = self.case.scope.strongest(direction);
             // What the application will say is not known yet.

@@ -61,6 +61,8 @@ pub(super) struct Stream {
     begun: bool,
     /// A message of a WebSocket did not leave as it came, so that those compressed with regard to it cannot either.
     out_of_step: bool,
+    /// Tools that policy was asked about.
+    told_tools: usize,
 }
 
 /// What a stream needs to know before it begins.
@@ -110,6 +112,7 @@ impl Stream {
             reveals: false,
             begun: false,
             out_of_step: false,
+            told_tools: 0,
         }
     }
 
@@ -335,6 +338,7 @@ impl Stream {
         let Framed { raw, within } = framed;
         self.queue.push_back(Held { raw, within, document: document.clone(), shell, pieces, edits });
         self.document(&document, &data, kind, case)?;
+        case.rule_tools(self.direction, &self.reader.inspector.facts, &mut self.told_tools)?;
         if binary {
             self.binary(document.len(), case)?;
         }

@@ -32,6 +32,10 @@ pub enum Class {
 pub enum Capture {
     /// The model's name.
     Model,
+    /// The name of a tool that is offered or called.
+    Tool,
+    /// A method of the Model Context Protocol.
+    Method,
     /// The switch that asks for a streamed answer.
     Stream,
     /// The `type` of a value that a filter asks about, or of a stream's event.
@@ -136,6 +140,11 @@ impl Table {
 
     pub(crate) fn state(&self, id: StateId) -> &State {
         &self.states[usize::from(id.0)]
+    }
+
+    /// True if the body has a place for a model's name.
+    pub(crate) fn names_model(&self) -> bool {
+        self.states.iter().any(|state| state.capture == Some(Capture::Model))
     }
 
     /// What stands at a place that is written out.

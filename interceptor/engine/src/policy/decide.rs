@@ -1,24 +1,30 @@
-//! Turns rules into tables: for every set of rules that can apply together there is one table with a
-//! decision per direction, confidence and detector, so that a finding costs one look-up.
+//! Decides. Chooses the rules that can apply to one exchange, and asks them about what is found in it.
+//!
+//! Rules are few for one exchange however many there are: policies are found by their callers, and what a rule asks of
+//! the exchange is asked once. What is left is read from top to bottom for every finding.
 
 use std::sync::Arc;
 
-use super::rule::{Mode, Rule, Selector};
-use super::uncertain::Answers;
-use super::{Action, Answer, Cell, Context, Direction, Reach, Redaction, Uncertainty};
+use smallvec::SmallVec;
+
+use super::conditions::Holds;
+use super::context::{BodyFacts, Context};
+use super::index::Index;
+use super::rule::{Detectors, Headers, Mode, Reply, Rule, Target};
+use super::subjects::Selector;
+use super::uncertain::{Answers, SomeAnswers};
+use super::{Action, Answer, Cell, Direction, Reach, Redaction, Subject, Uncertainty};
 use crate::detect::{Confidence, DetectorId};
 
-/// Tables are made in advance for policies with at most this many different selectors (2⁶ tables of a few
-/// hundred bytes); past it a scope makes its own.
-const ADVANCE: usize = 6;
-
-/// What happens to a finding, and who says so.
-#[derive(Debug, Clone, PartialEq, Eq)]
+/// What happens to a finding, a tool or an exchange, and who says so.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Decision {
     /// What is done.
     pub action: Action,
     /// The rule that says so; `None` if no rule matched, which allows.
     pub rule: Option<Arc<str>>,
+    /// What the application is told, if the rule says it.
+    pub reply: Option<Arc<Reply>>,
     /// What would be done if the rules in shadow acted, if that is something else.
     pub shadow: Option<Shadow>,
 }
@@ -32,194 +38,362 @@ pub struct Shadow {
     pub rule: Arc<str>,
 }
 
-/// A policy, ready to decide.
+/// One document: whom it is for and what it says.
+#[derive(Debug)]
+pub(super) struct Entry {
+    pub(super) name: Arc<str>,
+    pub(super) subjects: Vec<Selector>,
+    /// Its rules, by number.
+    pub(super) rules: std::ops::Range<usize>,
+    pub(super) answers: SomeAnswers,
+}
+
+impl Entry {
+    pub(super) fn is_for(&self, subject: &Subject) -> bool {
+        self.subjects.is_empty() || self.subjects.iter().any(|selector| selector.fits(subject))
+    }
+}
+
+/// Policies, ready to decide.
+#[derive(Debug)]
 pub(super) struct Compiled {
+    /// In the order in which they are read.
+    pub(super) entries: Vec<Entry>,
     pub(super) rules: Vec<Rule>,
     pub(super) version: Arc<str>,
-    answers: Answers,
-    /// The different selectors that do not select everything.
-    selectors: Vec<Selector>,
-    /// By set of selectors that apply (bit `i` is `selectors[i]`); empty if there are too many.
-    tables: Vec<Arc<Table>>,
+    index: Index,
+    /// Some policy is not for everyone.
+    asks_for_caller: bool,
 }
 
 impl Compiled {
-    pub(super) fn new(rules: Vec<Rule>, answers: Answers, version: Arc<str>) -> Self {
-        let mut selectors: Vec<Selector> = Vec::new();
-        for rule in &rules {
-            if !rule.selector.selects_everything() && !selectors.contains(&rule.selector) {
-                selectors.push(rule.selector.clone());
-            }
+    pub(super) fn new(entries: Vec<Entry>, rules: Vec<Rule>, version: Arc<str>) -> Self {
+        let mut index = Index::default();
+        for (number, entry) in (0u32..).zip(&entries) {
+            index.add(number, &entry.subjects);
         }
-        let mut compiled = Self { rules, version, answers, selectors, tables: Vec::new() };
-        if compiled.selectors.len() <= ADVANCE {
-            let sets = 0..1usize << compiled.selectors.len();
-            compiled.tables = sets.map(|set| Arc::new(compiled.table(|i| set & (1 << i) != 0))).collect();
-        }
-        compiled
+        let asks_for_caller = entries.iter().any(|entry| !entry.subjects.is_empty());
+        Self { entries, rules, version, index, asks_for_caller }
     }
 
-    /// The table of the rules whose selectors apply.
-    fn table(&self, applies: impl Fn(usize) -> bool) -> Table {
-        let applying: Vec<&Rule> = self
-            .rules
-            .iter()
-            .filter(|rule| match self.selectors.iter().position(|s| *s == rule.selector) {
-                Some(i) => applies(i),
-                None => true,
-            })
-            .collect();
-        Table::new(&applying)
+    /// The policies for a caller, in order.
+    pub(super) fn entries_for<'a, 's>(
+        &'a self,
+        subject: &'s Subject,
+    ) -> impl Iterator<Item = &'a Entry> + use<'a, 's> {
+        let candidates = self.index.candidates(subject);
+        { candidates.into_iter() }
+            .filter_map(|number| self.entries.get(number as usize))
+            .filter(|entry| entry.is_for(subject))
     }
+}
 
-    fn table_for(&self, context: &Context<'_>) -> Arc<Table> {
-        if self.tables.is_empty() {
-            return Arc::new(self.table(|i| self.selectors[i].selects(context)));
-        }
-        let set = (0..self.selectors.len())
-            .filter(|i| self.selectors[*i].selects(context))
-            .fold(0, |set, i| set | 1usize << i);
-        self.tables[set].clone()
-    }
+/// A rule that can apply to an exchange.
+#[derive(Debug, Clone, Copy)]
+struct Chosen {
+    rule: u32,
+    /// The body decides whether it does.
+    open: bool,
+    /// Findings that it would match, in each direction.
+    found: [u32; 2],
 }
 
 /// The rules that can apply to one exchange.
 #[derive(Clone)]
 pub struct Scope {
     policy: Arc<Compiled>,
-    table: Arc<Table>,
+    chosen: SmallVec<[Chosen; 12]>,
+    answers: Answers,
+    reach: [Reach; 2],
+    makes_tokens: [bool; 2],
+    restores: bool,
+    /// A condition could not be evaluated.
+    failed: bool,
 }
 
 impl Scope {
     pub(super) fn new(policy: &Arc<Compiled>, context: &Context<'_>) -> Self {
-        Self { policy: policy.clone(), table: policy.table_for(context) }
+        let mut scope = Self {
+            policy: policy.clone(),
+            chosen: SmallVec::new(),
+            answers: Answers::defaults(),
+            reach: [Reach::None; 2],
+            makes_tokens: [false; 2],
+            restores: false,
+            failed: false,
+        };
+        let mut answers = SomeAnswers::default();
+        for entry in policy.entries_for(context.subject) {
+            answers.add(&entry.answers);
+
+            for number in entry.rules.clone() {
+                let rule = &policy.rules[number];
+                let holds = rule.conditions.hold(context, None, rule.quantifier());
+                scope.failed |= holds == Holds::Failed;
+                if let (Holds::Yes | Holds::Open, Ok(number)) = (holds, u32::try_from(number)) {
+                    scope.chosen.push(Chosen { rule: number, open: holds == Holds::Open, found: [0; 2] });
+                }
+            }
+        }
+        scope.answers = answers.or_defaults();
+        scope.reckon();
+        scope
     }
 
-    /// The strongest thing that any rule of this direction may do about a finding. Says nothing about
-    /// uncertainties: for those ask [`Scope::when`].
+    /// What the body says is known: rules that were open hold now, or not.
+    pub fn settle(&mut self, context: &Context<'_>, body: &BodyFacts<'_>) {
+        if !self.is_open() {
+            return;
+        }
+        let rules = &self.policy.rules;
+        let failed = &mut self.failed;
+        self.chosen.retain(|chosen| {
+            if !chosen.open {
+                return true;
+            }
+            let rule = &rules[chosen.rule as usize];
+            let holds = rule.conditions.hold(context, Some(body), rule.quantifier());
+            *failed |= holds == Holds::Failed;
+            chosen.open = false;
+            holds == Holds::Yes
+        });
+        self.reckon();
+    }
+
+    /// True if the body decides about some rule.
+    pub fn is_open(&self) -> bool {
+        self.chosen.iter().any(|chosen| chosen.open)
+    }
+
+    /// True if some rule that can apply asks for the model.
+    pub fn asks_for_model(&self) -> bool {
+        self.rules().any(|rule| rule.conditions.ask_for_model())
+    }
+
+    /// True if some rule that can apply looks at tools by their names.
+    pub fn asks_for_tools(&self) -> bool {
+        self.rules().any(|rule| matches!(rule.target, Target::Tools(_)) || rule.conditions.tools.is_some())
+    }
+
+    /// True if policies tell callers apart, so that who calls makes a difference.
+    pub fn asks_for_caller(&self) -> bool {
+        self.policy.asks_for_caller
+    }
+
+    /// True if a condition of a rule could not be evaluated.
+    pub fn has_failed(&self) -> bool {
+        self.failed
+    }
+
+    /// The strongest thing that any rule of this direction may do. Says nothing about uncertainties: for those ask
+    /// [`Scope::when`].
     pub fn strongest(&self, direction: Direction) -> Reach {
-        self.table.reach[direction.index()]
+        self.reach[direction.index()]
     }
 
-    /// What happens to a finding.
-    pub fn decide(&self, direction: Direction, detector: DetectorId, confidence: Confidence) -> &Decision {
-        let cell = Table::place(Cell { direction, detector, confidence });
-        &self.table.decisions[usize::from(self.table.cells[cell])]
+    /// Counts a finding, for rules that ask for several.
+    pub fn count(&mut self, direction: Direction, detector: DetectorId, confidence: Confidence) {
+        let cell = Cell { direction, detector, confidence };
+        for chosen in &mut self.chosen {
+            if self.policy.rules[chosen.rule as usize].matches(cell) {
+                let found = &mut chosen.found[direction.index()];
+                *found = found.saturating_add(1);
+            }
+        }
+    }
+
+    /// What happens to a finding, with what was counted so far.
+    pub fn decide(&self, direction: Direction, detector: DetectorId, confidence: Confidence) -> Decision {
+        let cell = Cell { direction, detector, confidence };
+        self.decision(|rule, chosen| {
+            let enough = match rule.target {
+                Target::Findings { at_least, .. } => chosen.found[direction.index()].max(1) >= at_least,
+                Target::Tools(_) | Target::Exchange => false,
+            };
+            enough && rule.matches(cell)
+        })
+    }
+
+    /// What happens to an exchange as such.
+    pub fn exchange(&self, direction: Direction) -> Decision {
+        // Whether it passes was decided with its connection.
+        self.decision(|rule, _| {
+            rule.target == Target::Exchange && rule.looks_at(direction) && rule.action != Action::Passthrough
+        })
+    }
+
+    /// What happens to a connection before anything is asked over it.
+    pub(super) fn connection(&self) -> Decision {
+        self.decision(|rule, _| rule.target == Target::Exchange && rule.conditions.are_of_connection())
+    }
+
+    /// What happens because a tool is offered (in a request) or called (in an answer).
+    pub fn tool(&self, direction: Direction, name: &str) -> Decision {
+        let name = name.to_ascii_lowercase();
+        self.decision(|rule, _| match &rule.target {
+            Target::Tools(patterns) => rule.looks_at(direction) && patterns.fit(&name),
+            Target::Findings { .. } | Target::Exchange => false,
+        })
+    }
+
+    /// What rules do with the headers of the request. Only those that hold for certain are asked.
+    pub fn headers(&self) -> impl Iterator<Item = (&Arc<str>, &Headers)> {
+        { self.chosen.iter() }
+            .filter(|chosen| !chosen.open)
+            .map(|chosen| &self.policy.rules[chosen.rule as usize])
+            .filter(|rule| rule.mode == Mode::Enforce && !rule.headers.is_empty())
+            .map(|rule| (&rule.name, &rule.headers))
     }
 
     /// True if a rule of this direction may put a token in the place of a finding.
     pub fn makes_tokens(&self, direction: Direction) -> bool {
-        self.table.makes_tokens[direction.index()]
+        self.makes_tokens[direction.index()]
     }
 
     /// True if a rule may ask for texts to be put back in the answer.
     pub fn restores(&self) -> bool {
-        self.table.restores
+        self.restores
     }
 
     /// The answer to an uncertainty, and what an event names as the rule.
     pub fn when(&self, uncertainty: Uncertainty, direction: Direction) -> (Answer, &'static str) {
-        (self.policy.answers.answer(uncertainty, direction), uncertainty.path())
+        (self.answers.answer(uncertainty, direction), uncertainty.path())
     }
 
     /// The version of the policy that decides.
     pub fn version(&self) -> &Arc<str> {
         &self.policy.version
     }
+
+    fn rules(&self) -> impl Iterator<Item = &Rule> {
+        self.chosen.iter().map(|chosen| &self.policy.rules[chosen.rule as usize])
+    }
+
+    fn decision(&self, matches: impl Fn(&Rule, &Chosen) -> bool) -> Decision {
+        let fitting = || {
+            { self.chosen.iter() }
+                .filter(|chosen| !chosen.open)
+                .map(|chosen| (&self.policy.rules[chosen.rule as usize], chosen))
+                .filter(|(rule, chosen)| matches(rule, chosen))
+                .map(|(rule, _)| rule)
+        };
+        let acting = outcome(fitting().filter(|rule| rule.mode == Mode::Enforce));
+        let shadow = outcome(fitting())
+            .filter(|rule| rule.mode == Mode::Shadow)
+            .map(|rule| Shadow { action: rule.action, rule: rule.name.clone() });
+        Decision {
+            action: acting.map_or(Action::Allow, |rule| rule.action),
+            rule: acting.map(|rule| rule.name.clone()),
+            reply: acting.and_then(|rule| rule.reply.clone()),
+            shadow,
+        }
+    }
+
+    /// Works out what the rules may do at most, without asking them about anything.
+    fn reckon(&mut self) {
+        let mut reach = [Reach::None; 2];
+        let mut makes_tokens = [false; 2];
+        let mut restores = false;
+        for direction in Direction::ALL {
+            let mut exempt = Exempt::default();
+            for chosen in &self.chosen {
+                let rule = &self.policy.rules[chosen.rule as usize];
+                if !rule.looks_at(direction) || !exempt.leaves(rule) {
+                    continue;
+                }
+                let place = &mut reach[direction.index()];
+                *place = (*place).max(reach_of(rule));
+                if rule.mode == Mode::Enforce {
+                    if let Action::Redact(how @ (Redaction::Token | Redaction::Reversible { .. })) =
+                        rule.action
+                    {
+                        makes_tokens[direction.index()] = true;
+                        restores |= direction == Direction::Request && how != Redaction::Token;
+                    }
+                    if !chosen.open {
+                        exempt.add(rule);
+                    }
+                }
+            }
+        }
+        (self.reach, self.makes_tokens, self.restores) = (reach, makes_tokens, restores);
+    }
 }
 
 impl std::fmt::Debug for Scope {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "Scope({}, {:?})", self.policy.version, self.table.reach)
+        write!(f, "Scope({}, {:?})", self.policy.version, self.reach)
     }
 }
 
-struct Table {
-    /// Index into `decisions` by [`Table::place`].
-    cells: Box<[u16]>,
-    /// The different decisions of this table.
-    decisions: Vec<Decision>,
-    reach: [Reach; 2],
-    makes_tokens: [bool; 2],
-    restores: bool,
+/// What `allow` rules further up have taken out of the reach of those below.
+#[derive(Default)]
+struct Exempt {
+    /// By confidence.
+    detectors: [Detectors; Confidence::ALL.len()],
+    exchange: bool,
 }
 
-impl Table {
-    fn place(cell: Cell) -> usize {
-        let row = cell.direction.index() * Confidence::ALL.len() + cell.confidence as usize;
-        row * DetectorId::all().len() + cell.detector.index()
+impl Exempt {
+    /// True if the rule can still match something.
+    fn leaves(&self, rule: &Rule) -> bool {
+        match &rule.target {
+            Target::Findings { detectors, confidence, .. } => { Confidence::ALL.into_iter() }
+                .filter(|level| *level >= *confidence)
+                .any(|level| !detectors.without(&self.detectors[level as usize]).is_empty()),
+            Target::Tools(_) => true,
+            Target::Exchange => !self.exchange || !rule.headers.is_empty(),
+        }
     }
 
-    fn new(rules: &[&Rule]) -> Self {
-        let mut table = Self {
-            cells: Box::default(),
-            decisions: Vec::new(),
-            reach: [Reach::None; 2],
-            makes_tokens: [false; 2],
-            restores: false,
-        };
-        let mut cells = Vec::with_capacity(2 * Confidence::ALL.len() * DetectorId::all().len());
-        for direction in Direction::ALL {
-            for confidence in Confidence::ALL {
-                for detector in DetectorId::all() {
-                    let cell = Cell { direction, detector, confidence };
-                    debug_assert_eq!(cells.len(), Self::place(cell));
-                    let decision = decision(rules, cell);
-                    let reach = &mut table.reach[direction.index()];
-                    *reach = (*reach).max(reach_of(&decision));
-                    if let Action::Redact(how @ (Redaction::Token | Redaction::Reversible { .. })) =
-                        decision.action
-                    {
-                        table.makes_tokens[direction.index()] = true;
-                        table.restores |= direction == Direction::Request && how != Redaction::Token;
-                    }
-                    cells.push(table.number(decision));
-                }
+    fn add(&mut self, rule: &Rule) {
+        match &rule.target {
+            _ if rule.action != Action::Allow => {}
+            Target::Findings { detectors, confidence, at_least: 0..=1 } => {
+                let levels = Confidence::ALL.into_iter().filter(|level| *level >= *confidence);
+                levels.for_each(|level| self.detectors[level as usize].insert_all(detectors));
+            }
+            Target::Findings { .. } | Target::Tools(_) => {}
+            Target::Exchange => self.exchange = true,
+        }
+    }
+}
+
+fn reach_of(rule: &Rule) -> Reach {
+    match (rule.mode, rule.action) {
+        (Mode::Enforce, Action::Block) => Reach::Block,
+        (Mode::Enforce, Action::Redact(_)) => Reach::Rewrite,
+        // What only exempts is worth recording too.
+        _ => Reach::Audit,
+    }
+}
+
+/// The rule that forbids a caller a provider for good. Where an exemption might apply, nothing is certain.
+pub(super) fn forbids<'p>(policy: &'p Compiled, subject: &Subject, provider: &str) -> Option<&'p Arc<str>> {
+    let everywhere = Context::of_connection(provider, "", subject, 0);
+    for entry in policy.entries_for(subject) {
+        for rule in &policy.rules[entry.rules.clone()] {
+            if rule.mode != Mode::Enforce || rule.target != Target::Exchange {
+                continue;
+            }
+            let certain = rule.is_of_endpoint();
+            let fits = !certain || rule.conditions.hold(&everywhere, None, rule.quantifier()) == Holds::Yes;
+            match rule.action {
+                Action::Allow | Action::Passthrough if fits => return None,
+                Action::Block if certain && fits => return Some(&rule.name),
+                _ => {}
             }
         }
-        table.cells = cells.into();
-        table
     }
-
-    /// Few decisions differ: each is kept once.
-    fn number(&mut self, decision: Decision) -> u16 {
-        let at = self.decisions.iter().position(|d| *d == decision).unwrap_or_else(|| {
-            self.decisions.push(decision);
-            self.decisions.len() - 1
-        });
-        u16::try_from(at).expect("there are fewer cells than a u16 counts")
-    }
-}
-
-fn reach_of(decision: &Decision) -> Reach {
-    match decision.action {
-        Action::Block => Reach::Block,
-        Action::Redact(_) => Reach::Rewrite,
-        Action::Audit => Reach::Audit,
-        Action::Allow if decision.rule.is_some() || decision.shadow.is_some() => Reach::Audit,
-        Action::Allow => Reach::None,
-    }
-}
-
-fn decision(rules: &[&Rule], cell: Cell) -> Decision {
-    let acting = outcome(rules.iter().copied().filter(|rule| rule.mode == Mode::Enforce), cell);
-    let all = outcome(rules.iter().copied(), cell);
-    let shadow = all
-        .filter(|rule| rule.mode == Mode::Shadow)
-        .map(|rule| Shadow { action: rule.action, rule: rule.name.clone() });
-    Decision {
-        action: acting.map_or(Action::Allow, |rule| rule.action),
-        rule: acting.map(|rule| rule.name.clone()),
-        shadow,
-    }
+    None
 }
 
 /// The rule that wins. Rules are read in order; the strongest action wins, the first among equals. An
 /// `allow` ends the reading: it is an exemption from the rules behind it, not from those before it.
-fn outcome<'r>(rules: impl Iterator<Item = &'r Rule>, cell: Cell) -> Option<&'r Rule> {
+pub(super) fn outcome<'r>(rules: impl Iterator<Item = &'r Rule>) -> Option<&'r Rule> {
     let mut best: Option<&Rule> = None;
-    for rule in rules.filter(|rule| rule.matches(cell)) {
-        if rule.action == Action::Allow {
+    for rule in rules {
+        if matches!(rule.action, Action::Allow | Action::Passthrough) {
             return best.or(Some(rule));
         }
         if best.is_none_or(|best| rule.action > best.action) {

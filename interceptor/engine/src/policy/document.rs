@@ -1,16 +1,27 @@
 //! Reads policy files into checked rules. Knows the fields of the documents and what they may hold; every
 //! mistake goes to the report, and reading goes on.
 
+mod action;
+mod matches;
+mod subjects;
+
+use std::collections::HashMap;
 use std::sync::Arc;
 
-use super::rule::{Mode, Rule, Selector};
-use super::uncertain::{Answer, Answers, Uncertainty};
-use super::{Action, Direction, Pattern, Redaction};
-use crate::detect::{Confidence, DetectorId};
-use crate::document::{Document, Field, Fields, Limits, Mistakes, Position, Report, parse};
+use super::conditions::Conditions;
+use super::decide::Entry;
+use super::rule::{Headers, Mode, Rule, Target};
+use super::subjects::Selector;
+use super::uncertain::{Answer, SomeAnswers, Uncertainty};
+use super::{Action, Direction, Pattern};
+use crate::detect::Registry;
+use crate::document::{Document, Field, Limits, Mistakes, Position, Report, parse};
 
 const API_VERSION: &str = "interceptor.dev/v1alpha1";
 const KIND: &str = "EgressPolicy";
+
+/// Highest `spec.priority`, either way.
+const PRIORITIES: std::ops::RangeInclusive<u64> = 0..=1_000_000;
 
 /// The names that rules may use. An empty list allows any name, for readers without a catalogue.
 #[derive(Debug, Clone, Copy, Default)]
@@ -19,23 +30,36 @@ pub struct Vocabulary<'a> {
     pub providers: &'a [&'a str],
     /// Names of operations (formats).
     pub operations: &'a [&'a str],
+    /// The detectors; those of this build if there are no others.
+    pub registry: Option<&'a Registry>,
 }
 
 /// What the files say together.
 pub(super) struct Spec {
+    pub(super) entries: Vec<Entry>,
     pub(super) rules: Vec<Rule>,
-    pub(super) uncertain: Answers,
 }
 
 /// Where something was defined first.
 type Place = (Arc<str>, Position);
 
+/// One document, not yet in its place among the others.
+struct Draft {
+    name: Arc<str>,
+    priority: u64,
+    subjects: Vec<Selector>,
+    rules: Vec<Rule>,
+    answers: SomeAnswers,
+}
+
 struct Reader<'a> {
     vocabulary: &'a Vocabulary<'a>,
-    rules: Vec<Rule>,
-    uncertain: Answers,
-    names: Vec<(Arc<str>, Place)>,
-    answered: Vec<(Uncertainty, Place)>,
+    drafts: Vec<Draft>,
+    names: HashMap<Arc<str>, Place>,
+    /// By whom it is for and what it is.
+    answered: HashMap<(String, Uncertainty), Place>,
+    /// By all that a rule asks for: what it does then, and where it stands.
+    acting: HashMap<String, (Action, Arc<str>, Place)>,
 }
 
 pub(super) fn read(files: &[(&str, &str)], vocabulary: &Vocabulary<'_>) -> Result<Spec, Mistakes> {
@@ -43,16 +67,16 @@ pub(super) fn read(files: &[(&str, &str)], vocabulary: &Vocabulary<'_>) -> Resul
     let documents: Vec<Document> = files.iter().flat_map(|(name, text)| file(name, text, &report)).collect();
     let mut reader = Reader {
         vocabulary,
-        rules: Vec::new(),
-        uncertain: Answers::defaults(),
-        names: Vec::new(),
-        answered: Vec::new(),
+        drafts: Vec::new(),
+        names: HashMap::new(),
+        answered: HashMap::new(),
+        acting: HashMap::new(),
     };
     for document in &documents {
         // What is wrong is in the report; the other documents are read all the same.
         let _ = reader.document(&document.root(&report));
     }
-    report.finish(Some(Spec { rules: reader.rules, uncertain: reader.uncertain }))
+    report.finish(Some(reader.finish()))
 }
 
 fn file(name: &str, text: &str, report: &Report) -> Vec<Document> {
@@ -65,6 +89,23 @@ fn file(name: &str, text: &str, report: &Report) -> Vec<Document> {
 }
 
 impl Reader<'_> {
+    /// Puts the documents in the order in which they are read: higher priorities first, equals as they came.
+    fn finish(mut self) -> Spec {
+        self.drafts.sort_by_key(|draft| std::cmp::Reverse(draft.priority));
+        let mut spec = Spec { entries: Vec::new(), rules: Vec::new() };
+        for draft in self.drafts {
+            let from = spec.rules.len();
+            spec.rules.extend(draft.rules);
+            spec.entries.push(Entry {
+                name: draft.name,
+                subjects: draft.subjects,
+                rules: from..spec.rules.len(),
+                answers: draft.answers,
+            });
+        }
+        spec
+    }
+
     fn document(&mut self, root: &Field<'_>) -> Option<()> {
         let top = root.map(&["apiVersion", "kind", "metadata", "spec"])?;
         if let Some(field) = top.required("apiVersion") {
@@ -73,26 +114,41 @@ impl Reader<'_> {
         if let Some(field) = top.required("kind") {
             field.one_of(&[(KIND, ())]);
         }
-        if let Some(metadata) = top.required("metadata").and_then(|m| m.map(&["name"])) {
-            metadata.required("name").and_then(|name| identifier(&name));
+        let metadata = top.required("metadata").and_then(|m| m.map(&["name"]));
+        let name = metadata.and_then(|metadata| metadata.required("name")).and_then(|name| identifier(&name));
+        let spec =
+            top.required("spec")?.map(&["description", "priority", "subjects", "rules", "uncertain"])?;
+        if let Some(description) = spec.optional("description") {
+            description.text();
         }
-        let spec = top.required("spec")?.map(&["rules", "uncertain"])?;
+        let priority =
+            spec.optional("priority").and_then(|field| field.number(PRIORITIES)).unwrap_or_default();
+        let subjects = spec.optional("subjects").and_then(|field| subjects::selectors(&field));
+        let mut draft = Draft {
+            name: name.unwrap_or_default().into(),
+            priority,
+            subjects: subjects.unwrap_or_default(),
+            rules: Vec::new(),
+            answers: SomeAnswers::default(),
+        };
         for rule in spec.required("rules").and_then(|rules| rules.list()).unwrap_or_default() {
-            self.rule(&rule);
+            self.rule(&rule, &mut draft);
         }
         if let Some(uncertain) = spec.optional("uncertain") {
-            self.uncertain(&uncertain);
+            self.uncertain(&uncertain, &mut draft);
         }
+        self.drafts.push(draft);
         Some(())
     }
 
-    fn rule(&mut self, field: &Field<'_>) -> Option<()> {
-        let fields = field.map(&["name", "description", "match", "action", "mode"])?;
+    fn rule(&mut self, field: &Field<'_>, draft: &mut Draft) -> Option<()> {
+        let fields = field.map(&["name", "description", "match", "action", "headers", "mode"])?;
         // All fields are read before any is missed, so that all their mistakes are reported.
         let name = fields.required("name").and_then(|name| self.name(&name));
         let description = fields.optional("description").map(|d| d.text());
-        let matches = fields.required("match").and_then(|m| self.matches(&m));
-        let action = fields.required("action").and_then(|a| action(&a));
+        let matches = fields.required("match").and_then(|m| matches::read(&m, self.vocabulary));
+        let action = fields.required("action").and_then(|a| action::read(&a).map(|read| (a, read)));
+        let headers = fields.optional("headers").map(|headers| (action::headers(&headers), headers));
         let mode = match fields.optional("mode") {
             Some(mode) => mode.one_of(&[("enforce", Mode::Enforce), ("shadow", Mode::Shadow)]),
             None => Some(Mode::Enforce),
@@ -100,104 +156,124 @@ impl Reader<'_> {
         if description == Some(None) {
             return None;
         }
-        let (name, matches, action, mode) = (name?, matches?, action?, mode?);
-        self.rules.push(Rule {
-            name,
-            directions: matches.directions,
-            detectors: matches.detectors,
-            confidence: matches.confidence,
-            selector: matches.selector,
-            action,
-            mode,
-        });
+        let (name, matches, (at, (action, reply)), mode) = (name?, matches?, action?, mode?);
+        check_action(&at, action, &matches.target, &matches.conditions)?;
+        let headers = match headers {
+            None => Headers::default(),
+            Some((read, at)) => {
+                check_headers(&at, &matches.target, &matches.conditions)?;
+                read?
+            }
+        };
+        let matches::Match { directions, target, conditions } = matches;
+        let rule = Rule { name, directions, target, conditions, action, reply, headers, mode };
+        self.contradiction(field, &rule, draft);
+        draft.rules.push(rule);
         Some(())
+    }
+
+    /// Two rules that ask for the same and do something else: whoever wrote the second did not know of the first.
+    fn contradiction(&mut self, field: &Field<'_>, rule: &Rule, draft: &Draft) {
+        if rule.mode != Mode::Enforce {
+            return;
+        }
+        let asked = format!(
+            "{} {:?} {:?} {:?} {:?}",
+            draft.priority, draft.subjects, rule.directions, rule.target, rule.conditions
+        );
+        let place = (field.file().clone(), field.position());
+        let (action, name, (file, at)) =
+            self.acting.entry(asked).or_insert_with(|| (rule.action, rule.name.clone(), place));
+        if *action != rule.action {
+            let what = format!(
+                "contradicts the rule `{name}` at {file}:{}: for the same callers and the same match it says `{}`, this \
+                 one `{}`",
+                at.line,
+                action.name(),
+                rule.action.name()
+            );
+            field.mistake(what, Some("one of the two"));
+        }
     }
 
     /// A rule's name, unique in the policy.
     fn name(&mut self, field: &Field<'_>) -> Option<Arc<str>> {
         let name = identifier(field)?;
-        if let Some((_, (file, at))) = self.names.iter().find(|(known, _)| **known == *name) {
+        if let Some((file, at)) = self.names.get(name) {
             let what = format!("the name `{name}` is taken by the rule at {file}:{}", at.line);
             field.mistake(what, Some("another name"));
             return None;
         }
         let name: Arc<str> = name.into();
-        self.names.push((name.clone(), (field.file().clone(), field.position())));
+        self.names.insert(name.clone(), (field.file().clone(), field.position()));
         Some(name)
     }
 
-    fn matches(&self, field: &Field<'_>) -> Option<Match> {
-        let fields = field.map(&["direction", "detectors", "providers", "operations", "confidence"])?;
-        let directions = fields.required("direction").and_then(|d| {
-            d.one_of(&[("request", [true, false]), ("response", [false, true]), ("both", [true, true])])
-        });
-        let detectors = fields.required("detectors").and_then(|d| detectors(&d));
-        let confidence = match fields.optional("confidence") {
-            Some(field) => field.one_of(&Confidence::ALL.map(|c| (c.name(), c))),
-            None => Some(Confidence::Medium),
-        };
-        let providers = patterns(&fields, "providers", "provider", self.vocabulary.providers);
-        let operations = patterns(&fields, "operations", "operation", self.vocabulary.operations);
-        Some(Match {
-            directions: directions?,
-            detectors: detectors?,
-            confidence: confidence?,
-            selector: Selector { providers: providers?, operations: operations? },
-        })
-    }
-
-    fn uncertain(&mut self, field: &Field<'_>) -> Option<()> {
-        const KNOWN: &[&str] = &[
-            "oversizedBody",
-            "undecodableBody",
-            "decodeLimit",
-            "malformedJson",
-            "unknownFormat",
-            "binaryContent",
-            "unrewritable",
-            "signedBody",
-            "notInspected",
-            "untrustedClient",
-        ];
-        let fields = field.map(KNOWN)?;
-        for (uncertainty, name) in Uncertainty::ALL.into_iter().zip(KNOWN) {
-            debug_assert_eq!(uncertainty.name(), *name);
-            let Some(answer) = fields.optional(name) else { continue };
-            if let Some((_, (file, at))) = self.answered.iter().find(|(known, _)| *known == uncertainty) {
+    fn uncertain(&mut self, field: &Field<'_>, draft: &mut Draft) -> Option<()> {
+        let fields = field.map(Uncertainty::NAMES)?;
+        for uncertainty in Uncertainty::ALL {
+            let Some(answer) = fields.optional(uncertainty.name()) else { continue };
+            let key = (format!("{} {:?}", draft.priority, draft.subjects), uncertainty);
+            if let Some((file, at)) = self.answered.get(&key) {
                 answer.mistake(format!("is already answered at {file}:{}", at.line), Some("one answer"));
                 continue;
             }
-            self.answered.push((uncertainty, (answer.file().clone(), answer.position())));
-            self.answer(uncertainty, &answer);
-        }
-        Some(())
-    }
-
-    /// One word for both directions, or one for each.
-    fn answer(&mut self, uncertainty: Uncertainty, field: &Field<'_>) -> Option<()> {
-        if !matches!(field.value(), crate::document::Value::Map(_)) {
-            let answer = field.one_of(&Answer::WORDS)?;
-            for direction in Direction::ALL {
-                self.uncertain.set(uncertainty, direction, answer);
-            }
-            return Some(());
-        }
-        let fields = field.map(&["request", "response"])?;
-        for direction in Direction::ALL {
-            if let Some(answer) = fields.optional(direction.name()).and_then(|f| f.one_of(&Answer::WORDS)) {
-                self.uncertain.set(uncertainty, direction, answer);
-            }
+            self.answered.insert(key, (answer.file().clone(), answer.position()));
+            read_answer(uncertainty, &answer, &mut draft.answers);
         }
         Some(())
     }
 }
 
-/// The checked `match` of a rule.
-struct Match {
-    directions: [bool; 2],
-    detectors: Box<[bool]>,
-    confidence: Confidence,
-    selector: Selector,
+/// One word for both directions, or one for each.
+fn read_answer(uncertainty: Uncertainty, field: &Field<'_>, answers: &mut SomeAnswers) -> Option<()> {
+    if !matches!(field.value(), crate::document::Value::Map(_)) {
+        let answer = field.one_of(&Answer::WORDS)?;
+        for direction in Direction::ALL {
+            answers.set(uncertainty, direction, answer);
+        }
+        return Some(());
+    }
+    let fields = field.map(&["request", "response"])?;
+    for direction in Direction::ALL {
+        if let Some(answer) = fields.optional(direction.name()).and_then(|f| f.one_of(&Answer::WORDS)) {
+            answers.set(uncertainty, direction, answer);
+        }
+    }
+    Some(())
+}
+
+/// Not everything can be done about everything.
+fn check_action(at: &Field<'_>, action: Action, target: &Target, conditions: &Conditions) -> Option<()> {
+    let (wrong, expected) = match (action, target) {
+        (Action::Redact(_), Target::Tools(_) | Target::Exchange) => {
+            ("there is nothing to redact", "`redact` in rules with `detectors`")
+        }
+        (Action::Passthrough, Target::Findings { .. } | Target::Tools(_)) => {
+            ("what passes through is not looked at", "`passthrough` in rules without `detectors` and `tools`")
+        }
+        (Action::Passthrough, Target::Exchange) if !conditions.are_of_connection() => {
+            ("is decided before there is a request", "a match of `providers`, `hosts` and `time` only")
+        }
+        _ => return Some(()),
+    };
+    at.mistake(wrong, Some(expected));
+    None
+}
+
+fn check_headers(at: &Field<'_>, target: &Target, conditions: &Conditions) -> Option<()> {
+    if *target != Target::Exchange {
+        at.mistake("belong to a request as such", Some("`headers` in rules without `detectors` and `tools`"));
+        return None;
+    }
+    if conditions.ask_for_body() {
+        at.mistake(
+            "leave before the body is read",
+            Some("a match without `models`, `tools`, `mcpMethods`, `size` and expressions about them"),
+        );
+        return None;
+    }
+    Some(())
 }
 
 /// A name of lower-case letters, digits and dashes, at most 63, as Kubernetes takes them.
@@ -213,91 +289,11 @@ fn identifier<'a>(field: &Field<'a>) -> Option<&'a str> {
     )
 }
 
-/// `redact` alone is `redact: label`, and `redact: token` is short for `redact: {with: token}`.
-fn action(field: &Field<'_>) -> Option<Action> {
-    if matches!(field.value(), crate::document::Value::Map(_)) {
-        let how = field.map(&["redact"])?.required("redact")?;
-        return redaction(&how).map(Action::Redact);
-    }
-    field.one_of(&[
-        ("allow", Action::Allow),
-        ("audit", Action::Audit),
-        ("redact", Action::Redact(Redaction::Label)),
-        ("block", Action::Block),
-    ])
-}
-
-fn redaction(field: &Field<'_>) -> Option<Redaction> {
-    const WAYS: [(&str, Redaction); 3] = [
-        ("label", Redaction::Label),
-        ("token", Redaction::Token),
-        ("reversible", Redaction::Reversible { in_tools: false }),
-    ];
-    if !matches!(field.value(), crate::document::Value::Map(_)) {
-        return field.one_of(&WAYS);
-    }
-    let fields = field.map(&["with", "restoreIn"])?;
-    let with = fields.required("with")?.one_of(&WAYS);
-    let Some(places) = fields.optional("restoreIn") else { return with };
-    let tools: Vec<bool> = places
-        .filled_list()?
-        .iter()
-        .filter_map(|place| place.one_of(&[("text", false), ("toolArguments", true)]))
-        .collect();
-    let in_tools = tools.contains(&true);
-    match with? {
-        Redaction::Reversible { .. } => Some(Redaction::Reversible { in_tools }),
-        other => {
-            places.mistake(
-                format!("`{}` is never put back", other.name()),
-                Some("`restoreIn` with `reversible` only"),
-            );
-            None
-        }
-    }
-}
-
-/// A list of detector names and patterns, each of which fits at least one detector.
-fn detectors(field: &Field<'_>) -> Option<Box<[bool]>> {
-    let mut chosen = vec![false; DetectorId::all().len()].into_boxed_slice();
-    let mut whole = true;
-    for item in field.filled_list()? {
-        let Some(pattern) = pattern(&item) else {
-            whole = false;
-            continue;
-        };
-        let mut fits = false;
-        for detector in DetectorId::all().filter(|d| pattern.fits(d.name())) {
-            chosen[detector.index()] = true;
-            fits = true;
-        }
-        if !fits {
-            let known = DetectorId::all().map(DetectorId::name).chain(["secret.*", "pii.*"]);
-            let expected = "a detector such as `pii.email`, or a pattern such as `secret.*`";
-            item.unknown_word_of_many("detector", &pattern.to_string(), known, expected);
-            whole = false;
-        }
-    }
-    whole.then_some(chosen)
-}
-
-/// A list of names and patterns; everything if it is not there. Names without a `*` must be known.
-fn patterns(fields: &Fields<'_>, name: &'static str, kind: &str, known: &[&str]) -> Option<Vec<Pattern>> {
-    let Some(field) = fields.optional(name) else { return Some(vec![Pattern::any()]) };
+/// A list of names that others chose, and patterns of such.
+fn any_patterns(field: &Field<'_>) -> Option<Vec<Pattern>> {
     let items = field.filled_list()?;
-    let mut read = Vec::with_capacity(items.len());
-    for item in &items {
-        let Some(pattern) = pattern(item) else { continue };
-        if !known.is_empty() && !known.iter().any(|k| pattern.fits(k)) {
-            let expected = format!("{kind}s of the catalogue, or a pattern that fits one");
-            item.unknown_word_of_many(kind, &pattern.to_string(), known.iter().copied(), &expected);
-            continue;
-        }
-        read.push(pattern);
-    }
+    let expected = "a name or pattern without blanks, at most 512 bytes";
+    let read: Vec<Pattern> =
+        items.iter().filter_map(|item| item.parsed(expected, Pattern::parse_any)).collect();
     (read.len() == items.len()).then_some(read)
-}
-
-fn pattern(field: &Field<'_>) -> Option<Pattern> {
-    field.parsed("lower-case letters, digits, `.`, `_`, `-` and `*`", Pattern::parse)
 }

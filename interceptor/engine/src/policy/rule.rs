@@ -2,7 +2,9 @@
 
 use std::sync::Arc;
 
-use super::{Action, Cell, Context, Direction, Pattern};
+use super::conditions::{Conditions, Quantifier};
+use super::pattern::Patterns;
+use super::{Action, Cell, Direction};
 use crate::detect::{Confidence, DetectorId};
 
 /// Whether a rule acts.
@@ -19,23 +21,91 @@ pub enum Mode {
 pub struct Rule {
     pub(super) name: Arc<str>,
     pub(super) directions: [bool; 2],
-    /// One place per detector.
-    pub(super) detectors: Box<[bool]>,
-    pub(super) confidence: Confidence,
-    pub(super) selector: Selector,
+    pub(super) target: Target,
+    pub(super) conditions: Conditions,
     pub(super) action: Action,
+    pub(super) reply: Option<Arc<Reply>>,
+    pub(super) headers: Headers,
     pub(super) mode: Mode,
 }
 
-/// The part of a rule that is about the exchange and not about the finding.
+/// What a rule is about.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Selector {
-    pub(super) providers: Vec<Pattern>,
-    pub(super) operations: Vec<Pattern>,
+pub(super) enum Target {
+    /// What detectors find.
+    Findings {
+        detectors: Detectors,
+        confidence: Confidence,
+        /// So many in one direction of an exchange.
+        at_least: u32,
+    },
+    /// Tools that are offered or called; the patterns are in small letters.
+    Tools(Patterns),
+    /// The exchange as such.
+    Exchange,
+}
+
+/// A set of detectors.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(super) struct Detectors(Vec<u64>);
+
+/// What the application is told instead of an answer.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Reply {
+    /// HTTP status, 400 to 499.
+    pub status: u16,
+    /// In the place of the standard sentence.
+    pub message: Option<Box<str>>,
+}
+
+/// What a rule does with the headers of requests.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Headers {
+    /// Names, in small letters, of those that do not leave.
+    pub remove: Vec<Box<str>>,
+    /// Names, in small letters, of those without which a request does not leave.
+    pub require: Vec<Box<str>>,
+}
+
+impl Headers {
+    pub(super) fn is_empty(&self) -> bool {
+        self.remove.is_empty() && self.require.is_empty()
+    }
+}
+
+impl Detectors {
+    pub(super) fn insert(&mut self, detector: DetectorId) {
+        let word = detector.index() / 64;
+        if self.0.len() <= word {
+            self.0.resize(word + 1, 0);
+        }
+        self.0[word] |= 1 << (detector.index() % 64);
+    }
+
+    pub(super) fn contains(&self, detector: DetectorId) -> bool {
+        self.0.get(detector.index() / 64).is_some_and(|word| word & (1 << (detector.index() % 64)) != 0)
+    }
+
+    pub(super) fn is_empty(&self) -> bool {
+        self.0.iter().all(|word| *word == 0)
+    }
+
+    pub(super) fn insert_all(&mut self, others: &Self) {
+        if self.0.len() < others.0.len() {
+            self.0.resize(others.0.len(), 0);
+        }
+        self.0.iter_mut().zip(&others.0).for_each(|(word, other)| *word |= other);
+    }
+
+    /// Those that are not in the other set.
+    pub(super) fn without(&self, others: &Self) -> Self {
+        let other = |at: usize| others.0.get(at).copied().unwrap_or_default();
+        Self(self.0.iter().enumerate().map(|(at, word)| word & !other(at)).collect())
+    }
 }
 
 impl Rule {
-    /// Its name, unique in the policy.
+    /// Its name, unique in its policy.
     pub fn name(&self) -> &Arc<str> {
         &self.name
     }
@@ -57,21 +127,27 @@ impl Rule {
 
     /// True if it asks for what this detector finds.
     pub fn asks_for(&self, detector: DetectorId) -> bool {
-        self.detectors[detector.index()]
+        matches!(&self.target, Target::Findings { detectors, .. } if detectors.contains(detector))
     }
 
     pub(super) fn matches(&self, cell: Cell) -> bool {
-        self.looks_at(cell.direction) && self.asks_for(cell.detector) && cell.confidence >= self.confidence
+        match &self.target {
+            Target::Findings { detectors, confidence, .. } => {
+                self.looks_at(cell.direction)
+                    && cell.confidence >= *confidence
+                    && detectors.contains(cell.detector)
+            }
+            Target::Tools(_) | Target::Exchange => false,
+        }
     }
-}
 
-impl Selector {
-    pub(super) fn selects(&self, context: &Context<'_>) -> bool {
-        self.providers.iter().any(|p| p.fits(context.provider))
-            && self.operations.iter().any(|p| p.fits(context.operation))
+    /// How its names are compared with what an exchange names several of.
+    pub(super) fn quantifier(&self) -> Quantifier {
+        if self.action == Action::Allow { Quantifier::All } else { Quantifier::Any }
     }
 
-    pub(super) fn selects_everything(&self) -> bool {
-        self.providers.iter().any(Pattern::is_any) && self.operations.iter().any(Pattern::is_any)
+    /// True if it acts on every call of the endpoints it names, whatever they carry.
+    pub(super) fn is_of_endpoint(&self) -> bool {
+        self.target == Target::Exchange && self.headers.is_empty() && self.conditions.are_of_endpoint()
     }
 }

@@ -28,6 +28,12 @@ pub enum Uncertainty {
     NotInspected,
     /// The client rejects the internal CA. `allow` and `audit` pass its connections through uninspected.
     UntrustedClient,
+    /// Who calls could not be found out, and some policy is not for everyone.
+    UnknownCaller,
+    /// A rule asks for the model, and the request names none although its format has a place for one.
+    UnknownModel,
+    /// The condition of a rule could not be evaluated.
+    FailedCondition,
 }
 
 /// Policy's answer to an uncertainty, weakest first.
@@ -48,7 +54,7 @@ impl Answer {
 }
 
 /// How many kinds there are.
-pub(super) const KINDS: usize = 10;
+pub(super) const KINDS: usize = 13;
 
 impl Uncertainty {
     /// All kinds.
@@ -63,6 +69,26 @@ impl Uncertainty {
         Self::SignedBody,
         Self::NotInspected,
         Self::UntrustedClient,
+        Self::UnknownCaller,
+        Self::UnknownModel,
+        Self::FailedCondition,
+    ];
+
+    /// The words of all kinds, in the same order.
+    pub(super) const NAMES: &'static [&'static str] = &[
+        "oversizedBody",
+        "undecodableBody",
+        "decodeLimit",
+        "malformedJson",
+        "unknownFormat",
+        "binaryContent",
+        "unrewritable",
+        "signedBody",
+        "notInspected",
+        "untrustedClient",
+        "unknownCaller",
+        "unknownModel",
+        "failedCondition",
     ];
 
     /// The word used in policies and audit events.
@@ -83,6 +109,9 @@ impl Uncertainty {
             Self::SignedBody => "uncertain.signedBody",
             Self::NotInspected => "uncertain.notInspected",
             Self::UntrustedClient => "uncertain.untrustedClient",
+            Self::UnknownCaller => "uncertain.unknownCaller",
+            Self::UnknownModel => "uncertain.unknownModel",
+            Self::FailedCondition => "uncertain.failedCondition",
         }
     }
 
@@ -113,11 +142,31 @@ impl Answers {
         Self(Uncertainty::ALL.map(|u| Direction::ALL.map(|d| u.default_answer(d))))
     }
 
-    pub(super) fn set(&mut self, uncertainty: Uncertainty, direction: Direction, answer: Answer) {
-        self.0[uncertainty.index()][direction.index()] = answer;
-    }
-
     pub(super) fn answer(&self, uncertainty: Uncertainty, direction: Direction) -> Answer {
         self.0[uncertainty.index()][direction.index()]
+    }
+}
+
+/// What one policy says, as far as it does.
+#[derive(Debug, Clone, Default)]
+pub(super) struct SomeAnswers([[Option<Answer>; 2]; KINDS]);
+
+impl SomeAnswers {
+    pub(super) fn set(&mut self, uncertainty: Uncertainty, direction: Direction, answer: Answer) {
+        self.0[uncertainty.index()][direction.index()] = Some(answer);
+    }
+
+    /// Where several policies answer, the strongest answer holds.
+    pub(super) fn add(&mut self, other: &Self) {
+        let pairs = self.0.iter_mut().flatten().zip(other.0.iter().flatten());
+        pairs.for_each(|(answer, other)| *answer = (*answer).max(*other));
+    }
+
+    /// What nobody answered has its default.
+    pub(super) fn or_defaults(&self) -> Answers {
+        let mut answers = Answers::defaults();
+        let pairs = answers.0.iter_mut().flatten().zip(self.0.iter().flatten());
+        pairs.for_each(|(answer, said)| *answer = said.unwrap_or(*answer));
+        answers
     }
 }

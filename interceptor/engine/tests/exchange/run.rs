@@ -178,7 +178,7 @@ pub(crate) fn run_chunks(
     request: Vec<Bytes>,
     answer: Vec<Bytes>,
 ) -> Outcome {
-    let subject = Subject::default();
+    let subject = Arc::new(Subject::default());
     let mut exchange = engine.exchange(&RequestHead {
         provider: engine.catalogue().route(call.host).expect("a host of the catalogue").provider,
         method: call.method,
@@ -187,6 +187,8 @@ pub(crate) fn run_chunks(
         content_encoding: call.request_coding,
         content_length: None,
         subject: &subject,
+        at: 0,
+        host: "",
         request_id: "req-1",
     });
     if let Some(signature) = call.signature {

@@ -109,7 +109,7 @@ fn a_token_is_the_same_in_every_turn_and_another_for_every_tenant() {
     // In the next turn the text is there again, and so is what stood for it.
     let (_, next) = token_for(&engine, &format!("{first}. And again: {ADDRESS}"));
     assert_eq!(next, format!("{first}. And again: {token}"));
-    let subject = Subject { pod: Some(Pod::named("payments", "app").into()), ..Subject::default() };
+    let subject = Arc::new(Subject { pod: Some(Pod::named("payments", "app").into()), ..Subject::default() });
     let mut exchange = engine.exchange(&RequestHead {
         provider: engine.catalogue().route(CHAT.0).unwrap().provider,
         method: "POST",
@@ -118,6 +118,8 @@ fn a_token_is_the_same_in_every_turn_and_another_for_every_tenant() {
         content_encoding: None,
         content_length: None,
         subject: &subject,
+        at: 0,
+        host: "",
         request_id: "req-2",
     });
     let other = send(&mut exchange, &chat(ADDRESS));

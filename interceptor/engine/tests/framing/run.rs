@@ -95,7 +95,7 @@ pub(crate) fn engine_with(policy: &str, limits: Limits) -> Arc<Engine> {
 }
 
 pub(crate) fn begin(engine: &Arc<Engine>, method: &str, host: &str, path: &str) -> Exchange {
-    let subject = Subject::default();
+    let subject = Arc::new(Subject::default());
     engine.exchange(&RequestHead {
         provider: engine.catalogue().route(host).expect("a host of the catalogue").provider,
         method,
@@ -104,6 +104,8 @@ pub(crate) fn begin(engine: &Arc<Engine>, method: &str, host: &str, path: &str) 
         content_encoding: None,
         content_length: None,
         subject: &subject,
+        at: 0,
+        host: "",
         request_id: "req-1",
     })
 }

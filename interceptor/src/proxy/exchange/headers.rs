@@ -4,6 +4,7 @@
 use http::header::{self, HeaderMap, HeaderName, HeaderValue};
 use http::uri::{Authority, PathAndQuery, Scheme, Uri};
 use http::{Method, Request, Version};
+use interceptor_engine::{Exchange, Refusal};
 
 use super::version_of;
 use crate::hello::Host;
@@ -64,6 +65,23 @@ const HOP_BY_HOP: [HeaderName; 4] = [
     HeaderName::from_static("proxy-connection"),
     header::UPGRADE,
 ];
+
+/// Does what policy says about the headers of a request: what is required has to be there, what is to be removed goes.
+pub fn obey(exchange: &mut Exchange, headers: &mut HeaderMap) -> Result<(), Refusal> {
+    let lacks = exchange.header_rules().find_map(|(rule, asked)| {
+        let missing = asked.require.iter().find(|name| !headers.contains_key(&***name))?;
+        Some((rule.clone(), missing.clone()))
+    });
+    if let Some((rule, missing)) = lacks {
+        return Err(exchange.lacks_header(&rule, &missing));
+    }
+    for (_, asked) in exchange.header_rules() {
+        for name in &asked.remove {
+            while headers.remove(&**name).is_some() {}
+        }
+    }
+    Ok(())
+}
 
 /// Removes what the application said to us and not to the provider.
 pub fn strip_hop_by_hop(headers: &mut HeaderMap, version: Version) {

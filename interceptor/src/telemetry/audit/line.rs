@@ -4,8 +4,10 @@
 use std::io::{self, Write};
 use std::time::{Duration, SystemTime};
 
-use interceptor_engine::policy::Answer;
-use interceptor_engine::record::{Doubt, FindingRecord, Ledger, Record, Tokens, Verdict};
+use interceptor_engine::policy::{Answer, Shadow};
+use interceptor_engine::record::{
+    Doubt, FindingRecord, Ledger, Record, RuleRecord, Tokens, ToolRecord, Verdict,
+};
 use serde::Serialize;
 use serde::ser::{SerializeSeq, Serializer};
 use time::OffsetDateTime;
@@ -174,6 +176,10 @@ struct Inspection<'a> {
     findings_left_out: u64,
     #[serde(serialize_with = "doubts")]
     doubts: &'a [Doubt],
+    #[serde(skip_serializing_if = "Option::is_none")]
+    rule: Option<RuleLine<'a>>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    tools: Vec<ToolLine<'a>>,
     restored: u64,
     request: LedgerLine,
     response: LedgerLine,
@@ -191,6 +197,8 @@ impl<'a> Inspection<'a> {
             findings: &record.findings,
             findings_left_out: record.findings_left_out,
             doubts: &record.doubts,
+            rule: record.ruled.as_ref().map(RuleLine::new),
+            tools: record.tools.iter().map(ToolLine::new).collect(),
             restored: record.restored,
             request: LedgerLine::new(&record.request),
             response: LedgerLine::new(&record.response),
@@ -228,6 +236,48 @@ struct ShadowLine<'a> {
     rule: &'a str,
 }
 
+/// What rules said of the exchange as such.
+#[derive(Serialize)]
+struct RuleLine<'a> {
+    action: &'static str,
+    rule: Option<&'a str>,
+    shadow: Option<ShadowLine<'a>>,
+}
+
+impl<'a> RuleLine<'a> {
+    fn new(ruled: &'a RuleRecord) -> Self {
+        let shadow = ruled.shadow.as_ref().map(ShadowLine::new);
+        Self { action: ruled.action.name(), rule: ruled.rule.as_deref(), shadow }
+    }
+}
+
+#[derive(Serialize)]
+struct ToolLine<'a> {
+    name: &'a str,
+    direction: &'static str,
+    action: &'static str,
+    rule: Option<&'a str>,
+    shadow: Option<ShadowLine<'a>>,
+}
+
+impl<'a> ToolLine<'a> {
+    fn new(tool: &'a ToolRecord) -> Self {
+        Self {
+            name: &tool.name,
+            direction: tool.direction.name(),
+            action: tool.action.name(),
+            rule: tool.rule.as_deref(),
+            shadow: tool.shadow.as_ref().map(ShadowLine::new),
+        }
+    }
+}
+
+impl<'a> ShadowLine<'a> {
+    fn new(shadow: &'a Shadow) -> Self {
+        Self { action: shadow.action.name(), rule: &shadow.rule }
+    }
+}
+
 fn findings<S: Serializer>(findings: &&[FindingRecord], to: S) -> Result<S::Ok, S::Error> {
     let mut list = to.serialize_seq(Some(findings.len()))?;
     for finding in *findings {
@@ -240,10 +290,7 @@ fn findings<S: Serializer>(findings: &&[FindingRecord], to: S) -> Result<S::Ok, 
             length: finding.length,
             action: finding.action.name(),
             rule: finding.rule.as_deref(),
-            shadow: finding
-                .shadow
-                .as_ref()
-                .map(|shadow| ShadowLine { action: shadow.action.name(), rule: &shadow.rule }),
+            shadow: finding.shadow.as_ref().map(ShadowLine::new),
             sealed: finding.sealed,
         })?;
     }

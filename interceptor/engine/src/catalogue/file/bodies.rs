@@ -81,6 +81,8 @@ const BODY_FIELDS: &[&str] = &[
     "include",
     "lines",
     "model",
+    "tools",
+    "methods",
     "stream",
     "text",
     "jsonString",
@@ -161,6 +163,11 @@ fn body<'a>(field: &Field<'a>) -> Option<BodyDraft<'a>> {
         if let Some(field) = fields.optional(name) {
             rules.push((place(&field)?, Role::Capture(capture)));
         }
+    }
+    for (name, capture) in [("tools", Capture::Tool), ("methods", Capture::Method)] {
+        let Some(list) = fields.optional(name) else { continue };
+        let places = list.list_of(|field| place_for(field, Class::Plain))?;
+        rules.extend(places.into_iter().map(|place| (place, Role::Capture(capture))));
     }
     for (name, class) in CLASSES {
         let Some(list) = fields.optional(name) else { continue };

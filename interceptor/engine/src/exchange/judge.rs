@@ -1,0 +1,142 @@
+//! Asks policy about an exchange as such, and about the tools in it, as soon as what a rule asks for is known.
+//! Knows the order of things. What is found in texts is ruled upon elsewhere.
+
+use std::sync::Arc;
+
+use super::case::Case;
+use super::head::RequestHead;
+use super::inspect::Facts;
+use super::{Exchange, RequestPlan};
+use crate::policy::{BodyFacts, Context, Direction, Headers, Identity, Subject, Uncertainty};
+use crate::refusal::{Reason, Refusal};
+
+/// What is kept of a request's head until the body is there, for rules that ask for both.
+#[derive(Debug)]
+pub(super) struct Asked {
+    host: Box<str>,
+    method: Box<str>,
+    path: Box<str>,
+    subject: Arc<Subject>,
+    at: u64,
+    /// The model that the path names.
+    pub(super) model: Option<String>,
+    /// Policy was asked about the exchange as such.
+    judged: bool,
+}
+
+impl Asked {
+    pub(super) fn new(head: &RequestHead<'_>, model: Option<String>) -> Self {
+        Asked {
+            host: head.host.into(),
+            method: head.method.into(),
+            path: head.path.into(),
+            subject: head.subject.clone(),
+            at: head.at,
+            model,
+            judged: false,
+        }
+    }
+}
+
+impl Exchange {
+    /// Asks policy about what is known before the body: to be called once, before anything else. An error is the
+    /// answer for the client, and the exchange is over.
+    pub fn begin(&mut self) -> Result<(), Refusal> {
+        let result = self.judge_head();
+        self.settle(result)
+    }
+
+    /// What rules do with the headers of the request: each rule's name, and what it asks for.
+    pub fn header_rules(&self) -> impl Iterator<Item = (&Arc<str>, &Headers)> {
+        self.case.scope.headers()
+    }
+
+    /// A header is missing without which a rule lets nothing pass. The answer for the client; the exchange is over.
+    pub fn lacks_header(&mut self, rule: &Arc<str>, name: &str) -> Refusal {
+        self.over = true;
+        *self.case.refuse(rule.clone(), Reason::MissingHeader, Some(name))
+    }
+
+    fn judge_head(&mut self) -> Result<(), Box<Refusal>> {
+        // What is no AI on a shared host is nobody's business here.
+        if self.foreign {
+            return Ok(());
+        }
+        let unknown = matches!(self.asked.subject.identity, Identity::Unknown(_));
+        if unknown && self.case.scope.asks_for_caller() {
+            self.case.doubt(Uncertainty::UnknownCaller, Direction::Request)?;
+        }
+        if self.case.scope.has_failed() {
+            self.case.doubt(Uncertainty::FailedCondition, Direction::Request)?;
+        }
+        // Without a body there is nothing to wait for.
+        if !self.case.scope.is_open() || self.plan == RequestPlan::Bypass {
+            return self.judge();
+        }
+        Ok(())
+    }
+
+    /// Asks policy about the exchange and its tools, with what is known by now. Later calls change nothing.
+    pub(super) fn judge(&mut self) -> Result<(), Box<Refusal>> {
+        if std::mem::replace(&mut self.asked.judged, true) || self.foreign {
+            return Ok(());
+        }
+        let facts = &self.request.inspector.facts;
+        let mut models = facts.models.clone();
+        models.extend(self.asked.model.clone().filter(|model| !facts.models.contains(model)));
+        let body = BodyFacts {
+            models: &models,
+            tools: &facts.tools,
+            methods: &facts.methods,
+            size: self.request.inspector.ledger.seen,
+        };
+        let has_place = self.bodies.as_ref().is_some_and(|bodies| bodies.request.names_model());
+        let nameless = models.is_empty() && has_place && body.size > 0;
+        if nameless && self.case.scope.asks_for_model() {
+            self.case.doubt(Uncertainty::UnknownModel, Direction::Request)?;
+        }
+        if facts.left_out && (self.case.scope.asks_for_tools() || self.case.scope.asks_for_model()) {
+            self.case.doubt(Uncertainty::DecodeLimit, Direction::Request)?;
+        }
+        let asked = &self.asked;
+        let context = Context {
+            provider: &self.engine.catalogue.provider(self.provider).id,
+            host: &asked.host,
+            method: &asked.method,
+            path: &asked.path,
+            operation: &self.operation,
+            subject: &asked.subject,
+            at: asked.at,
+        };
+        self.case.scope.settle(&context, &body);
+        if self.case.scope.has_failed() {
+            self.case.doubt(Uncertainty::FailedCondition, Direction::Request)?;
+        }
+        self.case.rule_exchange()
+    }
+
+    /// Asks policy about the tools of a request.
+    pub(super) fn judge_tools(&mut self) -> Result<(), Box<Refusal>> {
+        let mut told = 0;
+        self.case.rule_tools(Direction::Request, &self.request.inspector.facts, &mut told)
+    }
+}
+
+impl Case {
+    /// Rules on what the facts name and what was not `told` yet.
+    pub(super) fn rule_tools(
+        &mut self,
+        direction: Direction,
+        facts: &Facts,
+        told: &mut usize,
+    ) -> Result<(), Box<Refusal>> {
+        let news = facts.tools.get(*told..).unwrap_or_default();
+        *told = facts.tools.len();
+        // All are written down, whatever becomes of the exchange.
+        let mut result = Ok(());
+        for tool in news {
+            result = result.and(self.rule_tool(direction, tool));
+        }
+        result
+    }
+}
