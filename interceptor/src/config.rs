@@ -15,6 +15,7 @@ use interceptor_engine::document::Mistakes;
 pub use interceptor_engine::document::NetworkPrefix;
 
 use crate::hello::Host;
+use crate::identity::IdentitySpec;
 use crate::proxy::limits::Limits;
 use crate::telemetry::audit::Destination;
 
@@ -60,6 +61,8 @@ pub struct Config {
     pub admin_file: Option<PathBuf>,
     /// A socket that answers the same and is never handed over: who asks there asks this very daemon.
     pub admin_socket: Option<PathBuf>,
+    /// Where callers are looked up.
+    pub identity: IdentitySpec,
     /// Deadlines and bounds.
     pub limits: Limits,
     /// Bounds of the engine.
@@ -180,6 +183,7 @@ impl Config {
             admin: Some(SocketAddr::from(([127, 0, 0, 1], 9465))),
             admin_file: None,
             admin_socket: None,
+            identity: IdentitySpec::STANDARD,
             limits: Limits::STANDARD,
             inspection: Inspection { held_body: 16 << 20, decoded_body: 64 << 20 },
         }

@@ -1,28 +1,165 @@
-//! Who called: what the kernel recorded at connect time, and what /proc still knows at accept time.
-//! Does not know pods yet; a caller that cannot be found out stays unknown.
+//! Who called. Fixed for a connection by what the kernel recorded at connect time: the process counts only while it
+//! certainly is the one that called, the control group decides about unit, container and pod.
+//!
+//! Workers look in memory, and wait for a moment at most if a workload is new; files and sockets are left to a thread
+//! (`ask.rs`). What cannot be found out, or does not agree, is an unknown caller, and policy answers.
 
+mod ask;
+mod cri;
+pub mod grpc;
+mod place;
+pub mod process;
+mod table;
+mod tree;
+mod user;
+mod workload;
+
+use std::io;
+use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::Duration;
 
+use interceptor_engine::policy::{Identity, Subject};
+use tokio::sync::mpsc::Sender;
+
+use self::ask::Ask;
+use self::cri::Runtime;
+use self::table::Table;
+use self::tree::Tree;
+use crate::bpf::CaptureError;
 use crate::proxy::accept::Recorded;
 use crate::proxy::flow::Namespace;
 use crate::telemetry::event::Caller;
 
-/// The caller of a recorded connection.
-pub fn caller(namespace: &Namespace, recorded: &Recorded) -> Caller {
-    Caller {
-        namespace: namespace.cookie,
-        namespace_name: namespace.name.clone(),
-        cgroup: recorded.cgroup,
-        pid: recorded.pid,
-        uid: recorded.uid,
-        comm: recorded.comm.clone(),
-        executable: executable(recorded.pid),
-    }
+/// Where callers are looked up.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct IdentitySpec {
+    /// Socket of the container runtime; without one pods are unknown callers.
+    pub cri: Option<PathBuf>,
+    /// The longest that a connection waits for an answer about its caller.
+    pub wait: Duration,
 }
 
-/// The executable of a process. The process may have gone, and its number may already be another's: this is a
-/// hint for people, never a ground for a decision, until identity is fixed at connect time.
-fn executable(pid: u32) -> Option<Arc<str>> {
-    let path = std::fs::read_link(format!("/proc/{pid}/exe")).ok()?;
-    Some(path.to_string_lossy().into())
+impl IdentitySpec {
+    /// What a file without the section gives.
+    pub const STANDARD: Self = Self { cri: None, wait: Duration::from_secs(1) };
+}
+
+/// Why callers cannot be looked up at all.
+#[derive(Debug, thiserror::Error)]
+pub enum IdentityError {
+    /// There is no tree of control groups.
+    #[error("callers cannot be told apart by their control groups")]
+    Tree(#[from] CaptureError),
+    /// No thread can be made.
+    #[error("cannot start the thread that looks callers up")]
+    Thread(#[from] io::Error),
+}
+
+/// Tells who called. Shared by all workers.
+pub struct Identities {
+    table: Arc<Table>,
+    tree: Tree,
+    asks: Sender<Ask>,
+    wait: Duration,
+}
+
+/// What is said of a caller until its workload is known.
+const PENDING: Identity = Identity::Unknown("not_found_in_time");
+
+impl Identities {
+    /// Starts looking callers up.
+    ///
+    /// # Errors
+    /// See [`IdentityError`].
+    pub fn start(spec: &IdentitySpec) -> Result<Self, IdentityError> {
+        let (tree, table) = (Tree::find()?, Arc::new(Table::new()));
+        let runtime = spec.cri.as_deref().map(Runtime::new);
+        let asks = ask::start(tree.clone(), runtime, spec.wait, table.clone())?;
+        Ok(Self { table, tree, asks, wait: spec.wait })
+    }
+
+    /// The caller of a recorded connection, as far as it is known at once. What is not is asked for from now on.
+    pub fn caller(&self, namespace: &Namespace, recorded: &Recorded) -> Caller {
+        let workload = self.table.look(recorded.cgroup);
+        let mut said = None;
+        let executable = process::executable(recorded.pid, recorded.at, |group| {
+            let path = self.tree.path(group);
+            said = Some(group.to_owned());
+            match &workload {
+                Some(workload) if !workload.path.is_empty() => *workload.path == *path,
+                _ => self.tree.has(&path, recorded.cgroup),
+            }
+        });
+        let subject = Subject {
+            uid: recorded.uid,
+            user: self.table.user(recorded.uid),
+            identity: executable
+                .as_ref()
+                .err()
+                .map_or(Identity::Known, |doubt| Identity::Unknown(doubt.word())),
+            executable: executable.ok(),
+            comm: recorded.comm.clone(),
+            cgroup: Arc::default(),
+            unit: None,
+            pod: None,
+        };
+        let mut caller = Caller {
+            namespace: namespace.cookie,
+            namespace_name: namespace.name.clone(),
+            cgroup: recorded.cgroup,
+            pid: recorded.pid,
+            subject,
+            is_settled: false,
+        };
+        match workload {
+            Some(workload) => {
+                workload.describe(&mut caller.subject);
+                caller.is_settled = true;
+            }
+            // With too many questions before it, this one is not asked: the caller stays unknown.
+            None => drop(self.asks.try_send(Ask { cgroup: recorded.cgroup, hint: said })),
+        }
+        caller
+    }
+
+    /// The same caller, with what is known by now.
+    pub fn now(&self, caller: &Arc<Caller>) -> Arc<Caller> {
+        if caller.is_settled {
+            return caller.clone();
+        }
+        let mut caller = Caller::clone(caller);
+        match self.table.look(caller.cgroup) {
+            Some(workload) => {
+                workload.describe(&mut caller.subject);
+                caller.is_settled = true;
+            }
+            None => caller.subject.identity = PENDING,
+        }
+        Arc::new(caller)
+    }
+
+    /// The same caller, with what is known after a moment. It is settled from then on, known or not: who a connection's
+    /// caller is does not change between two of its exchanges.
+    pub async fn settled(&self, caller: &Arc<Caller>) -> Arc<Caller> {
+        if caller.is_settled {
+            return caller.clone();
+        }
+        let mut changes = self.table.changes();
+        let known = async {
+            while self.table.look(caller.cgroup).is_none() {
+                if changes.changed().await.is_err() {
+                    return;
+                }
+            }
+        };
+        // Late or not, what is there now is what counts.
+        let _ = tokio::time::timeout(self.wait, known).await;
+        let caller = self.now(caller);
+        if caller.is_settled {
+            caller
+        } else {
+            Arc::new(Caller { is_settled: true, ..Caller::clone(&caller) })
+        }
+    }
 }

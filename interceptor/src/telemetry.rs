@@ -70,7 +70,7 @@ fn log(event: &Event) {
             _ => tracing::info!(
                 id = %ended.id,
                 host = ended.host.as_ref().map(|host| host.as_str()),
-                comm = %ended.caller.comm,
+                comm = %ended.caller.subject.comm,
                 route = ended.route.label(),
                 reason = ended.route.reason(),
                 outcome = ended.outcome.label(),

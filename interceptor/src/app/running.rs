@@ -95,6 +95,7 @@ impl Flows for KernelFlows {
         let flow = self.0.take(NetnsCookie(cookie), peer).map_err(io::Error::other)?;
         Ok(flow.map(|flow| Recorded {
             destination: SocketAddr::new(IpAddr::from(flow.destination), flow.port),
+            at: Duration::from_nanos(flow.at),
             is_proxy: flow.flags & interceptor_common::Flow::PROXY != 0,
             cgroup: flow.cgroup,
             pid: flow.tgid,

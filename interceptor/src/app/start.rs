@@ -13,6 +13,7 @@ use super::exempt::ExemptError;
 use super::namespaces::EnrolError;
 use crate::bpf::CaptureError;
 use crate::config::{Config, ConfigError};
+use crate::identity::{Identities, IdentityError};
 use crate::proxy::shared::Shared;
 use crate::telemetry::Telemetry;
 use crate::telemetry::audit::Audit;
@@ -48,6 +49,9 @@ pub enum StartError {
     /// The roots for providers cannot be used.
     #[error(transparent)]
     Roots(#[from] RootsError),
+    /// Nobody could be told apart.
+    #[error(transparent)]
+    Identity(#[from] IdentityError),
     /// The audit trail cannot be written.
     #[error("cannot open the audit trail {}", path.display())]
     Audit {
@@ -208,6 +212,7 @@ pub(super) fn shared(config: &Config) -> Result<(Arc<Shared>, Arc<LiveAuthority>
         engine,
         server_tls,
         upstream_tls,
+        Identities::start(&config.identity)?,
         Telemetry::new(audit),
         config.limits.clone(),
         u64::from_ne_bytes(seed),

@@ -13,7 +13,6 @@ use tokio::net::TcpStream;
 use super::flow::{Flow, Namespace, OrigDst};
 use super::worker::{self, Crew, Order, Worker};
 use super::{passthrough, pulse};
-use crate::identity;
 use crate::telemetry::event::{Capture, Dropped, Event};
 
 /// What the kernel recorded when a connection was redirected.
@@ -21,6 +20,8 @@ use crate::telemetry::event::{Capture, Dropped, Event};
 pub struct Recorded {
     /// Where the application wanted to go.
     pub destination: SocketAddr,
+    /// When it called, of `CLOCK_MONOTONIC`.
+    pub at: Duration,
     /// Whether a configured proxy listens there.
     pub is_proxy: bool,
     /// The cgroup of the task that called connect().
@@ -141,7 +142,7 @@ impl Acceptor {
             namespace: self.namespace.clone(),
             destination: OrigDst(recorded.destination),
             is_proxy: recorded.is_proxy,
-            caller: Arc::new(identity::caller(&self.namespace, &recorded)),
+            caller: Arc::new(self.worker.shared.identities.caller(&self.namespace, &recorded)),
         };
         let taker = self.crew.taker(self.index);
         if taker == self.index {

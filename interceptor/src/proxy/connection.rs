@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::time::{Instant, SystemTime};
 
 use interceptor_engine::Engine;
-use interceptor_engine::policy::{Action, Answer, Context, Direction, Subject, Uncertainty};
+use interceptor_engine::policy::{Action, Answer, Context, Direction, Uncertainty};
 use tokio::net::TcpStream;
 
 use super::exchange::unix_time;
@@ -59,7 +59,7 @@ pub async fn run(worker: Rc<Worker>, stream: TcpStream, flow: Flow) {
         id: flow.id,
         at,
         took: start.elapsed(),
-        caller: flow.caller.clone(),
+        caller: worker.shared.identities.now(&flow.caller),
         destination: flow.destination.0,
         host: end.host,
         tunnel: end.tunnel,
@@ -230,7 +230,9 @@ async fn prepare(
     target: Target,
 ) -> Result<Rc<Served>, Unprepared> {
     let shared = &worker.shared;
-    let subject = Arc::new(subject(flow));
+    // What is inspected is judged by who asks: here, and not before, it is worth a wait.
+    let flow = &Flow { caller: shared.identities.settled(&flow.caller).await, ..flow.clone() };
+    let subject = Arc::new(flow.caller.subject.clone());
     let provider: Arc<str> = Arc::from(&*engine.catalogue().provider(target.provider).id);
     let context =
         Context::of_connection(&provider, target.host.as_str(), &subject, unix_time(SystemTime::now()));
@@ -279,15 +281,6 @@ async fn prepare(
 fn may_pass_untrusted(engine: &Engine, context: &Context<'_>) -> bool {
     let (answer, _) = engine.policy().scope(context).when(Uncertainty::UntrustedClient, Direction::Request);
     answer != Answer::Block
-}
-
-fn subject(flow: &Flow) -> Subject {
-    Subject {
-        uid: flow.caller.uid,
-        executable: flow.caller.executable.clone(),
-        comm: (&*flow.caller.comm).into(),
-        ..Subject::default()
-    }
 }
 
 fn handshake_failed(served: &Served, error: &AcceptError) -> End {

@@ -9,6 +9,7 @@ use interceptor_engine::Engine;
 
 use super::limits::Limits;
 use super::trust::Trust;
+use crate::identity::Identities;
 use crate::telemetry::Telemetry;
 use crate::telemetry::event::Id;
 use crate::tls::{ServerSide, UpstreamTls};
@@ -21,6 +22,8 @@ pub struct Shared {
     pub server_tls: ServerSide,
     /// Verification of providers.
     pub upstream_tls: UpstreamTls,
+    /// Tells who calls.
+    pub identities: Identities,
     /// Where events go.
     pub telemetry: Telemetry,
     /// Bounds and deadlines.
@@ -42,6 +45,7 @@ impl Shared {
         engine: Arc<Engine>,
         server_tls: ServerSide,
         upstream_tls: UpstreamTls,
+        identities: Identities,
         telemetry: Telemetry,
         limits: Limits,
         seed: u64,
@@ -50,6 +54,7 @@ impl Shared {
             engine: ArcSwap::new(engine),
             server_tls,
             upstream_tls,
+            identities,
             telemetry,
             limits,
             trust: Trust::default(),

@@ -5,6 +5,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
+use interceptor_engine::policy::Subject;
 use interceptor_engine::record::Record;
 
 use crate::hello::Host;
@@ -58,12 +59,10 @@ pub struct Caller {
     pub cgroup: u64,
     /// Process (thread group) identifier, in the daemon's view.
     pub pid: u32,
-    /// User identifier, in the initial user namespace.
-    pub uid: u32,
-    /// The task's name, at most 15 bytes; the process chose it.
-    pub comm: Arc<str>,
-    /// The executable, if the process still ran when the connection was accepted.
-    pub executable: Option<Arc<str>>,
+    /// Who that is, in policy's words.
+    pub subject: Subject,
+    /// Nothing more will be found out. Otherwise the workload is still asked for.
+    pub is_settled: bool,
 }
 
 /// Why a connection was handled as it was.

@@ -1,6 +1,8 @@
 //! How events are spelled in the audit trail: field names, and what of a record is told.
 //! Kinds, places, lengths and rules. There is no payload in an event, and none is added here.
 
+mod caller;
+
 use std::io::{self, Write};
 use std::time::{Duration, SystemTime};
 
@@ -13,7 +15,8 @@ use serde::ser::{SerializeSeq, Serializer};
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 
-use crate::telemetry::event::{Caller, Connection, Event, Exchange, Label, Reload};
+use self::caller::CallerLine;
+use crate::telemetry::event::{Connection, Event, Exchange, Label, Reload};
 
 /// Writes an event as a line, if it has one: capture's own events are metrics and log lines, because they belong
 /// to no caller.
@@ -25,31 +28,6 @@ pub(super) fn write(out: &mut impl Write, event: &Event) -> io::Result<()> {
         Event::ConnectionBegan { .. } | Event::Capture(_) => return Ok(()),
     }
     out.write_all(b"\n")
-}
-
-#[derive(Serialize)]
-struct CallerLine<'a> {
-    namespace: &'a str,
-    namespace_cookie: u64,
-    cgroup: u64,
-    pid: u32,
-    uid: u32,
-    comm: &'a str,
-    executable: Option<&'a str>,
-}
-
-impl<'a> CallerLine<'a> {
-    fn new(caller: &'a Caller) -> Self {
-        Self {
-            namespace: &caller.namespace_name,
-            namespace_cookie: caller.namespace,
-            cgroup: caller.cgroup,
-            pid: caller.pid,
-            uid: caller.uid,
-            comm: &caller.comm,
-            executable: caller.executable.as_deref(),
-        }
-    }
 }
 
 #[derive(Serialize)]
@@ -400,7 +378,7 @@ mod tests {
         let mut out = Vec::new();
         write(&mut out, &sample()).expect("memory takes it");
         expect![[r#"
-            {"event":"connection","time":"1970-01-01T00:00:00Z","connection":"0000000000000001","caller":{"namespace":"","namespace_cookie":0,"cgroup":0,"pid":0,"uid":0,"comm":"","executable":null},"destination":"203.0.113.1:443","host":null,"tunnel":null,"route":"passthrough","reason":"not_tls","outcome":"closed","detail":null,"bytes_sent":1,"bytes_received":2,"exchanges":0,"duration_us":5}
+            {"event":"connection","time":"1970-01-01T00:00:00Z","connection":"0000000000000001","caller":{"namespace":"","namespace_cookie":0,"cgroup":0,"pid":0,"uid":0,"comm":"","executable":null,"user":null,"cgroup_path":"","unit":null,"unknown":"not_asked"},"destination":"203.0.113.1:443","host":null,"tunnel":null,"route":"passthrough","reason":"not_tls","outcome":"closed","detail":null,"bytes_sent":1,"bytes_received":2,"exchanges":0,"duration_us":5}
         "#]]
         .assert_eq(std::str::from_utf8(&out).expect("UTF-8"));
     }
