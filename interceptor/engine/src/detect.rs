@@ -6,6 +6,8 @@
 //! validator (checksum, length, structure). No regular expressions, nothing backtracks: the cost is linear
 //! in the text, whoever wrote it.
 //!
+//! Detectors that an operator wrote run beside them, see `operator.rs`.
+//!
 //! Whole texts go through [`Detectors::scan`], streamed ones through [`StreamScanner`]. Both drive the same
 //! machine, so that they find the same.
 
@@ -21,6 +23,7 @@ mod jwt;
 mod machine;
 mod metadata;
 mod number;
+mod operator;
 mod pem;
 mod personal;
 mod phone;
@@ -35,7 +38,10 @@ mod text;
 use std::fmt;
 use std::sync::Arc;
 
+use crate::document::{self, Mistakes, Report};
+
 pub use metadata::{Detector, Family};
+pub(crate) use operator::read as read_sets;
 pub use registry::{Registry, RegistryError};
 pub use sample::SampleSource;
 pub use stream::{StreamFinding, StreamScanner};
@@ -55,6 +61,11 @@ impl DetectorId {
     /// The detector called `name` (`secret.github_token`).
     pub fn named(name: &str) -> Option<Self> {
         Self::all().find(|id| id.name() == name)
+    }
+
+    /// The operator's detector of this number.
+    fn after_builtin(number: usize) -> Self {
+        Self::nth(metadata::COUNT + number)
     }
 
     const fn nth(at: usize) -> Self {
@@ -150,13 +161,44 @@ pub struct Work {
 pub struct Detectors {
     anchors: anchor::Anchors,
     registry: Registry,
+    /// The operator's.
+    own: Option<operator::Compiled>,
 }
 
 impl Detectors {
     /// The detectors that ship with this build.
     pub fn builtin() -> Arc<Self> {
         let anchors = anchor::Anchors::new(metadata::literals());
-        Arc::new(Self { anchors, registry: Registry::builtin() })
+        Arc::new(Self { anchors, registry: Registry::builtin(), own: None })
+    }
+
+    /// The detectors that ship with this build, and an operator's.
+    fn with(registry: Registry, own: operator::Compiled) -> Arc<Self> {
+        let anchors = anchor::Anchors::new(metadata::literals());
+        Arc::new(Self { anchors, registry, own: Some(own) })
+    }
+
+    /// The detectors that ship with this build, and those of the documents of kind `DetectorSet` in these files, each
+    /// a name and its text. Files whose names end in `.txt` are lists that `literalsFile` names.
+    ///
+    /// # Errors
+    /// Every mistake in every file.
+    pub fn load<N: AsRef<str>, T: AsRef<str>>(files: &[(N, T)]) -> Result<Arc<Self>, Mistakes> {
+        let report = Report::new();
+        let files = files.iter().map(|(name, text)| (name.as_ref(), text.as_ref()));
+        let (lists, files): (Vec<_>, Vec<_>) = files.partition(|(name, _)| is_list(name));
+        let parsed = files
+            .iter()
+            .flat_map(|(name, text)| document::parse(name, text, document::Limits::WRITTEN_BY_HAND, &report));
+        let documents: Vec<document::Document> = parsed.collect();
+        let roots: Vec<_> = documents.iter().map(|document| document.root(&report)).collect();
+        let set = read_sets(&roots, &lists, &report);
+        report.finish(set)
+    }
+
+    /// Bytes that an operator's detectors take.
+    pub fn memory(&self) -> usize {
+        self.own.as_ref().map_or(0, operator::Compiled::memory)
     }
 
     /// The names of the detectors in the set.
@@ -164,8 +206,8 @@ impl Detectors {
         &self.registry
     }
 
-    /// Pushes every finding in `text` on `out`, sorted by start, none overlapping another. A key longer than
-    /// [`HOLD_BOUND`] is reported as several findings that touch.
+    /// Pushes every finding in `text` on `out`, sorted by start. Those of this build do not overlap each other; those of
+    /// an operator may overlap any. A key longer than [`HOLD_BOUND`] is reported as several findings that touch.
     pub fn scan(&self, text: &[u8], out: &mut Vec<Finding>) {
         self.scan_measured(text, out);
     }
@@ -173,9 +215,24 @@ impl Detectors {
     /// As [`Detectors::scan`], and says what it cost.
     pub fn scan_measured(&self, text: &[u8], out: &mut Vec<Finding>) -> Work {
         let mut machine = machine::Machine::default();
-        machine.run(&self.anchors, text::Text::complete(text), out);
+        let (first, text) = (out.len(), text::Text::complete(text));
+        machine.run(&self.anchors, text, out);
+        if let Some(own) = &self.own {
+            own.run(&mut operator::Walk::default(), text, out);
+            in_order(&mut out[first..]);
+        }
         machine.work()
     }
+}
+
+/// Sorts findings by where they lie; the longer one of two that begin together comes first.
+fn in_order(found: &mut [Finding]) {
+    found.sort_by_key(|f| (f.start, std::cmp::Reverse(f.end), f.detector));
+}
+
+/// True for files that hold a list of literals, one on each line, and no documents.
+pub(crate) fn is_list(name: &str) -> bool {
+    name.ends_with(".txt")
 }
 
 impl fmt::Debug for Detectors {

@@ -32,6 +32,22 @@ pub fn apply(chunks: &[Bytes], edits: &[Edit], out: &mut Vec<Bytes>) {
     rope.keep_until(usize::MAX);
 }
 
+/// Adds an edit to others. Where it overlaps some they become one, which replaces all of it by the first of their
+/// texts that says something.
+pub(crate) fn unite(edits: &mut Vec<Edit>, mut edit: Edit) {
+    while let Some(at) = edits
+        .iter()
+        .position(|known| known.range.start < edit.range.end && edit.range.start < known.range.end)
+    {
+        let known = edits.swap_remove(at);
+        edit.range = known.range.start.min(edit.range.start)..known.range.end.max(edit.range.end);
+        if !known.with.is_empty() {
+            edit.with = known.with;
+        }
+    }
+    edits.push(edit);
+}
+
 /// Chunks that are read from front to back.
 struct Rope<'a> {
     chunks: &'a [Bytes],
@@ -66,6 +82,15 @@ impl Rope<'_> {
 mod tests {
     use super::*;
     use proptest::prelude::*;
+
+    #[test]
+    fn edits_that_overlap_become_one() {
+        let edit = |range, with: &'static str| Edit { range, with: Bytes::from_static(with.as_bytes()) };
+        let mut edits = vec![edit(0..2, "a"), edit(4..8, "b"), edit(8..9, "c")];
+        unite(&mut edits, edit(6..8, "d"));
+        unite(&mut edits, edit(1..5, ""));
+        assert_eq!(edits, [edit(8..9, "c"), edit(0..8, "b")]);
+    }
 
     #[test]
     fn what_is_kept_is_not_copied() {

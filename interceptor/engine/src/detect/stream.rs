@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use super::machine::Machine;
 use super::text::{LOOKBACK, Text};
-use super::{Confidence, DetectorId, Detectors, Finding, Work, email, secret};
+use super::{Confidence, DetectorId, Detectors, Finding, Work, email, operator, secret};
 
 /// A finding at absolute offsets of its channel.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -32,6 +32,8 @@ const ROOMY: usize = 4 * 1024;
 pub struct StreamScanner {
     set: Arc<Detectors>,
     machine: Machine,
+    /// How far the operator's detectors have come.
+    own: operator::Walk,
     buffer: Vec<u8>,
     /// Absolute offset of the buffer's first byte.
     base: u64,
@@ -42,8 +44,8 @@ pub struct StreamScanner {
 impl StreamScanner {
     /// A scanner at the beginning of a channel.
     pub fn new(set: Arc<Detectors>) -> Self {
-        let (machine, buffer, found) = (Machine::default(), Vec::new(), Vec::new());
-        Self { set, machine, buffer, base: 0, released: 0, found }
+        let (machine, own) = (Machine::default(), operator::Walk::default());
+        Self { set, machine, own, buffer: Vec::new(), base: 0, released: 0, found: Vec::new() }
     }
 
     /// Appends a fragment, pushes what is certain now on `out`, and returns the absolute offset below which
@@ -76,6 +78,14 @@ impl StreamScanner {
                 held.unwrap_or(self.buffer.len())
             }
         };
+        let hold = match &self.set.own {
+            Some(own) => {
+                let held = own.run(&mut self.own, text, &mut self.found);
+                super::in_order(&mut self.found);
+                hold.min(held.unwrap_or(self.buffer.len()))
+            }
+            None => hold,
+        };
         out.extend(self.found.drain(..).map(|f| StreamFinding {
             detector: f.detector,
             start: self.base + f.start as u64,
@@ -89,10 +99,11 @@ impl StreamScanner {
 
     /// Cuts off what no detector can look at any more. Done in large steps, because it moves the rest.
     fn forget(&mut self) {
-        let keep = self.machine.needs_from().saturating_sub(LOOKBACK);
+        let keep = self.machine.needs_from().min(self.own.needs_from()).saturating_sub(LOOKBACK);
         if keep >= 4 * LOOKBACK {
             self.buffer.drain(..keep);
             self.machine.shift(keep);
+            self.own.shift(keep);
             self.base += keep as u64;
             // One large fragment must not keep its memory for the life of the channel.
             self.buffer.shrink_to(self.buffer.len().max(ROOMY));

@@ -154,7 +154,13 @@ impl Case {
         // What goes on in another text was found after what stands in between; two findings of one number share its
         // place.
         edits.sort_by_key(|edit| edit.range.start);
-        edits.dedup_by(|next, last| last.range.end > next.range.start);
+        edits.dedup_by(|next, last| {
+            let overlap = last.range.end > next.range.start;
+            if overlap {
+                last.range.end = last.range.end.max(next.range.end);
+            }
+            overlap
+        });
         refused.map_or(Ok(edits), Err)
     }
 

@@ -322,7 +322,11 @@ fn merge(out: &mut Vec<Spot>, first: usize, middle: usize, trust_deeper: bool) {
         };
         let next = if take_deeper { deeper.next() } else { shallower.next() };
         let Some(spot) = next else { return };
-        let clash = last.as_ref().filter(|(place, ..)| spot.raw.start < place.end);
+        // What an operator looks for and what anybody looks for do not compete.
+        let own = |detector: DetectorId| !detector.is_builtin();
+        let clash = last.as_ref().filter(|(place, ..)| {
+            spot.raw.start < place.end && out.last().is_some_and(|l| own(l.detector) == own(spot.detector))
+        });
         if let Some((place, confidence, _)) = clash.filter(|(.., was_deeper)| *was_deeper != take_deeper) {
             let same = *place == spot.raw && out.last().is_some_and(|last| last.detector == spot.detector);
             let (deep, shallow) = if take_deeper { (&spot.raw, place) } else { (place, &spot.raw) };

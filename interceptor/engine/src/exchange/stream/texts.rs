@@ -8,7 +8,7 @@ use bytes::Bytes;
 use super::{Stream, stream_rules};
 use crate::catalogue::DeltaKind;
 use crate::detect::StreamFinding;
-use crate::edit::Edit;
+use crate::edit::{self, Edit};
 use crate::exchange::case::{Case, Ruling};
 use crate::exchange::channel::{Channel, Piece};
 use crate::exchange::event::{Fragment, Keys, class_of};
@@ -147,7 +147,7 @@ impl Stream {
         for held in &mut self.queue {
             for piece in held.pieces.iter().filter(touches) {
                 let range = piece.written(&held.document, &text);
-                held.edits.push(Edit { range, with: with.take().unwrap_or_default() });
+                edit::unite(&mut held.edits, Edit { range, with: with.take().unwrap_or_default() });
             }
         }
         Ok(())
