@@ -18,4 +18,4 @@ pub mod treatment;
 
 pub use ready::Ready;
 pub use running::{Daemon, Stop};
-pub use start::{StartError, engine, policy};
+pub use start::{StartError, engine};

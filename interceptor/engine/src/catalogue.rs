@@ -10,7 +10,7 @@ mod recognise;
 
 use std::sync::Arc;
 
-use crate::document::Mistakes;
+use crate::document::{Field, Mistakes, Report};
 
 pub(crate) use format::MOST_KEYS;
 pub use format::{
@@ -140,6 +140,11 @@ impl Catalogue {
     /// A known `id` corrects the fields that are written, a new one adds, `remove: true` takes away.
     pub fn load(corrections: &[(String, String)]) -> Result<Catalogue, Mistakes> {
         file::load(corrections)
+    }
+
+    /// As [`Catalogue::load`], with what documents of kind `EndpointCatalog` add. What is wrong is in the report.
+    pub(crate) fn read(corrections: &[(String, String)], more: &[Field<'_>], report: &Report) -> Catalogue {
+        file::read(corrections, more, report)
     }
 
     /// The provider behind a host name, in any case and with or without a trailing dot.

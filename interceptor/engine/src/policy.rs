@@ -12,6 +12,7 @@ mod expression;
 mod index;
 mod pattern;
 mod rule;
+mod set;
 mod subject;
 mod subjects;
 mod uncertain;
@@ -22,13 +23,14 @@ use std::sync::Arc;
 use sha2::{Digest, Sha256};
 
 use crate::detect::{Confidence, DetectorId};
-use crate::document::Mistakes;
+use crate::document::{Field, Mistakes, Report};
 
 pub use context::{BodyFacts, Context};
 pub use decide::{Decision, Scope, Shadow};
 pub use document::Vocabulary;
 pub use pattern::Pattern;
 pub use rule::{Headers, Mode, Reply, Rule};
+pub use set::PolicySet;
 pub use subject::{Identity, Owner, Pod, Subject};
 pub use uncertain::{Answer, Uncertainty};
 
@@ -160,10 +162,16 @@ impl Policy {
         files: &[(N, T)],
         vocabulary: &Vocabulary<'_>,
     ) -> Result<Self, Mistakes> {
-        let files: Vec<(&str, &str)> = files.iter().map(|(n, t)| (n.as_ref(), t.as_ref())).collect();
-        let spec = document::read(&files, vocabulary)?;
-        let version = version(files.iter().map(|(_, text)| *text));
-        Ok(Self { checked: Arc::new(decide::Compiled::new(spec.entries, spec.rules, version)) })
+        let report = Report::new();
+        let documents = set::parse(files, &report);
+        let roots: Vec<_> = documents.iter().map(|document| document.root(&report)).collect();
+        let policy = Self::read(&roots, vocabulary, version(files));
+        report.finish(Some(policy))
+    }
+
+    fn read(documents: &[Field<'_>], vocabulary: &Vocabulary<'_>, version: Arc<str>) -> Self {
+        let spec = document::read(documents, vocabulary);
+        Self { checked: Arc::new(decide::Compiled::new(spec.entries, spec.rules, version)) }
     }
 
     /// Hash of the files' content: 16 hexadecimal digits, the same for the same text everywhere.
@@ -210,9 +218,10 @@ impl fmt::Debug for Policy {
 }
 
 /// SHA-256 over lengths and texts, cut to 64 bits: enough to tell versions apart, not a signature.
-fn version<'a>(texts: impl Iterator<Item = &'a str>) -> Arc<str> {
+fn version<N, T: AsRef<str>>(files: &[(N, T)]) -> Arc<str> {
     let mut hash = Sha256::new();
-    for text in texts {
+    for (_, text) in files {
+        let text = text.as_ref();
         hash.update((text.len() as u64).to_be_bytes());
         hash.update(text);
     }
@@ -220,7 +229,7 @@ fn version<'a>(texts: impl Iterator<Item = &'a str>) -> Arc<str> {
     digest[..8].iter().map(|byte| format!("{byte:02x}")).collect::<String>().into()
 }
 
-/// One cell of a decision table.
+/// What rules about findings are asked.
 #[derive(Debug, Clone, Copy)]
 struct Cell {
     direction: Direction,

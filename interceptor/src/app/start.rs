@@ -5,8 +5,8 @@ use std::path::PathBuf;
 use std::sync::{Arc, OnceLock};
 
 use interceptor_engine::document::Mistakes;
-use interceptor_engine::policy::Vocabulary;
-use interceptor_engine::{Catalogue, Detectors, Engine, Limits, Policy, RedactionKey, VerdictCache};
+use interceptor_engine::policy::PolicySet;
+use interceptor_engine::{Engine, Limits, RedactionKey, VerdictCache};
 use zeroize::Zeroizing;
 
 use super::exempt::ExemptError;
@@ -116,22 +116,14 @@ const REMEMBERED: usize = 16 << 20;
 /// # Errors
 /// A file cannot be read, or is wrong.
 pub fn engine(config: &Config) -> Result<Arc<Engine>, StartError> {
-    let catalogue = if config.catalogue.is_empty() {
-        Catalogue::builtin()
-    } else {
-        Arc::new(Catalogue::load(&read_all(&config.catalogue)?).map_err(StartError::Mistakes)?)
-    };
-    let policy = if config.policies.is_empty() {
-        Policy::builtin()
-    } else {
-        policy(&read_all(&config.policies)?, &catalogue).map_err(StartError::Mistakes)?
-    };
+    let set = PolicySet::load(&read_all(&config.catalogue)?, &read_all(&config.policies)?)
+        .map_err(StartError::Mistakes)?;
     let limits = Limits {
         held_body: usize::try_from(config.inspection.held_body).unwrap_or(usize::MAX),
         ..Limits::STANDARD
     };
     let key = redaction_key(config)?;
-    let engine = Engine::keyed(catalogue, Arc::new(policy), Detectors::builtin(), limits, key);
+    let engine = Engine::keyed(set.catalogue, set.policy, set.detectors, limits, key);
     let mut secret = [0; 32];
     aws_lc_rs::rand::fill(&mut secret).map_err(|_| SetupError)?;
     Ok(engine.remembering(VerdictCache::new(secret, REMEMBERED)))
@@ -152,19 +144,6 @@ fn redaction_key(config: &Config) -> Result<RedactionKey, StartError> {
     let read = std::fs::read(path).map_err(|io| StartError::Read { path: path.clone(), io })?;
     let material = Zeroizing::new(read);
     RedactionKey::derive(material.trim_ascii()).ok_or_else(|| StartError::ShortKey { path: path.clone() })
-}
-
-/// A policy whose rules may name only providers and operations that the catalogue has.
-///
-/// # Errors
-/// All mistakes in the files.
-pub fn policy(files: &[(String, String)], catalogue: &Catalogue) -> Result<Policy, Mistakes> {
-    let providers: Vec<&str> = catalogue.providers().map(|(_, provider)| &*provider.id).collect();
-    let operations: Vec<&str> = catalogue.formats().iter().map(|format| &*format.id).collect();
-    Policy::load_checked(
-        files,
-        &Vocabulary { providers: &providers, operations: &operations, registry: None },
-    )
 }
 
 fn read_all(paths: &[PathBuf]) -> Result<Vec<(String, String)>, StartError> {

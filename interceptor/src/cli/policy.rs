@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::{Args, Subcommand};
-use interceptor_engine::Catalogue;
+use interceptor_engine::policy::PolicySet;
 use serde_json::json;
 
 use super::exit;
@@ -57,8 +57,8 @@ impl Check {
                 }
             }
         }
-        match crate::app::policy(&files, &Catalogue::builtin()) {
-            Ok(policy) => {
+        match PolicySet::load(&[], &files) {
+            Ok(PolicySet { policy, .. }) => {
                 if self.json {
                     println!("{}", json!({ "ok": true, "version": policy.version(), "mistakes": [] }));
                 } else {

@@ -6,7 +6,8 @@
 use interceptor_engine::detect::{Detectors, StreamScanner};
 use libfuzzer_sys::fuzz_target;
 
-const HEAD: &str = "apiVersion: interceptor.dev/v1alpha1\nkind: DetectorSet\nmetadata: {name: f}\nspec:\n  detectors:\n";
+const HEAD: &str =
+    "apiVersion: interceptor.dev/v1alpha1\nkind: DetectorSet\nmetadata: {name: f}\nspec:\n  detectors:\n";
 
 fuzz_target!(|input: &[u8]| {
     let Some((&cut, input)) = input.split_first() else { return };
@@ -16,8 +17,11 @@ fuzz_target!(|input: &[u8]| {
     let Ok(set) = Detectors::load(&[("f.yaml", &*document), ("f.txt", "aab\nabab\nbba")]) else { return };
     let mut whole = Vec::new();
     set.scan(text, &mut whole);
-    let mut whole: Vec<_> =
-        whole.iter().filter(|f| !f.detector.is_builtin()).map(|f| (f.start as u64, f.end as u64, f.detector)).collect();
+    let mut whole: Vec<_> = whole
+        .iter()
+        .filter(|f| !f.detector.is_builtin())
+        .map(|f| (f.start as u64, f.end as u64, f.detector))
+        .collect();
 
     let mut scanner = StreamScanner::new(set.clone());
     let (mut found, mut released) = (Vec::new(), 0);

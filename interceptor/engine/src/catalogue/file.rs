@@ -25,13 +25,19 @@ const API_VERSION: &str = "interceptor.dev/v1alpha1";
 /// Reads everything; formats of all files before any provider, since providers name formats.
 pub(super) fn load(corrections: &[(String, String)]) -> Result<Catalogue, Mistakes> {
     let report = Report::new();
+    let catalogue = read(corrections, &[], &report);
+    report.finish(Some(catalogue))
+}
+
+/// The same, with what documents of kind `EndpointCatalog` add. Wrong parts are in the report and missing.
+pub(crate) fn read(corrections: &[(String, String)], more: &[Field<'_>], report: &Report) -> Catalogue {
     let builtin = BUILTIN.into_iter();
     let files = builtin.chain(corrections.iter().map(|(name, text)| (name.as_str(), text.as_str())));
-    let documents: Vec<Document> = files
-        .flat_map(|(name, text)| document::parse(name, text, Limits::WRITTEN_BY_HAND, &report))
-        .collect();
-    let specs: Vec<Fields<'_>> =
-        documents.iter().filter_map(|document| spec(document.root(&report))).collect();
+    let documents: Vec<Document> =
+        files.flat_map(|(name, text)| document::parse(name, text, Limits::WRITTEN_BY_HAND, report)).collect();
+    let roots = documents.iter().map(|document| (document.root(report), "Catalogue"));
+    let more = more.iter().map(|root| (root.clone(), "EndpointCatalog"));
+    let specs: Vec<Fields<'_>> = roots.chain(more).filter_map(|(root, kind)| spec(&root, kind)).collect();
     let lists =
         |name| specs.iter().filter_map(move |spec: &Fields<'_>| spec.optional(name)?.list()).flatten();
     let mut draft = Draft::default();
@@ -42,15 +48,14 @@ pub(super) fn load(corrections: &[(String, String)]) -> Result<Catalogue, Mistak
     for field in lists("providers") {
         draft.provider(&field);
     }
-    let catalogue = draft.finish();
-    report.finish(Some(catalogue))
+    draft.finish()
 }
 
 /// Checks what kind of document it is.
-fn spec(root: Field<'_>) -> Option<Fields<'_>> {
+fn spec<'a>(root: &Field<'a>, kind: &str) -> Option<Fields<'a>> {
     let fields = root.map(&["apiVersion", "kind", "metadata", "spec"])?;
     fields.required("apiVersion")?.one_of(&[(API_VERSION, ())])?;
-    fields.required("kind")?.one_of(&[("Catalogue", ())])?;
+    fields.required("kind")?.one_of(&[(kind, ())])?;
     fields.required("spec")?.map(&["formats", "providers"])
 }
 

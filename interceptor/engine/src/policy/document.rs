@@ -15,10 +15,10 @@ use super::subjects::Selector;
 use super::uncertain::{Answer, SomeAnswers, Uncertainty};
 use super::{Action, Direction, Pattern};
 use crate::detect::Registry;
-use crate::document::{Document, Field, Limits, Mistakes, Position, Report, parse};
+use crate::document::{Field, Position};
 
 const API_VERSION: &str = "interceptor.dev/v1alpha1";
-const KIND: &str = "EgressPolicy";
+pub(super) const KIND: &str = "EgressPolicy";
 
 /// Highest `spec.priority`, either way.
 const PRIORITIES: std::ops::RangeInclusive<u64> = 0..=1_000_000;
@@ -62,9 +62,8 @@ struct Reader<'a> {
     acting: HashMap<String, (Action, Arc<str>, Place)>,
 }
 
-pub(super) fn read(files: &[(&str, &str)], vocabulary: &Vocabulary<'_>) -> Result<Spec, Mistakes> {
-    let report = Report::new();
-    let documents: Vec<Document> = files.iter().flat_map(|(name, text)| file(name, text, &report)).collect();
+/// Reads the roots of documents of this kind. What is wrong is in the report.
+pub(super) fn read(documents: &[Field<'_>], vocabulary: &Vocabulary<'_>) -> Spec {
     let mut reader = Reader {
         vocabulary,
         drafts: Vec::new(),
@@ -72,20 +71,11 @@ pub(super) fn read(files: &[(&str, &str)], vocabulary: &Vocabulary<'_>) -> Resul
         answered: HashMap::new(),
         acting: HashMap::new(),
     };
-    for document in &documents {
-        // What is wrong is in the report; the other documents are read all the same.
-        let _ = reader.document(&document.root(&report));
+    for document in documents {
+        // The other documents are read all the same.
+        let _ = reader.document(document);
     }
-    report.finish(Some(reader.finish()))
-}
-
-fn file(name: &str, text: &str, report: &Report) -> Vec<Document> {
-    let clean_before = report.count();
-    let documents = parse(name, text, Limits::WRITTEN_BY_HAND, report);
-    if documents.is_empty() && report.count() == clean_before {
-        report.about_file(name, "the file holds no document", Some("a policy"));
-    }
-    documents
+    reader.finish()
 }
 
 impl Reader<'_> {

@@ -80,6 +80,8 @@ rules:
   - { name: a, match: { providers: [openai] }, action: allow }
   - { name: b, match: { providers: [openai] }, action: block }
   - { name: c, match: { providers: [openai] }, action: block, mode: shadow }",
-        expect!["p.yaml:7:7: spec.rules[1]: contradicts the rule `a` at p.yaml:6: for the same callers and the same match it says `allow`, this one `block`; expected one of the two"],
+        expect![
+            "p.yaml:7:7: spec.rules[1]: contradicts the rule `a` at p.yaml:6: for the same callers and the same match it says `allow`, this one `block`; expected one of the two"
+        ],
     );
 }
