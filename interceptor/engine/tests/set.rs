@@ -1,5 +1,4 @@
 //! Policies, detectors and endpoints that are read together.
-#![expect(clippy::unwrap_used, reason = "a test that cannot go on should stop here")]
 
 use std::sync::Arc;
 
