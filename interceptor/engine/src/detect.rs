@@ -19,6 +19,7 @@ mod email;
 mod encoded;
 mod github;
 mod iban;
+mod injection;
 mod jwt;
 mod machine;
 mod metadata;

@@ -224,19 +224,21 @@ fn mistakes_of_all_files_are_reported_in_the_order_of_the_files() {
     let error = Policy::load(&[("b.yaml", bad.as_str()), ("a.yaml", DEFAULT)]).unwrap_err();
     expect![[r#"
         b.yaml:28:15: spec.rules[2].action: unknown value `adit`; expected one of `passthrough`, `allow`, `audit`, `redact`, `block`; did you mean `audit`?
+        b.yaml:35:15: spec.rules[3].action: unknown value `adit`; expected one of `passthrough`, `allow`, `audit`, `redact`, `block`; did you mean `audit`?
         a.yaml:9:13: spec.rules[0].name: the name `no-secrets-out` is taken by the rule at b.yaml:9; expected another name
         a.yaml:16:13: spec.rules[1].name: the name `mask-personal-data` is taken by the rule at b.yaml:16; expected another name
-        a.yaml:23:13: spec.rules[2].name: the name `watch-answers` is taken by the rule at b.yaml:23; expected another name
-        a.yaml:32:20: spec.uncertain.oversizedBody: is already answered at b.yaml:32; expected one answer
-        a.yaml:33:22: spec.uncertain.undecodableBody: is already answered at b.yaml:33; expected one answer
-        a.yaml:34:18: spec.uncertain.decodeLimit: is already answered at b.yaml:34; expected one answer
-        a.yaml:35:20: spec.uncertain.malformedJson: is already answered at b.yaml:35; expected one answer
-        a.yaml:36:20: spec.uncertain.unknownFormat: is already answered at b.yaml:36; expected one answer
-        a.yaml:37:20: spec.uncertain.binaryContent: is already answered at b.yaml:37; expected one answer
-        a.yaml:38:19: spec.uncertain.unrewritable: is already answered at b.yaml:38; expected one answer
-        a.yaml:39:17: spec.uncertain.signedBody: is already answered at b.yaml:39; expected one answer
-        a.yaml:40:19: spec.uncertain.notInspected: is already answered at b.yaml:40; expected one answer
-        a.yaml:41:22: spec.uncertain.untrustedClient: is already answered at b.yaml:41; expected one answer"#]].assert_eq(&error.to_string());
+        a.yaml:23:13: spec.rules[2].name: the name `note-injections` is taken by the rule at b.yaml:23; expected another name
+        a.yaml:30:13: spec.rules[3].name: the name `watch-answers` is taken by the rule at b.yaml:30; expected another name
+        a.yaml:39:20: spec.uncertain.oversizedBody: is already answered at b.yaml:39; expected one answer
+        a.yaml:40:22: spec.uncertain.undecodableBody: is already answered at b.yaml:40; expected one answer
+        a.yaml:41:18: spec.uncertain.decodeLimit: is already answered at b.yaml:41; expected one answer
+        a.yaml:42:20: spec.uncertain.malformedJson: is already answered at b.yaml:42; expected one answer
+        a.yaml:43:20: spec.uncertain.unknownFormat: is already answered at b.yaml:43; expected one answer
+        a.yaml:44:20: spec.uncertain.binaryContent: is already answered at b.yaml:44; expected one answer
+        a.yaml:45:19: spec.uncertain.unrewritable: is already answered at b.yaml:45; expected one answer
+        a.yaml:46:17: spec.uncertain.signedBody: is already answered at b.yaml:46; expected one answer
+        a.yaml:47:19: spec.uncertain.notInspected: is already answered at b.yaml:47; expected one answer
+        a.yaml:48:22: spec.uncertain.untrustedClient: is already answered at b.yaml:48; expected one answer"#]].assert_eq(&error.to_string());
 }
 
 #[test]

@@ -4,7 +4,7 @@
 use super::anchor::{Anchor, Anchors, Found, Kind};
 use super::metadata::Route;
 use super::text::{Peek, Text, Verdict};
-use super::{Confidence, Finding, Work, aws, encoded, jwt, pem, personal, secret};
+use super::{Confidence, Finding, Work, aws, encoded, injection, jwt, pem, personal, secret};
 
 /// A candidate that may become long, with the progress of its walk. Re-walking it for every fragment would
 /// be quadratic.
@@ -224,6 +224,9 @@ fn confirm(text: Text<'_>, anchor: Anchor, work: &mut Work) -> Verdict {
         }
         Kind::Literal { route: Route::Personal(route), start, end } => {
             personal::literal(text, start, end, route, work)
+        }
+        Kind::Literal { route: Route::Risk(route), start, end } => {
+            injection::literal(text, start, end, route, work)
         }
     }
 }

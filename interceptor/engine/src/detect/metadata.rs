@@ -2,7 +2,7 @@
 //! stand beside the detectors, in `secret.rs` and `personal.rs`; here they become one.
 
 use super::sample::SampleSource;
-use super::{DetectorId, personal, secret};
+use super::{DetectorId, injection, personal, secret};
 
 pub(super) use super::personal::{CARD, EMAIL, IBAN, PHONE, US_SSN};
 pub(super) use super::secret::{
@@ -16,6 +16,8 @@ pub enum Family {
     Secret,
     /// `pii.`: it belongs to a person.
     Personal,
+    /// `risk.`: it may be written to make a model do something. Heuristics.
+    Risk,
 }
 
 impl Family {
@@ -24,6 +26,7 @@ impl Family {
         match self {
             Self::Secret => "secret",
             Self::Personal => "personal",
+            Self::Risk => "risk",
         }
     }
 
@@ -32,6 +35,7 @@ impl Family {
         match self {
             Self::Secret => "secret.",
             Self::Personal => "pii.",
+            Self::Risk => "risk.",
         }
     }
 }
@@ -76,13 +80,22 @@ pub(super) enum Sample {
     Shaped(personal::Recipe),
 }
 
-/// How many there are in this build: the secrets, then the personal data.
-pub(super) const COUNT: usize = secret::TABLE.len() + personal::TABLE.len();
+/// The detectors of this build in order of their numbers: the secrets, the personal data, the risks.
+const TABLES: [&[Detector]; 3] = [secret::TABLE, personal::TABLE, injection::TABLE];
+
+/// How many there are in this build.
+pub(super) const COUNT: usize = TABLES[0].len() + TABLES[1].len() + TABLES[2].len();
 
 /// What is known about a detector, if it is one of this build.
 pub(super) fn known(id: DetectorId) -> Option<&'static Detector> {
-    let at = id.index();
-    secret::TABLE.get(at).or_else(|| personal::TABLE.get(at - secret::TABLE.len()))
+    let mut at = id.index();
+    for table in TABLES {
+        if let Some(detector) = table.get(at) {
+            return Some(detector);
+        }
+        at -= table.len();
+    }
+    None
 }
 
 /// The id of a secret's detector, found while compiling: a name that is not in the table does not compile.
@@ -93,6 +106,11 @@ pub(super) const fn secret_id(name: &str) -> DetectorId {
 /// The id of a personal detector; see [`secret_id`].
 pub(super) const fn personal_id(name: &str) -> DetectorId {
     DetectorId::nth(secret::TABLE.len() + position(personal::TABLE, name))
+}
+
+/// The id of a heuristic; see [`secret_id`].
+pub(super) const fn risk_id(name: &str) -> DetectorId {
+    DetectorId::nth(secret::TABLE.len() + personal::TABLE.len() + position(injection::TABLE, name))
 }
 
 const fn position(table: &[Detector], name: &str) -> usize {
@@ -124,6 +142,8 @@ pub(super) enum Route {
     Secret(secret::Route),
     /// A detector of personal data.
     Personal(personal::Route),
+    /// A heuristic.
+    Risk(injection::Route),
 }
 
 /// A literal that announces a candidate.
@@ -142,5 +162,8 @@ pub(super) fn literals() -> impl Iterator<Item = Literal> {
     let personal = personal::LITERALS
         .iter()
         .map(|(text, _, route)| (*text, secret::rarest(text.as_bytes()).1, Route::Personal(*route)));
-    secrets.chain(personal).map(|(text, rare, route)| Literal { text, rare, route })
+    let risks = injection::LITERALS
+        .iter()
+        .map(|(text, route)| (*text, secret::rarest(text.as_bytes()).1, Route::Risk(*route)));
+    secrets.chain(personal).chain(risks).map(|(text, rare, route)| Literal { text, rare, route })
 }
