@@ -18,7 +18,7 @@ use crate::extract;
 use crate::json::{Table, WalkError, Walker};
 use crate::policy::{Direction, Uncertainty};
 use crate::record::Ledger;
-use crate::sniff::{MOST_SNIFFED, Sniffed, sniff};
+use crate::sniff::Sniffed;
 
 use super::Limits;
 use super::inspect::{Hit, Inspector, UNKNOWN};
@@ -161,10 +161,7 @@ impl Body {
             self.decoded(decoded)?;
         }
         let end = self.decoded_bytes;
-        if let Reading::Undecided(undecided) = &mut self.reading {
-            let first = std::mem::take(&mut undecided.first);
-            self.decide(&first, end);
-        }
+        self.decide(end);
         let table = table(&self.tables);
         match std::mem::replace(&mut self.reading, Reading::Nothing) {
             Reading::Undecided(_) | Reading::Binary | Reading::Nothing => Ok(()),
@@ -334,10 +331,9 @@ impl Body {
         self.decoded_bytes += chunk.len();
         self.inspector.ledger.seen += chunk.len() as u64;
         if let Reading::Undecided(undecided) = &mut self.reading {
-            undecided.first.extend_from_slice(&chunk);
-            if undecided.first.len() >= MOST_SNIFFED || undecided.is_json() {
-                let first = std::mem::take(&mut undecided.first);
-                self.decide(&first, self.decoded_bytes);
+            undecided.push(&chunk);
+            if undecided.is_decided() {
+                self.decide(self.decoded_bytes);
             }
         } else {
             self.look_at(&chunk, at);
@@ -349,12 +345,14 @@ impl Body {
         }
     }
 
-    /// What the first bytes make of a body; `end` is where they end in it.
-    fn decide(&mut self, first: &[u8], end: usize) {
-        let Reading::Undecided(undecided) = std::mem::replace(&mut self.reading, Reading::Nothing) else {
-            return;
+    /// What the first bytes make of a body, if that is open; `end` is where they end in it.
+    fn decide(&mut self, end: usize) {
+        let undecided = match std::mem::replace(&mut self.reading, Reading::Nothing) {
+            Reading::Undecided(undecided) => undecided,
+            decided => return self.reading = decided,
         };
-        self.reading = match sniff(first) {
+        let first = &undecided.first[..];
+        self.reading = match undecided.sniff() {
             Sniffed::Nothing => Reading::Nothing,
             Sniffed::Json => Reading::Json(undecided.json),
             Sniffed::Document => Reading::Document(Vec::new()),

@@ -157,3 +157,21 @@ proptest! {
         run(&engine, &Call { cuts: &cuts, answer_coding: Some("gzip"), ..Call::stream(format, &body) });
     }
 }
+
+/// What nothing is known of is judged by its first bytes, and not by how many of them came at once.
+#[test]
+fn the_first_chunk_decides_nothing() {
+    let engine = engine(MASK);
+    let blank = format!("{}write to {ADDRESS}", " ".repeat(600));
+    let noise = format!("[\u{1}\u{2}\u{3} {ADDRESS} \u{4}");
+    for body in [&blank, &noise] {
+        let bytes: Vec<usize> = (0..body.len()).collect();
+        let call =
+            Call { path: "/v1/unheard-of", request_type: None, ..Call::new(Format::Chat, body.as_bytes()) };
+        let whole = run(&engine, &call);
+        let cut = run(&engine, &Call { cuts: &bytes, ..call });
+        assert_eq!(whole.findings().len(), 1, "{body:?}");
+        assert_eq!(whole.findings(), cut.findings(), "{body:?}");
+        assert_eq!(whole.sent(), cut.sent(), "{body:?}");
+    }
+}

@@ -5,7 +5,7 @@ use crate::catalogue::Bodies;
 use crate::json::Walker;
 use crate::multipart::Multipart;
 use crate::policy::Direction;
-use crate::sniff::{Sniffed, sniff};
+use crate::sniff::{MOST_SNIFFED, Sniffed, sniff};
 
 use super::form::Form;
 use super::parts::Parts;
@@ -38,9 +38,24 @@ fn undecided(binary: bool, json: Walker) -> Reading {
 }
 
 impl Undecided {
-    /// JSON shows itself by its first byte.
-    pub(super) fn is_json(&self) -> bool {
-        !self.binary && sniff(&self.first) == Sniffed::Json
+    /// Takes more of what comes first, without the white space before it.
+    pub(super) fn push(&mut self, chunk: &[u8]) {
+        let more = if self.first.is_empty() { chunk.trim_ascii_start() } else { chunk };
+        self.first.extend_from_slice(more);
+    }
+
+    /// As far as it has come. JSON shows itself by its first byte, and what comes behind that must not change the
+    /// answer: how much of it is there depends on how the body was cut.
+    pub(super) fn sniff(&self) -> Sniffed {
+        match self.first.first() {
+            Some(b'{' | b'[') if !self.binary => Sniffed::Json,
+            _ => sniff(&self.first),
+        }
+    }
+
+    /// No more has to come.
+    pub(super) fn is_decided(&self) -> bool {
+        self.first.len() >= MOST_SNIFFED || self.sniff() == Sniffed::Json
     }
 }
 
