@@ -137,27 +137,25 @@ impl<S: Sink> Reader<'_, S> {
             self.at += 1;
             backslash = false;
         }
+        // Only quotes are looked for, and what stands before them: text is full of line ends that are escaped.
+        let mut open = self.at;
         while !backslash {
-            match memchr::memchr2(b'"', b'\\', &self.chunk[self.at..]) {
-                None => {
-                    self.at = self.chunk.len();
-                    break;
-                }
-                Some(found) if self.chunk[self.at + found] == b'"' => {
-                    let end = self.at + found;
-                    self.at = end + 1;
-                    self.text(key, start, escaped, from..end);
-                    return true;
-                }
-                Some(found) => {
-                    escaped = true;
-                    self.at += found + 2;
-                    if self.at > self.chunk.len() {
-                        self.at = self.chunk.len();
-                        backslash = true;
-                    }
-                }
+            let end =
+                memchr::memchr(b'"', &self.chunk[self.at..]).map_or(self.chunk.len(), |at| self.at + at);
+            let before = &self.chunk[open..end];
+            let odd = before.iter().rev().take_while(|b| **b == b'\\').count() % 2 == 1;
+            escaped = escaped || memchr::memchr(b'\\', before).is_some();
+            if end == self.chunk.len() {
+                self.at = end;
+                backslash = odd;
+                break;
             }
+            self.at = end + 1;
+            if !odd {
+                self.text(key, start, escaped, from..end);
+                return true;
+            }
+            open = self.at;
         }
         self.walker.carry.extend_from_slice(&self.chunk[from..]);
         self.walker.within = Within::Text { key, start, escaped, backslash };
