@@ -59,8 +59,33 @@ pub(super) struct Anchors {
     pairs: Box<[u8]>,
     /// Per pair: the number of its bucket of literals. Looked up only where the table above shows one.
     slots: Box<[u16]>,
-    /// Literals by bucket, each with the offset of the pair that leads here: its rare one or the next.
-    buckets: Vec<Vec<(Literal, usize)>>,
+    /// Literals by bucket.
+    buckets: Vec<Vec<Entry>>,
+}
+
+/// A literal, as a pair leads to it. Most pairs that lead here are something else: its first and last byte tell them
+/// apart before anything is compared.
+struct Entry {
+    literal: Literal,
+    /// The offset of the pair that leads here: its rare one or the next.
+    offset: usize,
+    first: u8,
+    last: u8,
+}
+
+impl Entry {
+    fn new(literal: Literal, offset: usize) -> Self {
+        let bytes = literal.text.as_bytes();
+        Self { literal, offset, first: bytes[0], last: bytes[bytes.len() - 1] }
+    }
+
+    /// False if the literal is not at the place to which the pair at `at` points. Looks at two bytes; what has not
+    /// come yet may still be it.
+    fn may_stand(&self, text: &[u8], at: usize) -> bool {
+        let Some(start) = at.checked_sub(self.offset) else { return false };
+        let last = text.get(start + self.literal.text.len() - 1);
+        text[start] == self.first && last.is_none_or(|last| *last == self.last)
+    }
 }
 
 impl Anchors {
@@ -93,12 +118,16 @@ impl Anchors {
             self.slots[pair] = u16::try_from(self.buckets.len()).expect("a bucket per pair fits 16 bits");
             self.buckets.push(Vec::new());
         }
-        self.buckets[usize::from(self.slots[pair])].push((literal, offset));
+        self.buckets[usize::from(self.slots[pair])].push(Entry::new(literal, offset));
     }
 
     /// The first position from `from` on, in steps of two, at which the pair shows an anchor; else where
     /// sampling stopped: the end, or the last byte if it has no partner yet.
     pub(super) fn next(&self, bytes: &[u8], from: usize) -> Result<usize, usize> {
+        // Where one anchor follows another there is no stretch without any to pass over.
+        if from + 1 < bytes.len() && self.shows(bytes, from) {
+            return Ok(from);
+        }
         let mut at = from;
         // Where it is worth looking for encoded data again.
         let mut look = from;
@@ -129,10 +158,17 @@ impl Anchors {
         }
     }
 
-    /// True if the pair at `at` is in the table for more than digits that begin nothing.
+    /// True if the pair at `at` is in the table for more than digits that begin nothing and parts of other words.
     fn shows(&self, bytes: &[u8], at: usize) -> bool {
-        let slot = self.pairs[pair(bytes[at], bytes[at + 1])];
-        slot & !DIGIT != 0 || (slot != 0 && digit_at(bytes, at).is_some())
+        let pair = pair(bytes[at], bytes[at + 1]);
+        let slot = self.pairs[pair];
+        if slot == 0 {
+            return false;
+        }
+        let bucket = || &self.buckets[usize::from(self.slots[pair])];
+        slot & AT != 0
+            || (slot & LITERAL != 0 && bucket().iter().any(|entry| entry.may_stand(bytes, at)))
+            || (slot & DIGIT != 0 && digit_at(bytes, at).is_some())
     }
 
     /// The anchors that the pair at `at` shows, in order, in place of what `found` held.
@@ -143,16 +179,25 @@ impl Anchors {
         let pair = pair(first, second.unwrap_or(first));
         let slot = self.pairs[pair];
         if slot & LITERAL != 0 && second.is_some() {
-            for (literal, offset) in &self.buckets[usize::from(self.slots[pair])] {
-                found.extend(compare(text, at, *literal, *offset));
+            for entry in &self.buckets[usize::from(self.slots[pair])] {
+                if entry.may_stand(text.bytes, at)
+                    && let Some(anchor) = compare(text, at, entry.literal, entry.offset)
+                {
+                    found.push(anchor);
+                }
             }
         }
-        if slot & DIGIT != 0 {
-            found.extend(digit_at(text.bytes, at).map(|at| Anchor { at, kind: Kind::Digit }));
+        if slot & DIGIT != 0
+            && let Some(at) = digit_at(text.bytes, at)
+        {
+            found.push(Anchor { at, kind: Kind::Digit });
         }
         if slot & AT != 0 {
-            found.extend((first == b'@').then_some(Anchor { at, kind: Kind::At }));
-            found.extend((second == Some(b'@')).then_some(Anchor { at: at + 1, kind: Kind::At }));
+            for (at, byte) in [(at, Some(first)), (at + 1, second)] {
+                if byte == Some(b'@') {
+                    found.push(Anchor { at, kind: Kind::At });
+                }
+            }
         }
         if found.len() > 1 {
             // Of literals that begin together the longer one says more.

@@ -89,7 +89,8 @@ pub(super) struct Run<'t> {
 }
 
 impl<'t> Run<'t> {
-    /// The run whose first group begins at `start`.
+    /// The run whose first group begins at `start`. In line, so that the buffers are not moved.
+    #[inline(always)]
     pub(super) fn new(text: Text<'t>, start: usize) -> Self {
         let mut run = Self {
             text,

@@ -227,6 +227,33 @@ fn word_start(bytes: &[u8], digit: usize) -> Option<usize> {
 /// Fewer characters than this make no number that is looked for, unless marks and more of them follow.
 const FEWEST: usize = 5;
 
+/// What may stand between two groups.
+const MARKS: &[u8] = b" -./:+()";
+
+/// Digits of a number with a fraction that are too few for anything: no form of two groups with a dot is shorter.
+const FEW: usize = 4;
+
+/// True for a number such as `3.5` with a word, a mark of the sentence or an end behind it: the first group, of `len`
+/// characters, stands at `start` before a dot. False where the text is too short to tell.
+fn is_measure(bytes: &[u8], start: usize, len: usize) -> bool {
+    let fraction = start + len + 1;
+    let digits = bytes[fraction..].iter().take(FEW).take_while(|b| b.is_ascii_digit()).count();
+    if digits == 0 || len + digits > FEW || !bytes[start..start + len].iter().all(u8::is_ascii_digit) {
+        return false;
+    }
+    let end = fraction + digits;
+    let goes_on = |b: &u8| b.is_ascii_alphanumeric() || *b >= 0x80;
+    match (bytes.get(end), bytes.get(end + 1)) {
+        (None, _) => false,
+        (Some(mark), then) if MARKS.contains(mark) => then.is_some_and(|then| match mark {
+            b' ' => then.is_ascii_lowercase() || !(goes_on(then) || MARKS.contains(then)),
+            b'(' | b')' => !(goes_on(then) || MARKS.contains(then)),
+            _ => *then == b' ' || !(goes_on(then) || MARKS.contains(then)),
+        }),
+        (Some(behind), _) => !goes_on(behind),
+    }
+}
+
 /// True if the first digit of a group is worth [`confirm`]: most digits of prose and code are not. Looks only
 /// at bytes that are there, and says true where the text is too short to tell.
 pub(super) fn may_begin(bytes: &[u8], digit: usize) -> bool {
@@ -246,11 +273,19 @@ pub(super) fn may_begin(bytes: &[u8], digit: usize) -> bool {
     match mark {
         // What follows a mark must be another group: digits, or letters as plates and postcodes have them.
         b':' => then.is_none_or(|b| b.is_ascii_hexdigit() || *b == b':'),
+        b'.' if start == digit && is_measure(bytes, start, len) => false,
         b'-' if len == 2 && then.is_some_and(u8::is_ascii_hexdigit) => true,
         b' ' | b'-' | b'.' | b'/' | b'+' => {
             then.is_none_or(|b| b.is_ascii_digit() || b.is_ascii_uppercase() || *b == b'(' || *b >= 0x80)
         }
-        b'(' | b')' => then.is_none_or(|b| b.is_ascii_digit() || matches!(b, b' ' | b'-' | b'.' | b'/')),
+        b'(' => then.is_none_or(|b| b.is_ascii_digit() || matches!(b, b' ' | b'-' | b'.' | b'/')),
+        // Up to three marks stand between two groups; `(1024).sum` has no second one.
+        b')' => then.is_none_or(|b| {
+            let third = bytes.get(start + len + 2);
+            b.is_ascii_digit()
+                || (matches!(b, b' ' | b'-' | b'.' | b'/')
+                    && third.is_none_or(|b| b.is_ascii_digit() || MARKS.contains(b) || *b >= 0x80))
+        }),
         0xc2 | 0xe2 => true,
         _ => bytes[..start].ends_with(b"::"),
     }

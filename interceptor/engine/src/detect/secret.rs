@@ -16,7 +16,7 @@ pub(super) use table::Key;
 
 use super::metadata::{Detector, Family, Sample, secret_id};
 use super::sample::SampleSource;
-use super::text::{Peek, Text, Verdict};
+use super::text::{Peek, Text, Verdict, is_key_byte};
 use super::{DetectorId, Work, aws, github, jwt, pem, provider_key};
 
 pub(super) const AWS_ACCESS_KEY: DetectorId = secret_id("secret.aws_access_key");
@@ -319,6 +319,10 @@ pub(super) fn literal(text: Text<'_>, start: usize, end: usize, route: Route, wo
         },
         Route::GithubToken => github::token(text, start, end, work),
         Route::GithubFineGrained => github::fine_grained(text, start, end, work),
+        // Every key goes on with a letter, digit or dash; rows of bare prefixes are not worth asking about each of them.
+        Route::SkKey if matches!(text.peek(end), Peek::Byte(b) if !is_key_byte(b)) => {
+            Verdict::No { resume: start + 3 }
+        }
         Route::SkKey => keys::begins_with_sk(text, start, work)
             .unwrap_or_else(|| provider_key::confirm(text, start, work)),
         Route::PrivateKey => pem::begin(text, start, end, work),
