@@ -1,7 +1,8 @@
 //! Throughput of the detectors over whole texts and streams: prose, source code, base64, and text written to
-//! be expensive. MB/s of one thread.
+//! be expensive. MB/s of one thread. And what a stream pays: time for each chunk, and how many bytes are held back.
 
 use std::hint::black_box;
+use std::sync::Arc;
 
 use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
 use interceptor_engine::detect::{Detectors, StreamScanner};
@@ -78,5 +79,37 @@ fn stream(c: &mut Criterion) {
     group.finish();
 }
 
-criterion_group!(benches, scan, stream);
+/// Bytes that have come and not left, after each chunk.
+fn held_back(set: &Arc<Detectors>, text: &[u8], size: usize) -> Vec<u64> {
+    let (mut scanner, mut out, mut pushed) = (StreamScanner::new(set.clone()), Vec::new(), 0);
+    let held = text.chunks(size).map(|chunk| {
+        pushed += chunk.len() as u64;
+        pushed - scanner.push(chunk, &mut out)
+    });
+    let mut held: Vec<u64> = held.collect();
+    held.sort_unstable();
+    held
+}
+
+/// Chunks of the size of a token. What is held back does not depend on the machine, so it is only printed.
+fn chunks(c: &mut Criterion) {
+    const TOKEN: usize = 4;
+    let set = Detectors::builtin();
+    let mut group = c.benchmark_group("a chunk of 4 bytes");
+    for (name, text) in [("prose", filled(PROSE)), ("code", filled(CODE))] {
+        let held = held_back(&set, &text, TOKEN);
+        let part = |share: usize| held[(held.len() - 1) * share / 1000];
+        let (median, most) = (part(500), part(1000));
+        println!(
+            "held back, {name}: median {median}, p99 {}, p99.9 {}, most {most} bytes",
+            part(990),
+            part(999)
+        );
+        group.throughput(Throughput::Elements(held.len() as u64));
+        group.bench_function(name, |b| b.iter(|| held_back(&set, black_box(&text), TOKEN)));
+    }
+    group.finish();
+}
+
+criterion_group!(benches, scan, stream, chunks);
 criterion_main!(benches);
