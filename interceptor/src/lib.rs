@@ -4,6 +4,7 @@
 pub mod admin;
 pub mod app;
 pub mod bpf;
+pub mod budget;
 pub mod cli;
 pub mod config;
 pub mod confine;

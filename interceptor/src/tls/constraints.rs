@@ -266,7 +266,7 @@ mod tests {
         }
         assert_eq!(
             folded.left_out,
-            ["copilot-api.*.ghe.com", "*cloudcode-pa.sandbox.googleapis.com"].map(Into::into)
+            ["copilot-api.*.ghe.com", "*cloudcode-pa.sandbox.googleapis.com"].map(Box::<str>::from)
         );
         assert!(folded.widened.is_empty());
     }

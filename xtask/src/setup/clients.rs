@@ -13,13 +13,15 @@ use anyhow::{Context as _, Result, bail};
 use crate::tools::{cache, debian, on_path, output, run, say, workspace};
 
 /// Programs the laboratory and the clients need, and the Debian package of each.
-const PROGRAMS: [(&str, &str); 5] = [
+const PROGRAMS: [(&str, &str); 6] = [
     ("ip", "iproute2"),
     ("curl", "curl"),
     ("openssl", "openssl"),
     ("python3", "python3"),
     // The program without a service that would start.
     ("tinyproxy", "tinyproxy-bin"),
+    // The server by another name, again without a service.
+    ("redis-check-rdb", "redis-tools"),
 ];
 /// Languages whose own ways to look a name up are tested.
 const LANGUAGES: [(&str, &str); 2] = [("node", "nodejs"), ("go", "golang-go")];

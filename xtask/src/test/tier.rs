@@ -42,7 +42,18 @@ impl Tier {
     /// Real BPF in real network namespaces.
     pub(crate) const KERNEL: Self = Self {
         name: "kernel",
-        arguments: &["-p", "interceptor-tests", "--test", "object", "--test", "capture", "--test", "netns"],
+        arguments: &[
+            "-p",
+            "interceptor-tests",
+            "--test",
+            "object",
+            "--test",
+            "capture",
+            "--test",
+            "netns",
+            "--test",
+            "budget",
+        ],
         prepared: true,
     };
     /// The daemon in the laboratory, byte by byte.

@@ -123,6 +123,8 @@ pub struct Count {
 /// What is told of a limit in metrics.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Gauge {
+    /// What is counted.
+    pub measure: &'static str,
     /// How much there is for each that has a count of its own.
     pub most: u64,
     /// What has been used of the count that has the least left.
@@ -225,14 +227,14 @@ impl Table {
         }
     }
 
-    /// The counts that were just taken from, as the other nodes are to be asked about them: what is counted at the same
-    /// time is every node's own.
-    pub fn counts(&self, taken: &[Taken]) -> Vec<Count> {
-        let mine = |taken: &Taken| {
+    /// The counts that were just taken from, as the other nodes are to be asked about them, each with the place of its
+    /// part: what is counted at the same time is every node's own.
+    pub fn counts(&self, taken: &[Taken]) -> Vec<(usize, Count)> {
+        let mine = |(at, taken): (usize, &Taken)| {
             let count = self.count(&taken.draw.key)?;
-            (Some(count.window.number) == taken.window).then_some(count)
+            (Some(count.window.number) == taken.window).then_some((at, count))
         };
-        taken.iter().filter_map(mine).collect()
+        taken.iter().enumerate().filter_map(mine).collect()
     }
 
     fn count(&self, key: &Arc<str>) -> Option<Count> {
@@ -257,6 +259,13 @@ impl Table {
             self.untold.remove(key);
         }
         keys.iter().filter_map(|key| self.count(key)).collect()
+    }
+
+    /// Others know of a count as it is here. If it has changed since, they do not.
+    pub fn told(&mut self, count: &Count) {
+        if self.cells.get(&count.key).is_some_and(|cell| cell.change == count.change) {
+            self.untold.remove(&count.key);
+        }
     }
 
     /// The same counts are to be told again.
@@ -306,6 +315,7 @@ impl Table {
                 continue;
             }
             let gauge = gauges.entry(cell.limit.name.clone()).or_default();
+            gauge.measure = cell.limit.measure.name();
             gauge.most = cell.limit.measure.most();
             gauge.used = gauge.used.max(cell.used.saturating_add(cell.others));
             gauge.counts += 1;
