@@ -14,6 +14,7 @@ pub use capture::{
 use interceptor_engine::document::Mistakes;
 pub use interceptor_engine::document::NetworkPrefix;
 
+use crate::budget::redis::StoreSpec;
 use crate::hello::Host;
 use crate::identity::IdentitySpec;
 use crate::proxy::limits::Limits;
@@ -67,6 +68,8 @@ pub struct Config {
     pub limits: Limits,
     /// Bounds of the engine.
     pub inspection: Inspection,
+    /// Where nodes share the counts of policy's limits; `None` leaves every node its own.
+    pub store: Option<StoreSpec>,
 }
 
 /// A network namespace to serve.
@@ -186,6 +189,7 @@ impl Config {
             identity: IdentitySpec::STANDARD,
             limits: Limits::STANDARD,
             inspection: Inspection { held_body: 16 << 20, decoded_body: 64 << 20 },
+            store: None,
         }
     }
 }

@@ -4,6 +4,7 @@
 mod capture;
 mod identity;
 mod proxies;
+mod store;
 
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
@@ -84,7 +85,7 @@ impl Reader<'_> {
             self.identity(&field, &mut config.identity);
         }
         if let Some(field) = spec.optional("limits") {
-            limits(&field, &mut config.limits, &mut config.inspection);
+            self.limits(&field, &mut config);
         }
         Some(config)
     }
@@ -209,27 +210,36 @@ impl Reader<'_> {
     }
 }
 
-fn limits(field: &Field<'_>, limits: &mut Limits, inspection: &mut Inspection) {
-    let known: &[&str] = &[
-        "hello",
-        "silence",
-        "head",
-        "dial",
-        "handshake",
-        "bodyPause",
-        "answerPause",
-        "idle",
-        "rest",
-        "upstreamIdle",
-        "upstreamSpare",
-        "connections",
-        "inspected",
-        "streams",
-        "drain",
-        "heldBody",
-        "decodedBody",
-    ];
-    let Some(fields) = field.map(known) else { return };
+impl Reader<'_> {
+    fn limits(&self, field: &Field<'_>, config: &mut Config) {
+        let Some(fields) = field.map(LIMITS) else { return };
+        limits(&fields, &mut config.limits, &mut config.inspection);
+        config.store = fields.optional("redis").and_then(|field| store::store(&field, self.base));
+    }
+}
+
+const LIMITS: &[&str] = &[
+    "hello",
+    "silence",
+    "head",
+    "dial",
+    "handshake",
+    "bodyPause",
+    "answerPause",
+    "idle",
+    "rest",
+    "upstreamIdle",
+    "upstreamSpare",
+    "connections",
+    "inspected",
+    "streams",
+    "drain",
+    "heldBody",
+    "decodedBody",
+    "redis",
+];
+
+fn limits(fields: &Fields<'_>, limits: &mut Limits, inspection: &mut Inspection) {
     let least = Duration::from_millis(1);
     let times: [(&'static str, &mut Duration); 11] = [
         ("hello", &mut limits.hello),
@@ -330,6 +340,34 @@ mod tests {
                 file.yaml:9:18: spec.limits.head: `10` is not allowed; expected a duration such as `250ms`, `30s`, `5m`, `12h`, `7d` or `1h30m`
                 file.yaml:9:32: spec.limits.heldBody: `lots` is not allowed; expected a size such as `512`, `64KiB`, `16MiB` or `1GiB`"#]],
         );
+    }
+
+    #[test]
+    fn mistakes_about_the_shared_store_are_reported_at_once() {
+        let head =
+            "apiVersion: interceptor.dev/v1alpha1\nkind: InterceptorConfig\nspec:\n  limits:\n    redis:\n";
+        let body = "      url: redis://me:word@redis.example\n      roots: [ca.pem]\n      nodes: 0\n      deadline: 5\n      pool: 3\n";
+        check(
+            &format!("{head}{body}"),
+            expect![[r#"
+            file.yaml:6:12: spec.limits.redis.url: `redis://me:word@redis.example` is not allowed; expected `redis://HOST:PORT/DATABASE` or `rediss://HOST:PORT/DATABASE`, without credentials
+            file.yaml:8:14: spec.limits.redis.nodes: `0` is not allowed; expected a whole number from 1 to 100000
+            file.yaml:10:7: spec.limits.redis: unknown field `pool`; expected one of `url`, `roots`, `user`, `passwordFile`, `nodes`, `deadline`"#]],
+        );
+        check(
+            &format!("{head}      url: redis://redis.example\n      roots: [ca.pem]\n      nodes: 3\n"),
+            expect![
+                "file.yaml:7:14: spec.limits.redis.roots: the server is not spoken to over TLS; expected a URL that begins with `rediss://`"
+            ],
+        );
+    }
+
+    #[test]
+    fn the_shared_store_is_read() {
+        let text = "apiVersion: interceptor.dev/v1alpha1\nkind: InterceptorConfig\nspec:\n  limits:\n    redis:\n      \
+                    url: rediss://redis.example/2\n      roots: [ca.pem]\n      passwordFile: word\n      nodes: 3\n";
+        let config = read("file.yaml", text, Path::new("/etc/interceptor")).expect("no mistakes");
+        expect![[r#"StoreSpec { host: "redis.example", port: 6379, database: 2, tls: true, roots: ["/etc/interceptor/ca.pem"], user: None, password: Some("/etc/interceptor/word"), deadline: 100ms, nodes: 3 }"#]].assert_eq(&format!("{:?}", config.store.expect("a store")));
     }
 
     #[test]
