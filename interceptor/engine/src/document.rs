@@ -8,11 +8,13 @@
 
 mod field;
 mod mistake;
+mod shape;
 mod tree;
 mod units;
 
 pub use field::{Field, Fields};
 pub(crate) use mistake::nearest as nearest_word;
 pub use mistake::{Mistake, Mistakes, Position, Report};
+pub use shape::{Kind, Member, Shape, json_schema, structural_schema};
 pub use tree::{Document, Limits, Node, Value, parse};
 pub use units::{NetworkPrefix, UnitError, byte_size, duration, network_prefix, socket_address};

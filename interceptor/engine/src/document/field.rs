@@ -7,6 +7,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::mistake::{Mistake, Position, Report, nearest};
+use super::shape::{Kind, Member, Shape};
 use super::tree::{Entry, Node, Value};
 use super::units::{self, NetworkPrefix, UnitError};
 
@@ -17,11 +18,13 @@ pub struct Field<'a> {
     node: &'a Node,
     report: &'a Report,
     path: String,
+    /// What its shape says of it, if it has one.
+    kind: Option<&'static Kind>,
 }
 
 impl<'a> Field<'a> {
     pub(super) fn root(file: &'a Arc<str>, node: &'a Node, report: &'a Report) -> Self {
-        Self { file, node, report, path: String::new() }
+        Self { file, node, report, path: String::new(), kind: None }
     }
 
     /// Where the value starts.
@@ -80,23 +83,32 @@ impl<'a> Field<'a> {
 
     /// A mapping with exactly these fields; every other field is reported as unknown.
     pub fn map(&self, known: &'static [&'static str]) -> Option<Fields<'a>> {
+        self.fields(Known::Names(known))
+    }
+
+    /// A mapping with the fields of a shape; every other field is reported as unknown. Fields that the shape requires
+    /// are asked for by [`Fields::required`], like others.
+    pub fn shaped(&self, shape: &'static Shape) -> Option<Fields<'a>> {
+        self.fields(Known::Shape(shape))
+    }
+
+    fn fields(&self, known: Known) -> Option<Fields<'a>> {
         let Value::Map(entries) = &self.node.value else {
             self.mistake(
                 format!("is {}", self.node.value.kind()),
-                Some(&format!("a mapping with {}", list(known.iter().copied()))),
+                Some(&format!("a mapping with {}", list(known.names()))),
             );
             return None;
         };
-        let fields = Fields { this: self.clone(), entries, known };
-        for entry in entries.iter().filter(|entry| !known.contains(&entry.key.as_str())) {
+        for entry in entries.iter().filter(|entry| !known.has(&entry.key)) {
             self.complain(
                 entry.at,
                 &format!("unknown field `{}`", excerpt(&entry.key)),
-                Some(format!("one of {}", list(known.iter().copied()))),
-                nearest(&entry.key, known.iter().copied()),
+                Some(format!("one of {}", list(known.names()))),
+                nearest(&entry.key, known.names()),
             );
         }
-        Some(fields)
+        Some(Fields { this: self.clone(), entries, known })
     }
 
     /// A mapping with names of the writer's choice: each name with its value, in order.
@@ -105,7 +117,13 @@ impl<'a> Field<'a> {
             self.mistake(format!("is {}", self.node.value.kind()), Some("a mapping"));
             return None;
         };
-        Some(entries.iter().map(|e| (e.key.as_str(), self.child(&format!(".{}", e.key), &e.value))).collect())
+        let kind = self.kind.and_then(Kind::elements);
+        Some(
+            entries
+                .iter()
+                .map(|e| (e.key.as_str(), self.child(&format!(".{}", e.key), &e.value).of(kind)))
+                .collect(),
+        )
     }
 
     /// A list.
@@ -114,7 +132,8 @@ impl<'a> Field<'a> {
             self.mistake(format!("is {}", self.node.value.kind()), Some("a list"));
             return None;
         };
-        Some(items.iter().enumerate().map(|(i, item)| self.child(&format!("[{i}]"), item)).collect())
+        let kind = self.kind.and_then(Kind::elements);
+        Some(items.iter().enumerate().map(|(i, item)| self.child(&format!("[{i}]"), item).of(kind)).collect())
     }
 
     /// A list with at least one element.
@@ -146,6 +165,13 @@ impl<'a> Field<'a> {
 
     /// One of these words, with what each stands for.
     pub fn one_of<T: Clone>(&self, words: &[(&str, T)]) -> Option<T> {
+        debug_assert!(
+            self.kind.and_then(Kind::words).is_none_or(|declared| {
+                declared.len() == words.len() && words.iter().all(|(word, _)| declared.contains(word))
+            }),
+            "the words of `{}` are not those of its shape",
+            self.path
+        );
         let text = self.text()?;
         if let Some((_, value)) = words.iter().find(|(word, _)| *word == text) {
             return Some(value.clone());
@@ -220,7 +246,11 @@ impl<'a> Field<'a> {
 
     fn child(&self, step: &str, node: &'a Node) -> Self {
         let path = format!("{}{step}", self.path);
-        Self { path: path.trim_start_matches('.').to_owned(), node, ..*self }
+        Self { path: path.trim_start_matches('.').to_owned(), node, kind: None, ..*self }
+    }
+
+    fn of(self, kind: Option<&'static Kind>) -> Self {
+        Self { kind, ..self }
     }
 
     fn complain(&self, at: Position, what: &str, expected: Option<String>, did_you_mean: Option<String>) {
@@ -234,7 +264,7 @@ impl<'a> Field<'a> {
 pub struct Fields<'a> {
     this: Field<'a>,
     entries: &'a [Entry],
-    known: &'static [&'static str],
+    known: Known,
 }
 
 impl<'a> Fields<'a> {
@@ -249,14 +279,43 @@ impl<'a> Fields<'a> {
 
     /// A field that may be missing. `name:` without a value counts as missing.
     pub fn optional(&self, name: &'static str) -> Option<Field<'a>> {
-        debug_assert!(self.known.contains(&name), "`{name}` is read but not declared");
+        debug_assert!(self.known.has(name), "`{name}` is read but not declared");
         let entry = self.entries.iter().find(|entry| entry.key == name)?;
-        (!entry.value.value.is_null()).then(|| self.this.child(&format!(".{name}"), &entry.value))
+        let kind = self.known.member(name).map(|member| &member.kind);
+        (!entry.value.value.is_null()).then(|| self.this.child(&format!(".{name}"), &entry.value).of(kind))
     }
 
     /// The mapping itself, for mistakes about several fields at once.
     pub fn this(&self) -> &Field<'a> {
         &self.this
+    }
+}
+
+/// The names that a mapping may have.
+#[derive(Debug, Clone, Copy)]
+enum Known {
+    Names(&'static [&'static str]),
+    Shape(&'static Shape),
+}
+
+impl Known {
+    fn names(self) -> impl Iterator<Item = &'static str> + Clone {
+        let (names, members): (&'static [&'static str], &'static [Member]) = match self {
+            Self::Names(names) => (names, &[]),
+            Self::Shape(shape) => (&[], shape.fields),
+        };
+        names.iter().copied().chain(members.iter().map(|member| member.name))
+    }
+
+    fn has(self, name: &str) -> bool {
+        self.names().any(|known| known == name)
+    }
+
+    fn member(self, name: &str) -> Option<&'static Member> {
+        match self {
+            Self::Names(_) => None,
+            Self::Shape(shape) => shape.member(name),
+        }
     }
 }
 

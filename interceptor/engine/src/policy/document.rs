@@ -13,15 +13,12 @@ use super::decide::Entry;
 use super::rule::{Headers, Mode, Rule, Target};
 use super::subjects::Selector;
 use super::uncertain::{Answer, SomeAnswers, Uncertainty};
-use super::{Action, Direction, Pattern};
+use super::{Action, Direction, Pattern, shape};
 use crate::detect::Registry;
 use crate::document::{Field, Position};
 
 const API_VERSION: &str = "interceptor.dev/v1alpha1";
 pub(super) const KIND: &str = "EgressPolicy";
-
-/// Highest `spec.priority`, either way.
-const PRIORITIES: std::ops::RangeInclusive<u64> = 0..=1_000_000;
 
 /// The names that rules may use. An empty list allows any name, for readers without a catalogue.
 #[derive(Debug, Clone, Copy, Default)]
@@ -97,22 +94,21 @@ impl Reader<'_> {
     }
 
     fn document(&mut self, root: &Field<'_>) -> Option<()> {
-        let top = root.map(&["apiVersion", "kind", "metadata", "spec"])?;
+        let top = root.shaped(&shape::DOCUMENT)?;
         if let Some(field) = top.required("apiVersion") {
             field.one_of(&[(API_VERSION, ())]);
         }
         if let Some(field) = top.required("kind") {
             field.one_of(&[(KIND, ())]);
         }
-        let metadata = top.required("metadata").and_then(|m| m.map(&["name"]));
+        let metadata = top.required("metadata").and_then(|m| m.shaped(&shape::METADATA));
         let name = metadata.and_then(|metadata| metadata.required("name")).and_then(|name| identifier(&name));
-        let spec =
-            top.required("spec")?.map(&["description", "priority", "subjects", "rules", "uncertain"])?;
+        let spec = top.required("spec")?.shaped(&shape::SPEC)?;
         if let Some(description) = spec.optional("description") {
             description.text();
         }
         let priority =
-            spec.optional("priority").and_then(|field| field.number(PRIORITIES)).unwrap_or_default();
+            spec.optional("priority").and_then(|field| field.number(0..=shape::PRIORITY)).unwrap_or_default();
         let subjects = spec.optional("subjects").and_then(|field| subjects::selectors(&field));
         let mut draft = Draft {
             name: name.unwrap_or_default().into(),
@@ -132,7 +128,7 @@ impl Reader<'_> {
     }
 
     fn rule(&mut self, field: &Field<'_>, draft: &mut Draft) -> Option<()> {
-        let fields = field.map(&["name", "description", "match", "action", "headers", "mode"])?;
+        let fields = field.shaped(&shape::RULE)?;
         // All fields are read before any is missed, so that all their mistakes are reported.
         let name = fields.required("name").and_then(|name| self.name(&name));
         let description = fields.optional("description").map(|d| d.text());
@@ -200,7 +196,7 @@ impl Reader<'_> {
     }
 
     fn uncertain(&mut self, field: &Field<'_>, draft: &mut Draft) -> Option<()> {
-        let fields = field.map(Uncertainty::NAMES)?;
+        let fields = field.shaped(&shape::UNCERTAIN)?;
         for uncertainty in Uncertainty::ALL {
             let Some(answer) = fields.optional(uncertainty.name()) else { continue };
             let key = (format!("{} {:?}", draft.priority, draft.subjects), uncertainty);
@@ -224,7 +220,7 @@ fn read_answer(uncertainty: Uncertainty, field: &Field<'_>, answers: &mut SomeAn
         }
         return Some(());
     }
-    let fields = field.map(&["request", "response"])?;
+    let fields = field.shaped(&shape::ANSWERS)?;
     for direction in Direction::ALL {
         if let Some(answer) = fields.optional(direction.name()).and_then(|f| f.one_of(&Answer::WORDS)) {
             answers.set(uncertainty, direction, answer);

@@ -92,8 +92,8 @@ impl Uncertainty {
     ];
 
     /// The word used in policies and audit events.
-    pub fn name(self) -> &'static str {
-        self.path().trim_start_matches("uncertain.")
+    pub const fn name(self) -> &'static str {
+        Self::NAMES[self as usize]
     }
 
     /// What an event names as the rule: `uncertain.oversizedBody`.

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use crate::document::{Field, Value};
 use crate::policy::rule::{Headers, Reply};
-use crate::policy::{Action, Redaction};
+use crate::policy::{Action, Redaction, shape};
 
 /// Longest `message`: it stands in an error that people read in a log.
 const LONGEST_MESSAGE: usize = 300;
@@ -22,7 +22,7 @@ pub(super) fn read(field: &Field<'_>) -> Option<(Action, Option<Arc<Reply>>)> {
         ])?;
         return Some((action, None));
     }
-    let fields = field.map(&["redact", "block"])?;
+    let fields = field.shaped(&shape::ACTION)?;
     match (fields.optional("redact"), fields.optional("block")) {
         (Some(how), None) => redaction(&how).map(|how| (Action::Redact(how), None)),
         (None, Some(how)) => reply(&how).map(|reply| (Action::Block, Some(Arc::new(reply)))),
@@ -34,7 +34,7 @@ pub(super) fn read(field: &Field<'_>) -> Option<(Action, Option<Arc<Reply>>)> {
 }
 
 fn reply(field: &Field<'_>) -> Option<Reply> {
-    let fields = field.map(&["status", "message"])?;
+    let fields = field.shaped(&shape::BLOCK)?;
     let status = match fields.optional("status") {
         Some(status) => u16::try_from(status.number(400..=499)?).ok()?,
         None => 403,
@@ -52,7 +52,7 @@ fn reply(field: &Field<'_>) -> Option<Reply> {
 
 /// What is done with headers.
 pub(super) fn headers(field: &Field<'_>) -> Option<Headers> {
-    let fields = field.map(&["remove", "require"])?;
+    let fields = field.shaped(&shape::HEADERS)?;
     let names = |name: &'static str| match fields.optional(name) {
         Some(field) => field.filled_list()?.iter().map(header).collect::<Option<Vec<_>>>(),
         None => Some(Vec::new()),
@@ -85,7 +85,7 @@ fn redaction(field: &Field<'_>) -> Option<Redaction> {
     if !matches!(field.value(), Value::Map(_)) {
         return field.one_of(&WAYS);
     }
-    let fields = field.map(&["with", "restoreIn"])?;
+    let fields = field.shaped(&shape::REDACT)?;
     let with = fields.required("with")?.one_of(&WAYS);
     let Some(places) = fields.optional("restoreIn") else { return with };
     let tools: Vec<bool> = places

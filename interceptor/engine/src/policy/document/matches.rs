@@ -9,23 +9,7 @@ use crate::policy::document::Vocabulary;
 use crate::policy::expression::Expression;
 use crate::policy::pattern::Patterns;
 use crate::policy::rule::{Detectors, Target};
-
-const FIELDS: &[&str] = &[
-    "direction",
-    "detectors",
-    "confidence",
-    "atLeast",
-    "tools",
-    "providers",
-    "hosts",
-    "paths",
-    "operations",
-    "models",
-    "mcpMethods",
-    "size",
-    "time",
-    "when",
-];
+use crate::policy::shape;
 
 /// The checked `match` of a rule.
 pub(super) struct Match {
@@ -35,7 +19,7 @@ pub(super) struct Match {
 }
 
 pub(super) fn read(field: &Field<'_>, vocabulary: &Vocabulary<'_>) -> Option<Match> {
-    let fields = field.map(FIELDS)?;
+    let fields = field.shaped(&shape::MATCH)?;
     let before = field.mistakes();
     let target = target(&fields, vocabulary.registry);
     let conditions = conditions(&fields, vocabulary, &target);
@@ -117,7 +101,7 @@ fn when(field: &Field<'_>) -> Option<Expression> {
 }
 
 fn size(field: &Field<'_>) -> Option<Size> {
-    let fields = field.map(&["over", "under"])?;
+    let fields = field.shaped(&shape::SIZE)?;
     let bound = |name: &'static str| fields.optional(name).map(|field| field.byte_size());
     let (over, under) = (bound("over"), bound("under"));
     if over.is_none() && under.is_none() {
@@ -135,7 +119,7 @@ fn size(field: &Field<'_>) -> Option<Size> {
 }
 
 fn time(field: &Field<'_>) -> Option<Time> {
-    let fields = field.map(&["days", "from", "to", "zone"])?;
+    let fields = field.shaped(&shape::TIME)?;
     let days = match fields.optional("days") {
         Some(field) => days(&field),
         None => Some([true; 7]),

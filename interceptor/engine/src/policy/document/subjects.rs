@@ -3,22 +3,8 @@
 use super::{Field, any_patterns};
 use crate::document::Fields;
 use crate::policy::pattern::Patterns;
+use crate::policy::shape;
 use crate::policy::subjects::Selector;
-
-const FIELDS: &[&str] = &[
-    "namespaces",
-    "namespaceLabels",
-    "pods",
-    "podLabels",
-    "serviceAccounts",
-    "containers",
-    "images",
-    "executables",
-    "units",
-    "users",
-    "cgroups",
-    "known",
-];
 
 /// A list of selectors, one of which has to fit.
 pub(super) fn selectors(field: &Field<'_>) -> Option<Vec<Selector>> {
@@ -28,7 +14,7 @@ pub(super) fn selectors(field: &Field<'_>) -> Option<Vec<Selector>> {
 }
 
 fn selector(field: &Field<'_>) -> Option<Selector> {
-    let fields = field.map(FIELDS)?;
+    let fields = field.shaped(&shape::SUBJECT)?;
     let before = field.mistakes();
     let selector = Selector {
         namespaces: patterns(&fields, "namespaces"),

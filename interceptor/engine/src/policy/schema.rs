@@ -1,0 +1,80 @@
+//! What editors and API servers are told of the language: a JSON Schema and a custom resource definition, both made of
+//! the shapes that the readers use. Knows documents. Does not know where files lie.
+
+use serde_json::{Map, Value, json};
+
+use super::shape;
+use crate::document::{Shape, json_schema, structural_schema};
+
+/// A kind of document that a policy is made of.
+#[derive(Debug)]
+pub struct DocumentKind {
+    /// `kind` of the document.
+    pub name: &'static str,
+    /// The name of the resource in the API server.
+    pub plural: &'static str,
+    /// A short name for command lines.
+    pub short: &'static str,
+    /// What stands in it.
+    pub shape: &'static Shape,
+    /// What stands in its `spec`.
+    pub spec: &'static Shape,
+}
+
+/// All kinds.
+pub static KINDS: &[DocumentKind] = &[DocumentKind {
+    name: "EgressPolicy",
+    plural: "egresspolicies",
+    short: "egp",
+    shape: &shape::DOCUMENT,
+    spec: &shape::SPEC,
+}];
+
+/// The schema of files that hold documents of these shapes.
+pub fn for_editors(shapes: &[&'static Shape]) -> Value {
+    let mut definitions = Map::new();
+    let kinds: Vec<Value> = shapes.iter().map(|shape| json_schema(shape, &mut definitions)).collect();
+    json!({
+        "$schema": "http://json-schema.org/draft-07/schema#",
+        "title": "Policies of interceptor",
+        "anyOf": kinds,
+        "definitions": definitions,
+    })
+}
+
+/// The definition that an API server takes, after which it stores documents of this kind.
+pub fn custom_resource(kind: &DocumentKind) -> Value {
+    let schema = json!({
+        "description": kind.shape.doc,
+        "type": "object",
+        "required": ["spec"],
+        "properties": {
+            "apiVersion": { "type": "string" },
+            "kind": { "type": "string" },
+            "metadata": { "type": "object" },
+            "spec": structural_schema(kind.spec),
+        },
+    });
+    json!({
+        "apiVersion": "apiextensions.k8s.io/v1",
+        "kind": "CustomResourceDefinition",
+        "metadata": { "name": format!("{}.interceptor.dev", kind.plural) },
+        "spec": {
+            "group": "interceptor.dev",
+            // A policy says itself whom it is for.
+            "scope": "Cluster",
+            "names": {
+                "kind": kind.name,
+                "plural": kind.plural,
+                "singular": kind.name.to_lowercase(),
+                "shortNames": [kind.short],
+            },
+            "versions": [{
+                "name": "v1alpha1",
+                "served": true,
+                "storage": true,
+                "schema": { "openAPIV3Schema": schema },
+            }],
+        },
+    })
+}
