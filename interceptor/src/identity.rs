@@ -134,7 +134,9 @@ impl Identities {
                 workload.describe(&mut caller.subject);
                 caller.is_settled = true;
             }
-            None => caller.subject.identity = PENDING,
+            // What is doubtful of the process says more.
+            None if caller.subject.identity == Identity::Known => caller.subject.identity = PENDING,
+            None => {}
         }
         Arc::new(caller)
     }

@@ -44,6 +44,14 @@ pub fn program(path: &str) -> Result<(), String> {
     if Path::new(path).exists() { Ok(()) } else { Err(format!("it needs {path}; install it")) }
 }
 
+/// What real pods are made with, or what is missing.
+pub fn pods() -> Result<(), String> {
+    kernel()?;
+    ["/usr/bin/containerd", "/usr/sbin/runc", "/usr/lib/cni/bridge", "/usr/bin/curl"]
+        .into_iter()
+        .try_for_each(program)
+}
+
 /// The test client in Go, or what is missing.
 pub fn go_client() -> Result<PathBuf, String> {
     let program = Path::new(env!("CARGO_MANIFEST_DIR")).join("../target/clients/go-connect");

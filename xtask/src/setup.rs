@@ -16,7 +16,8 @@ pub(crate) fn run(_args: &Args) -> Result<()> {
     fuzz::ensure_compiler()?;
     deny::ensure()?;
     ensure_clients()?;
-    ensure_languages()
+    ensure_languages()?;
+    ensure_pods()
 }
 
 /// The real clients of the tests and the demo, installed if they are missing.
@@ -27,6 +28,11 @@ pub(crate) fn ensure_clients() -> Result<()> {
 /// The languages whose own resolvers are tested, installed if they are missing.
 pub(crate) fn ensure_languages() -> Result<()> {
     clients::ensure_languages()
+}
+
+/// What real pods are made with, installed if it is missing.
+pub(crate) fn ensure_pods() -> Result<()> {
+    clients::ensure_pods()
 }
 
 /// The toolchain of the BPF object, installed if it is missing.

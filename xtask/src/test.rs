@@ -34,6 +34,7 @@ pub(crate) fn run(args: &Args) -> Result<()> {
     if everything {
         setup::ensure_clients()?;
         setup::ensure_languages()?;
+        setup::ensure_pods()?;
         ebpf::build()?;
     }
     fuzz::ensure_compiler()?;
@@ -49,6 +50,7 @@ pub(crate) fn run(args: &Args) -> Result<()> {
         counts.push(tier::run(&Tier::LABORATORY)?);
         counts.push(tier::run(&Tier::KERNEL)?);
         counts.push(tier::run(&Tier::END_TO_END)?);
+        counts.push(tier::run(&Tier::PODS)?);
         counts.push(tier::run(&Tier::CLIENTS)?);
         counts.push(tier::fuzz()?);
     } else {

@@ -22,7 +22,7 @@ pub enum Doubt {
     Reused,
     /// It is in another control group than the caller was.
     Moved,
-    /// It has no executable: a thread of the kernel, or one that we may not look at.
+    /// It has no executable: a thread of the kernel, a process that is ending, or one that we may not look at.
     NoExecutable,
 }
 

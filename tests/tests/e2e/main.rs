@@ -4,6 +4,7 @@
 mod arrival;
 mod blocked;
 mod body;
+mod caller;
 mod command;
 mod confined;
 mod container;

@@ -23,6 +23,9 @@ const PROGRAMS: [(&str, &str); 6] = [
     // The server by another name, again without a service.
     ("redis-check-rdb", "redis-tools"),
 ];
+/// What real pods are made with. Plugins of the network are no programs that are looked for on the path.
+const PODS: [(&str, &str); 2] = [("containerd", "containerd"), ("runc", "runc")];
+const NETWORK_PLUGINS: (&str, &str) = ("/usr/lib/cni/bridge", "containernetworking-plugins");
 /// Languages whose own ways to look a name up are tested.
 const LANGUAGES: [(&str, &str); 2] = [("node", "nodejs"), ("go", "golang-go")];
 /// Debian keeps the standard library's `venv` and `ensurepip` apart.
@@ -47,6 +50,15 @@ pub(crate) fn ensure_languages() -> Result<()> {
     install(&missing(&LANGUAGES))?;
     let program = go_program(&workspace().join("tests/clients/connect.go"))?;
     link(&program, &workspace().join("target/clients/go-connect"))
+}
+
+/// The same for the container runtime, whose pods tests run in.
+pub(crate) fn ensure_pods() -> Result<()> {
+    let mut packages = missing(&PODS);
+    if !Path::new(NETWORK_PLUGINS.0).exists() {
+        packages.push(NETWORK_PLUGINS.1);
+    }
+    install(&packages)
 }
 
 /// The packages of those that are not installed.

@@ -59,6 +59,9 @@ impl Tier {
     /// The daemon in the laboratory, byte by byte.
     pub(crate) const END_TO_END: Self =
         Self { name: "end to end", arguments: &["-p", "interceptor-tests", "--test", "e2e"], prepared: true };
+    /// The same with real pods, made as kubelet makes them.
+    pub(crate) const PODS: Self =
+        Self { name: "pods", arguments: &["-p", "interceptor-tests", "--test", "pods"], prepared: true };
     /// Real clients: curl and the official SDKs.
     pub(crate) const CLIENTS: Self = Self {
         name: "clients",

@@ -1,0 +1,90 @@
+//! Who called is who called, whatever has become of the process since: what cannot be certain is said to be so.
+
+use std::fs::read_link;
+
+use anyhow::{Context as _, Result};
+use interceptor_tests::client::{self, Wire};
+use interceptor_tests::lab::{OPENAI, host, https};
+use interceptor_tests::reborn::Reborn;
+use interceptor_tests::stage::Stage;
+use nix::sys::signal::Signal;
+use nix::sys::wait::{Id, WaitPidFlag, waitid};
+use nix::time::{ClockId, clock_gettime};
+use nix::unistd::Pid;
+use serde_json::Value;
+
+use super::{chat, post};
+
+#[tokio::test]
+async fn a_process_of_the_host_is_known_by_user_group_and_executable() -> Result<()> {
+    let Some(stage) = Stage::up().await? else { return Ok(()) };
+    stage.openai().await?.call(&post("/v1/chat/completions"), chat("hello")).await?;
+    let caller = stage.exchange("complete").await?["caller"].clone();
+    let executable = read_link(format!("/proc/{}/exe", stage.dialer.pid()))?;
+    assert_eq!(caller["executable"], *executable.to_string_lossy(), "{caller}");
+    assert_eq!(caller["user"], "root", "{caller}");
+    let group = stage.lab.app_cgroup();
+    let path = group.path().strip_prefix(interceptor::bpf::cgroup::root()?)?;
+    assert_eq!(caller["cgroup_path"], format!("/{}", path.display()), "{caller}");
+    assert_eq!((caller.get("pod"), caller.get("unknown")), (None, None), "{caller}");
+    Ok(())
+}
+
+/// The caller of an exchange whose process has ended before the daemon could look at it, and after which `then`
+/// happened. The test goes on with its connection, as another process could.
+async fn after_its_end<T>(then: impl FnOnce(&Stage, u32) -> Result<T>) -> Result<Option<Value>> {
+    let Some(Stage { daemon, dialer, lab }) = Stage::up().await? else { return Ok(None) };
+    daemon.signal(Signal::SIGSTOP)?;
+    let itself = Pid::from_raw(daemon.pid().context("it runs")?.cast_signed());
+    // All its threads: until then one of them may still accept.
+    waitid(Id::Pid(itself), WaitPidFlag::WSTOPPED | WaitPidFlag::WNOWAIT)?;
+    // The kernel completes the connection without the daemon, and the test has the socket.
+    let socket = dialer.connect(https(host::SHARED))?.context("connect")?;
+    let pid = dialer.pid();
+    drop(dialer);
+    let stage = Stage { daemon, dialer: lab.dialer()?, lab };
+    let alive = then(&stage, pid)?;
+    stage.daemon.signal(Signal::SIGCONT)?;
+    let secured = client::handshake(socket, OPENAI, &stage.lab.client(&["http/1.1"])?).await??;
+    Wire::new(secured).call(&post("/v1/chat/completions"), chat("hello")).await?;
+    let event = stage.exchange("complete").await?;
+    drop(alive);
+    assert_eq!(event["caller"]["pid"], pid, "{event}");
+    Ok(Some(event["caller"].clone()))
+}
+
+#[tokio::test]
+async fn a_process_that_has_ended_is_an_unknown_caller() -> Result<()> {
+    let Some(caller) = after_its_end(|_, _| Ok(())).await? else { return Ok(()) };
+    assert_eq!(
+        (&caller["unknown"], &caller["executable"]),
+        (&"process_gone".into(), &Value::Null),
+        "{caller}"
+    );
+    // Its group is still certain.
+    assert!(caller["cgroup_path"].as_str().is_some_and(|path| path.ends_with("/app")), "{caller}");
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_process_number_that_is_used_again_lends_nobody_an_identity() -> Result<()> {
+    let reuse = |stage: &Stage, pid| {
+        // The kernel tells beginnings in steps of 10 ms; the new process has to begin in another one.
+        let step = || {
+            clock_gettime(ClockId::CLOCK_BOOTTIME).map(|now| now.tv_sec() * 100 + now.tv_nsec() / 10_000_000)
+        };
+        let last = step()?;
+        while step()? == last {
+            std::thread::yield_now();
+        }
+        let reborn = Reborn::new(pid, &stage.lab.app_cgroup())?;
+        Ok(reborn)
+    };
+    let Some(caller) = after_its_end(reuse).await? else { return Ok(()) };
+    assert_eq!(
+        (&caller["unknown"], &caller["executable"]),
+        (&"process_reused".into(), &Value::Null),
+        "{caller}"
+    );
+    Ok(())
+}
