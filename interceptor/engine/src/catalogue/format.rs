@@ -83,8 +83,6 @@ pub struct Bodies {
 pub struct StreamRules {
     /// How its events may be told apart; the content type says which it is.
     pub framings: Box<[Framing]>,
-    /// The key under which each event's own document stands in base64, where events are wrapped in others.
-    pub wrapped: Option<Box<str>>,
     /// Every event's document.
     pub event: Table,
     /// Fragments of longer texts.

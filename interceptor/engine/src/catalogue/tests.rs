@@ -55,7 +55,7 @@ fn formats_lend_each_other_their_places() {
     - id: b
       paths: [/b]
       request: { include: [{ format: a, at: \"list[]\" }], plain: [\"list[].seal\"] }
-      stream: { framing: [ndjson, webSocket], wrapped: w, include: [{ format: a, at: in }] }
+      stream: { framing: [ndjson, webSocket], include: [{ format: a, at: in }] }
     - { id: c, paths: [/c], sameAs: b, response: { text: [answer] } }
 ",
     )
@@ -74,7 +74,6 @@ fn formats_lend_each_other_their_places() {
     assert_eq!(places(&same.response), ["answer Text"]);
     let stream = same.stream.as_ref().unwrap();
     assert_eq!(*stream.framings, [Framing::Ndjson, Framing::WebSocket]);
-    assert_eq!(stream.wrapped.as_deref(), Some("w"));
     assert_eq!(&*stream.deltas[0].place, "in.x");
 }
 

@@ -50,7 +50,6 @@ pub(super) enum Part {
 pub(super) struct StreamDraft<'a> {
     pub(super) field: Field<'a>,
     pub(super) framings: Vec<Framing>,
-    pub(super) wrapped: Option<&'a str>,
     /// Where an event says what it is, other than in `type`.
     pub(super) kind: Option<Place>,
     pub(super) event: BodyDraft<'a>,
@@ -232,20 +231,16 @@ fn place_for(field: &Field<'_>, class: Class) -> Option<Place> {
 
 impl<'a> StreamDraft<'a> {
     fn read(field: &Field<'a>) -> Option<Self> {
-        let fields = field.map(&["framing", "wrapped", "kind", "include", "deltas", "closes", "event"])?;
+        let fields = field.map(&["framing", "kind", "include", "deltas", "closes", "event"])?;
         let mut draft = StreamDraft {
             field: field.clone(),
             framings: fields.required("framing")?.list_of(|framing| framing.one_of(FRAMINGS))?,
-            wrapped: None,
             kind: None,
             event: BodyDraft::default(),
             deltas: Vec::new(),
             closes: Vec::new(),
             includes: includes(&fields)?,
         };
-        if let Some(wrapped) = fields.optional("wrapped") {
-            draft.wrapped = Some(wrapped.text()?);
-        }
         if let Some(kind) = fields.optional("kind") {
             draft.kind = Some(place(&kind)?);
         }

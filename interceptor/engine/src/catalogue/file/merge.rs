@@ -18,7 +18,6 @@ pub(super) struct Merge<'d, 'a> {
 #[derive(Default)]
 struct Stream<'a> {
     framings: Vec<Framing>,
-    wrapped: Option<&'a str>,
     rules: Rules,
     deltas: Vec<DeltaDraft<'a>>,
     closes: Vec<CloseDraft<'a>>,
@@ -102,7 +101,6 @@ impl<'d, 'a> Merge<'d, 'a> {
         }
         let place = |place: &Place| place.spelt(both_spellings);
         all.framings.clone_from(&own.framings);
-        all.wrapped = own.wrapped;
         all.rules.extend(self.written(&own.event, Part::Event, both_spellings));
         all.rules.extend(own.kind.iter().map(|kind| (kind.clone(), Role::Capture(Capture::Type))));
         all.deltas.extend(own.deltas.iter().map(|delta| DeltaDraft {
@@ -186,7 +184,6 @@ impl<'d, 'a> Merge<'d, 'a> {
         rules.extend((0..).zip(keys).map(|(number, place)| (place, Role::Key(number))));
         Some(StreamRules {
             framings: stream.framings.into(),
-            wrapped: stream.wrapped.map(Into::into),
             event: Table::compile(rules),
             deltas: deltas.into(),
             closes: closes.into(),
