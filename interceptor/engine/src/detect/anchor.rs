@@ -47,14 +47,31 @@ pub(super) type Found = SmallVec<[Anchor; 4]>;
 
 const DIGIT: u8 = 0x80;
 const AT: u8 = 0x40;
-const LITERAL: u8 = 0x01;
+/// A bit for each class of what must stand behind the pair: see [`class`].
+const LITERAL: u8 = 0x3f;
+
+/// Bytes in six classes. Of the pairs that a literal shares with words, this turns down most without a look at the
+/// literal, whose place is not in the fastest cache.
+static CLASSES: [u8; 256] = {
+    let (mut classes, mut byte) = ([0; 256], 0);
+    while byte < 256 {
+        classes[byte] = 1 << (byte % 6);
+        byte += 1;
+    }
+    classes
+};
+
+/// The class of the byte at `at`; all of them where there is none, or none yet.
+fn class(bytes: &[u8], at: usize) -> u8 {
+    bytes.get(at).map_or(LITERAL, |byte| CLASSES[usize::from(*byte)])
+}
 
 /// Bytes that are looked at before anything is decided about them.
 const BLOCK: usize = 16;
 
 /// The table of pairs and the literals behind it.
 pub(super) struct Anchors {
-    /// Per pair (first byte low): `DIGIT`, `AT`, `LITERAL`. A byte each, so that the rows of the letters and
+    /// Per pair (first byte low): `DIGIT`, `AT`, bits of `LITERAL`. A byte each, so that the rows of the letters and
     /// digits stay in the fastest cache.
     pairs: Box<[u8]>,
     /// Per pair: the number of its bucket of literals. Looked up only where the table above shows one.
@@ -113,7 +130,7 @@ impl Anchors {
     fn enter(&mut self, literal: Literal, offset: usize) {
         let bytes = literal.text.as_bytes();
         let pair = pair(bytes[offset], bytes[offset + 1]);
-        self.pairs[pair] |= LITERAL;
+        self.pairs[pair] |= class(bytes, offset + 2);
         if self.slots[pair] == 0 {
             self.slots[pair] = u16::try_from(self.buckets.len()).expect("a bucket per pair fits 16 bits");
             self.buckets.push(Vec::new());
@@ -159,12 +176,14 @@ impl Anchors {
     }
 
     /// True if the pair at `at` is in the table for more than digits that begin nothing and parts of other words.
+    #[inline]
     fn shows(&self, bytes: &[u8], at: usize) -> bool {
         let pair = pair(bytes[at], bytes[at + 1]);
-        let slot = self.pairs[pair];
-        if slot == 0 {
-            return false;
-        }
+        let slot = self.pairs[pair] & (!LITERAL | class(bytes, at + 2));
+        slot != 0 && self.shows_more(bytes, at, pair, slot)
+    }
+
+    fn shows_more(&self, bytes: &[u8], at: usize, pair: usize, slot: u8) -> bool {
         let bucket = || &self.buckets[usize::from(self.slots[pair])];
         slot & AT != 0
             || (slot & LITERAL != 0 && bucket().iter().any(|entry| entry.may_stand(bytes, at)))

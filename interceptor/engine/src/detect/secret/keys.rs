@@ -173,6 +173,15 @@ pub(super) fn prefixed(text: Text<'_>, at: usize, number: u16, work: &mut Work) 
 /// True if the first digit of a group may be part of a token that is worth [`token`]. Says true where the text
 /// is too short to tell.
 pub(super) fn may_begin(bytes: &[u8], digit: usize) -> bool {
+    // Most digits of prose are a short number by itself, or not the first of one.
+    let behind = bytes[digit..].iter().take(SHORTEST).take_while(|b| joins(**b)).count();
+    let open = digit + behind == bytes.len();
+    match digit.checked_sub(1).map(|before| bytes[before]) {
+        Some(b'0'..=b'9') => return false,
+        Some(tied) if is_token_byte(tied) => {}
+        _ if !open && behind < SHORTEST => return false,
+        _ => {}
+    }
     // The first digit of a token speaks for all of it; a word that is long enough also for itself.
     let back = before(bytes, digit, 2 * SHORTEST);
     let joined = &bytes[digit - back..digit];
@@ -180,8 +189,6 @@ pub(super) fn may_begin(bytes: &[u8], digit: usize) -> bool {
     if joined[back - word..].iter().any(u8::is_ascii_digit) {
         return false;
     }
-    let behind = bytes[digit..].iter().take(SHORTEST).take_while(|b| joins(**b)).count();
-    let open = digit + behind == bytes.len();
     if !open && behind + back < SHORTEST {
         return false;
     }
