@@ -350,9 +350,10 @@ mod tests {
         check(
             &format!("{head}{body}"),
             expect![[r#"
-            file.yaml:6:12: spec.limits.redis.url: `redis://me:word@redis.example` is not allowed; expected `redis://HOST:PORT/DATABASE` or `rediss://HOST:PORT/DATABASE`, without credentials
-            file.yaml:8:14: spec.limits.redis.nodes: `0` is not allowed; expected a whole number from 1 to 100000
-            file.yaml:10:7: spec.limits.redis: unknown field `pool`; expected one of `url`, `roots`, `user`, `passwordFile`, `nodes`, `deadline`"#]],
+                file.yaml:6:12: spec.limits.redis.url: is not such a URL; expected `redis://HOST:PORT/DATABASE` or `rediss://HOST:PORT/DATABASE`, without credentials
+                file.yaml:8:14: spec.limits.redis.nodes: `0` is not allowed; expected a whole number from 1 to 100000
+                file.yaml:9:17: spec.limits.redis.deadline: `5` is not allowed; expected a duration such as `250ms`, `30s`, `5m`, `12h`, `7d` or `1h30m`
+                file.yaml:10:7: spec.limits.redis: unknown field `pool`; expected one of `url`, `roots`, `user`, `passwordFile`, `nodes`, `deadline`"#]],
         );
         check(
             &format!("{head}      url: redis://redis.example\n      roots: [ca.pem]\n      nodes: 3\n"),
