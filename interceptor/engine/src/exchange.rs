@@ -10,6 +10,7 @@ mod head;
 mod inner;
 mod inspect;
 mod judge;
+mod limited;
 mod neighbours;
 mod redactor;
 mod restore;
@@ -23,11 +24,12 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 
+use crate::budget::Limit;
 use crate::catalogue::{Bodies, Catalogue, HostScope, Operation, ProviderId, RefusalShape};
 use crate::decode::Coded;
 use crate::detect::Detectors;
 use crate::policy::{Context, Direction, Policy, Reach, Scope, Subject, Uncertainty};
-use crate::record::{Ledger, Record, Tokens};
+use crate::record::{Ledger, LimitRecord, Record, Tokens};
 use crate::redact::RedactionKey;
 use crate::refusal::Refusal;
 use crate::reveal::Revealed;
@@ -82,6 +84,9 @@ pub struct Exchange {
     answer: Answer,
     /// What the exchange became if it left HTTP.
     socket: Option<Box<Socket>>,
+    /// Limits that may be about it, and what was said of them.
+    limits: Vec<Arc<Limit>>,
+    limited: Vec<LimitRecord>,
     over: bool,
 }
 
@@ -175,8 +180,12 @@ impl Engine {
         let shape = format.map_or_else(|| self.shape_of(head.provider), |format| format.refusal);
         let foreign = format.is_none() && provider.scope == HostScope::Shared;
         let reach = scope.strongest(Direction::Request);
+        let limits =
+            if foreign { Vec::new() } else { limited::limits(self, head.subject, &provider.id, &name) };
         let plan = match reach {
             _ if foreign || head.content_length == Some(0) => RequestPlan::Bypass,
+            // How much it is about to use is known with its last byte.
+            _ if !limits.is_empty() => RequestPlan::Hold,
             Reach::Rewrite | Reach::Block => RequestPlan::Hold,
             Reach::None | Reach::Audit => RequestPlan::Stream,
         };
@@ -222,6 +231,8 @@ impl Engine {
             memory,
             answer: Answer::Awaited,
             socket: None,
+            limits,
+            limited: Vec::new(),
             over: false,
         }
     }
@@ -350,6 +361,7 @@ impl Exchange {
             doubts: std::mem::take(&mut self.case.doubts),
             ruled: self.case.ruled.take(),
             tools,
+            limits: std::mem::take(&mut self.limited),
             request: asked,
             response,
             restored: self.case.redactor.table.count(),

@@ -24,8 +24,10 @@ use std::sync::Arc;
 
 use sha2::{Digest, Sha256};
 
+use crate::budget::Limit;
 use crate::detect::{Confidence, DetectorId};
 use crate::document::{Field, Mistakes, Report};
+use crate::price::Prices;
 
 pub use context::{BodyFacts, Context};
 pub use decide::{Decision, Scope, Shadow};
@@ -173,12 +175,27 @@ impl Policy {
 
     fn read(documents: &[Field<'_>], vocabulary: &Vocabulary<'_>, version: Arc<str>) -> Self {
         let spec = document::read(documents, vocabulary);
-        Self { checked: Arc::new(decide::Compiled::new(spec.entries, spec.rules, version)) }
+        Self { checked: Arc::new(decide::Compiled::new(spec.entries, spec.rules, spec.prices, version)) }
     }
 
     /// Hash of the files' content: 16 hexadecimal digits, the same for the same text everywhere.
     pub fn version(&self) -> &str {
         &self.checked.version
+    }
+
+    /// The limits of the policies that are about a caller.
+    pub fn limits_for<'a>(&'a self, subject: &Subject) -> impl Iterator<Item = &'a Arc<Limit>> {
+        self.checked.entries_for(subject).flat_map(|entry| &entry.limits)
+    }
+
+    /// All limits.
+    pub fn limits(&self) -> impl Iterator<Item = &Arc<Limit>> {
+        self.checked.entries.iter().flat_map(|entry| &entry.limits)
+    }
+
+    /// What models cost: the policy's own prices, and the shipped ones after them.
+    pub fn prices(&self) -> &Prices {
+        &self.checked.prices
     }
 
     /// The rules in order.

@@ -4,7 +4,7 @@
 use std::sync::OnceLock;
 
 use crate::budget::{Money, Usage};
-use crate::document::{Field, Limits, Mistakes, Report, parse};
+use crate::document::{Field, Fields, Limits, Mistakes, Report, parse};
 use crate::policy::Pattern;
 
 const BUILTIN: &str = include_str!("../data/prices.yaml");
@@ -23,6 +23,18 @@ pub struct Price {
 }
 
 impl Price {
+    /// Reads `input`, `output` and the two of the cache. What is not told of the cache costs what reading costs.
+    pub(crate) fn read(fields: &Fields<'_>) -> Option<Self> {
+        let input = fields.required("input").and_then(|field| dollars(&field));
+        let output = fields.required("output").and_then(|field| dollars(&field));
+        let other = |name| match fields.optional(name) {
+            Some(field) => dollars(&field),
+            None => input,
+        };
+        let (cache_read, cache_write) = (other("cacheRead"), other("cacheWrite"));
+        Some(Price { input: input?, cache_read: cache_read?, cache_write: cache_write?, output: output? })
+    }
+
     /// What so many tokens cost.
     pub fn of(&self, usage: &Usage) -> Money {
         let part = |tokens: u64, price: Money| u128::from(tokens) * u128::from(price.nanos());
@@ -123,20 +135,8 @@ impl Prices {
 
 fn line(field: &Field<'_>) -> Option<(Vec<Pattern>, Price)> {
     let fields = field.map(&["models", "input", "cacheRead", "cacheWrite", "output"])?;
-    let price = read_price(&fields);
+    let price = Price::read(&fields);
     Some((names(&fields.required("models")?)?, price?))
-}
-
-/// What is not told of a cache costs what reading costs.
-fn read_price(fields: &crate::document::Fields<'_>) -> Option<Price> {
-    let input = fields.required("input").and_then(|field| dollars(&field));
-    let output = fields.required("output").and_then(|field| dollars(&field));
-    let other = |name| match fields.optional(name) {
-        Some(field) => dollars(&field),
-        None => input,
-    };
-    let (cache_read, cache_write) = (other("cacheRead"), other("cacheWrite"));
-    Some(Price { input: input?, cache_read: cache_read?, cache_write: cache_write?, output: output? })
 }
 
 /// Read as text, since a number would be one in floating point.

@@ -3,6 +3,7 @@
 
 use std::sync::Arc;
 
+use crate::budget::Why;
 use crate::catalogue::ProviderId;
 use crate::detect::Confidence;
 use crate::policy::{Action, Answer, Direction, Shadow, Uncertainty};
@@ -30,6 +31,8 @@ pub struct Record {
     pub ruled: Option<RuleRecord>,
     /// Tools of which a rule speaks, in order; at most [`MOST_FINDINGS`].
     pub tools: Vec<ToolRecord>,
+    /// Limits that refused the exchange, or would have.
+    pub limits: Vec<LimitRecord>,
     /// What was looked at in the request.
     pub request: Ledger,
     /// What was looked at in the answer.
@@ -40,6 +43,17 @@ pub struct Record {
     pub usage: Tokens,
     /// Version of the policy that decided.
     pub policy: Arc<str>,
+}
+
+/// Something about a limit.
+#[derive(Clone, Debug)]
+pub struct LimitRecord {
+    /// Its name.
+    pub limit: Arc<str>,
+    /// What was short, or could not be counted.
+    pub why: Why,
+    /// True if the exchange was refused for it.
+    pub refused: bool,
 }
 
 /// Most findings that a record lists one by one.

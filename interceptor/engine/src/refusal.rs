@@ -2,6 +2,7 @@
 //! Knows shapes, statuses and headers. Names rule, kind and place; never holds what was found.
 
 mod frame;
+mod limit;
 
 use std::sync::Arc;
 
@@ -13,6 +14,7 @@ use crate::detect::{DetectorId, Registry};
 use crate::policy::{Direction, Reply, Uncertainty};
 
 pub(crate) use frame::StreamShape;
+pub use limit::OverLimit;
 
 /// An answer instead of the exchange.
 #[derive(Clone, Debug)]
@@ -47,6 +49,8 @@ pub enum Reason {
     Tool(Direction),
     /// A rule asks for a header that is not there.
     MissingHeader,
+    /// A limit has not enough left.
+    Limit,
     /// Policy does not let a request pass of which the engine could not be sure.
     Unsure(Uncertainty),
     /// The same of an answer.
@@ -117,6 +121,7 @@ fn status(reason: Reason) -> (u16, bool) {
         | Reason::MissingHeader
         | Reason::Unsure(_)
         | Reason::UnsureAnswer(_) => (403, false),
+        Reason::Limit => (429, false),
         // A restart heals this, so the client may come again.
         Reason::Fault => (503, true),
     }
@@ -162,6 +167,7 @@ fn message(refused: &Refused<'_>) -> String {
         Reason::UnsureAnswer(uncertainty) => {
             format!("Answer blocked by egress policy \"{rule}\": it {}.", unsure(uncertainty))
         }
+        Reason::Limit => format!("Blocked by egress limit \"{rule}\"."),
         Reason::Fault => "The egress inspection on this node is not available; try again.".to_owned(),
     };
     format!("{what} Request id {}.", refused.request_id)

@@ -12,6 +12,8 @@ use zeroize::Zeroizing;
 use super::exempt::ExemptError;
 use super::namespaces::EnrolError;
 use crate::bpf::CaptureError;
+use crate::budget::Budgets;
+use crate::budget::redis::StoreError;
 use crate::config::{Config, ConfigError};
 use crate::identity::{Identities, IdentityError};
 use crate::proxy::shared::Shared;
@@ -88,6 +90,9 @@ pub enum StartError {
         #[source]
         io: std::io::Error,
     },
+    /// The store of limits that nodes share cannot be used.
+    #[error(transparent)]
+    Store(#[from] StoreError),
     /// The secret for tokens is none.
     #[error("{} holds fewer than 16 bytes (redaction.keyFile)", path.display())]
     ShortKey {
@@ -196,5 +201,9 @@ pub(super) fn shared(config: &Config) -> Result<(Arc<Shared>, Arc<LiveAuthority>
         config.limits.clone(),
         u64::from_ne_bytes(seed),
     );
-    Ok((Arc::new(shared), authority))
+    let budgets = match &config.store {
+        Some(store) => Budgets::shared(store)?,
+        None => Budgets::local(),
+    };
+    Ok((Arc::new(shared.counting(budgets)), authority))
 }

@@ -64,7 +64,7 @@ async fn take_request(
     let plan = begin(served, ledger, &mut parts)?;
     headers::strip_hop_by_hop(&mut parts.headers, parts.version);
     let body = if body::is_absent(&incoming) {
-        conclude(served, ledger, Vec::new(), None).map(RequestBody::Whole)?
+        RequestBody::Whole(conclude(served, ledger, Vec::new(), None).await?)
     } else {
         let paced = Paced::new(incoming, served.shared.limits.body_pause);
         match plan {
@@ -123,15 +123,16 @@ async fn hold(served: &Rc<Served>, ledger: &Rc<Ledger>, mut body: Paced) -> Resu
                 seen.map_err(|refusal| reply::refused(ledger, refusal, Ending::Blocked))?;
             }
             Step::Trailers(fields) => trailers = Some(fields),
-            Step::End => return conclude(served, ledger, out, trailers),
+            Step::End => return conclude(served, ledger, out, trailers).await,
             Step::Broken(error) => return Err(reply::broken_request(served, ledger, &error)),
             Step::Paused => return Err(reply::slow_request(served, ledger)),
         }
     }
 }
 
-fn conclude(
-    _served: &Served,
+/// The request is complete, and goes out unless a rule or a limit is against it.
+async fn conclude(
+    served: &Served,
     ledger: &Ledger,
     mut out: Vec<Bytes>,
     trailers: Option<HeaderMap>,
@@ -139,7 +140,30 @@ fn conclude(
     ledger
         .inspect(|inspection| inspection.request_end(&mut out))
         .map_err(|refusal| reply::refused(ledger, refusal, Ending::Blocked))?;
+    reserve(served, ledger).await?;
     Ok(Whole { pieces: VecDeque::from(out), trailers })
+}
+
+/// Takes what the exchange draws on. Dropping the ledger gives it back.
+async fn reserve(served: &Served, ledger: &Ledger) -> Result<(), Answer> {
+    let drawn = ledger.drawn();
+    if drawn.is_empty() {
+        return Ok(());
+    }
+    match served.shared.budgets.reserve(drawn).await {
+        Ok((reservation, notes)) => {
+            ledger.reserved(reservation, notes);
+            Ok(())
+        }
+        Err(short) => {
+            let refused = ledger.inspect(|inspection| Err::<(), _>(inspection.short(&short)));
+            Err(refused.map_or_else(
+                |refusal| reply::refused(ledger, refusal, Ending::Blocked),
+                // Limits are the engine's; without it nothing was drawn.
+                |_| Err(Abort("a limit refused an exchange that is not inspected")),
+            ))
+        }
+    }
 }
 
 /// Sends a request on a warm connection, or on a new one if the warm one had just ended.
@@ -158,7 +182,7 @@ async fn send(
         let waiting = lease.sender().send(request);
         match tokio::time::timeout(served.shared.limits.answer_pause, waiting).await {
             Ok(Ok(answer)) => {
-                ledger.answered();
+                ledger.answered(answer.status());
                 return Ok((answer, lease));
             }
             // It had never left, so it is safe to send again, whatever its method. Each turn of this loop

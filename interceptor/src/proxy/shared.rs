@@ -9,6 +9,7 @@ use interceptor_engine::Engine;
 
 use super::limits::Limits;
 use super::trust::Trust;
+use crate::budget::Budgets;
 use crate::identity::Identities;
 use crate::telemetry::Telemetry;
 use crate::telemetry::event::Id;
@@ -28,6 +29,8 @@ pub struct Shared {
     pub telemetry: Telemetry,
     /// Bounds and deadlines.
     pub limits: Limits,
+    /// What exchanges may use. A reload leaves the counts as they are.
+    pub budgets: Arc<Budgets>,
     /// Which workloads have refused our certificates.
     pub trust: Trust,
     /// Connections that are open, and how many of them are inspected.
@@ -57,12 +60,19 @@ impl Shared {
             identities,
             telemetry,
             limits,
+            budgets: Budgets::local(),
             trust: Trust::default(),
             open: Gauge::default(),
             inspected: Gauge::default(),
             resting: Gauge::default(),
             ids: AtomicU64::new(seed),
         }
+    }
+
+    /// The same, with counts that may be shared with other nodes.
+    #[must_use]
+    pub fn counting(self, budgets: Arc<Budgets>) -> Self {
+        Self { budgets, ..self }
     }
 
     /// What is open right now, in Prometheus' format.
@@ -78,7 +88,7 @@ impl Shared {
                 "# HELP interceptor_{name} {help}.\n# TYPE interceptor_{name} gauge\ninterceptor_{name} {count}\n"
             )
         };
-        gauges.map(line).concat()
+        gauges.map(line).concat() + &self.budgets.gauges()
     }
 
     /// The next identifier. Odd steps through 2^64 (Weyl sequence), so that neighbours do not look alike.

@@ -49,11 +49,12 @@ fn requests(when_unavailable: WhenUnavailable) -> Arc<Limit> {
 
 fn drawn(limit: &Arc<Limit>) -> Drawn {
     let request = Ledger { seen: 40, scanned: 40, ..Ledger::default() };
+    let models = ["gpt-4.1".to_owned()];
     let asking = Asking {
         caller: Caller::default(),
         provider: "openai",
         operation: "openai.chat_completions",
-        model: Some("gpt-4.1"),
+        models: &models,
         request: &request,
     };
     draws(std::slice::from_ref(limit), &asking, Prices::builtin())

@@ -17,8 +17,9 @@ pub struct Asking<'a> {
     pub provider: &'a str,
     /// The format's name.
     pub operation: &'a str,
-    /// The model, if the request names one.
-    pub model: Option<&'a str>,
+    /// The models that the request names, in small letters. Several are what a router may choose from, or somebody's
+    /// attempt to name one to us and another to the provider.
+    pub models: &'a [String],
     /// What was looked at in the request.
     pub request: &'a Ledger,
 }
@@ -44,6 +45,13 @@ pub struct Drawn {
     pub unpriced: Vec<Arc<Limit>>,
 }
 
+impl Drawn {
+    /// Whether no limit is about the exchange.
+    pub fn is_empty(&self) -> bool {
+        self.draws.is_empty() && self.unpriced.is_empty()
+    }
+}
+
 /// How an exchange ended, as far as limits ask.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum End {
@@ -59,12 +67,12 @@ pub enum End {
 pub fn draws(limits: &[Arc<Limit>], asking: &Asking<'_>, prices: &Prices) -> Drawn {
     let mut drawn = Drawn::default();
     for limit in limits {
-        if !limit.may_fit(asking.provider, asking.operation) || !limit.fits_model(asking.model) {
+        if !limit.may_fit(asking.provider, asking.operation) || !limit.fits_models(asking.models) {
             continue;
         }
         let mut price = Price::default();
         if matches!(limit.measure, Measure::Cost { .. }) {
-            match asking.model.and_then(|model| prices.of(asking.provider, model)) {
+            match dearest(asking, prices) {
                 Some(known) => price = known,
                 None => {
                     drawn.unpriced.push(limit.clone());
@@ -77,7 +85,8 @@ pub fn draws(limits: &[Arc<Limit>], asking: &Asking<'_>, prices: &Prices) -> Dra
             Measure::Requests { .. } | Measure::Concurrency { .. } => 0,
         };
         let expected = Usage::expected(asking.request, reserve);
-        let key = limit.key(&asking.caller, asking.provider, asking.model);
+        let model = asking.models.first().map(String::as_str);
+        let key = limit.key(&asking.caller, asking.provider, model);
         let mut draw = Draw { limit: limit.clone(), key, amount: 1, price };
         if limit.measure.each().is_some() {
             draw.amount = draw.settled(End::Used(expected));
@@ -85,6 +94,13 @@ pub fn draws(limits: &[Arc<Limit>], asking: &Asking<'_>, prices: &Prices) -> Dra
         drawn.draws.push(draw);
     }
     drawn
+}
+
+/// The price of the dearest model; `None` if there is one whose price nobody told, or no model.
+fn dearest(asking: &Asking<'_>, prices: &Prices) -> Option<Price> {
+    let each = asking.models.iter().map(|model| prices.of(asking.provider, model));
+    let all: Vec<Price> = each.collect::<Option<_>>()?;
+    all.into_iter().max_by_key(|price| price.output.max(price.input))
 }
 
 impl Draw {
@@ -130,13 +146,14 @@ mod tests {
         ]
     }
 
-    fn drawn(model: Option<&str>) -> Drawn {
+    fn drawn(models: &[&str]) -> Drawn {
+        let models: Vec<String> = models.iter().map(ToString::to_string).collect();
         let request = Ledger { seen: 40, scanned: 40, ..Ledger::default() };
         let asking = Asking {
             caller: Caller::default(),
             provider: "openai",
             operation: "openai.chat_completions",
-            model,
+            models: &models,
             request: &request,
         };
         draws(&all(), &asking, Prices::builtin())
@@ -144,7 +161,7 @@ mod tests {
 
     #[test]
     fn an_exchange_draws_on_every_limit_that_is_about_it() {
-        let drawn = drawn(Some("gpt-4.1"));
+        let drawn = drawn(&["gpt-4.1"]);
         let shown: Vec<_> = drawn.draws.iter().map(|draw| (&*draw.limit.name, draw.amount)).collect();
         // Ten tokens of the request at two dollars a million.
         assert_eq!(shown, [("requests", 1), ("tokens", 110), ("cost", 20_000)]);
@@ -153,16 +170,25 @@ mod tests {
 
     #[test]
     fn a_price_that_nobody_told_is_not_guessed() {
-        for model in [None, Some("of-tomorrow")] {
-            let drawn = drawn(model);
+        for models in [&[][..], &["of-tomorrow"], &["gpt-4.1", "of-tomorrow"]] {
+            let drawn = drawn(models);
             assert_eq!(drawn.unpriced.len(), 1);
             assert!(drawn.draws.iter().all(|draw| &*draw.limit.name != "cost"));
         }
     }
 
     #[test]
+    fn of_several_models_the_dearest_is_paid() {
+        let cost = |models: &[&str]| drawn(models).draws[2].amount;
+        assert_eq!(cost(&["gpt-4.1-mini", "gpt-4.1"]), cost(&["gpt-4.1"]));
+        assert!(cost(&["gpt-4.1-mini"]) < cost(&["gpt-4.1"]));
+        // A limit on one of them is a limit on all.
+        assert!(drawn(&["gpt-4.1", "o3"]).draws.iter().any(|draw| &*draw.limit.name == "places"));
+    }
+
+    #[test]
     fn what_the_provider_refused_cost_nothing() {
-        let drawn = drawn(Some("gpt-4.1"));
+        let drawn = drawn(&["gpt-4.1"]);
         let all = |end| drawn.draws.iter().map(|draw| draw.settled(end)).collect::<Vec<_>>();
         assert_eq!(all(End::Unsent), [0, 0, 0]);
         assert_eq!(all(End::Refused), [1, 0, 0]);

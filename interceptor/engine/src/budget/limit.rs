@@ -222,12 +222,9 @@ impl Limit {
         fits(&self.providers, provider) && fits(&self.operations, operation)
     }
 
-    /// Whether it is about this model.
-    pub fn fits_model(&self, model: Option<&str>) -> bool {
-        self.models.iter().any(|pattern| match model {
-            Some(model) => pattern.fits(model),
-            None => pattern.is_any(),
-        })
+    /// Whether it is about any of these models.
+    pub fn fits_models(&self, models: &[String]) -> bool {
+        self.models.iter().any(|pattern| pattern.is_any() || models.iter().any(|model| pattern.fits(model)))
     }
 
     /// What the count is kept under that an exchange draws on. Names are quoted by their length, so that no name can be
@@ -336,8 +333,8 @@ mod tests {
     #[test]
     fn a_model_that_is_not_known_is_no_model_in_particular() {
         let mut limit = limit(&[]);
-        assert!(limit.fits_model(None));
+        assert!(limit.fits_models(&[]));
         limit.models = Box::from([Pattern::parse("gpt-*").unwrap()]);
-        assert!(limit.fits_model(Some("gpt-5")) && !limit.fits_model(None));
+        assert!(limit.fits_models(&["o3".to_owned(), "gpt-5".to_owned()]) && !limit.fits_models(&[]));
     }
 }

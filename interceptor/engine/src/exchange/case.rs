@@ -48,6 +48,11 @@ pub(super) enum Ruling {
 }
 
 impl Case {
+    /// Names the exchange in what is told of it.
+    pub(super) fn request_id(&self) -> &str {
+        &self.request_id
+    }
+
     pub(super) fn new(
         scope: Scope,
         shape: RefusalShape,

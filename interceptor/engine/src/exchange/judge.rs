@@ -16,7 +16,7 @@ pub(super) struct Asked {
     host: Box<str>,
     method: Box<str>,
     path: Box<str>,
-    subject: Arc<Subject>,
+    pub(super) subject: Arc<Subject>,
     at: u64,
     /// The model that the path names.
     pub(super) model: Option<String>,

@@ -14,7 +14,9 @@ use super::rule::{Detectors, Headers, Mode, Reply, Rule, Target};
 use super::subjects::Selector;
 use super::uncertain::{Answers, SomeAnswers};
 use super::{Action, Answer, Cell, Direction, Reach, Redaction, Subject, Uncertainty};
+use crate::budget::Limit;
 use crate::detect::{Confidence, DetectorId};
+use crate::price::Prices;
 
 /// What happens to a finding, a tool or an exchange, and who says so.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -45,6 +47,7 @@ pub(super) struct Entry {
     pub(super) subjects: Vec<Selector>,
     /// Its rules, by number.
     pub(super) rules: std::ops::Range<usize>,
+    pub(super) limits: Vec<Arc<Limit>>,
     pub(super) answers: SomeAnswers,
 }
 
@@ -60,6 +63,7 @@ pub(super) struct Compiled {
     /// In the order in which they are read.
     pub(super) entries: Vec<Entry>,
     pub(super) rules: Vec<Rule>,
+    pub(super) prices: Prices,
     pub(super) version: Arc<str>,
     index: Index,
     /// Some policy is not for everyone.
@@ -67,13 +71,13 @@ pub(super) struct Compiled {
 }
 
 impl Compiled {
-    pub(super) fn new(entries: Vec<Entry>, rules: Vec<Rule>, version: Arc<str>) -> Self {
+    pub(super) fn new(entries: Vec<Entry>, rules: Vec<Rule>, prices: Prices, version: Arc<str>) -> Self {
         let mut index = Index::default();
         for (number, entry) in (0u32..).zip(&entries) {
             index.add(number, &entry.subjects);
         }
         let asks_for_caller = entries.iter().any(|entry| !entry.subjects.is_empty());
-        Self { entries, rules, version, index, asks_for_caller }
+        Self { entries, rules, prices, version, index, asks_for_caller }
     }
 
     /// The policies for a caller, in order.

@@ -2,6 +2,7 @@
 //! mistake goes to the report, and reading goes on.
 
 mod action;
+mod limits;
 mod matches;
 mod subjects;
 
@@ -14,8 +15,10 @@ use super::rule::{Headers, Mode, Rule, Target};
 use super::subjects::Selector;
 use super::uncertain::{Answer, SomeAnswers, Uncertainty};
 use super::{Action, Direction, Pattern, shape};
+use crate::budget::Limit;
 use crate::detect::Registry;
 use crate::document::{Field, Position};
+use crate::price::Prices;
 
 const API_VERSION: &str = "interceptor.dev/v1alpha1";
 pub(super) const KIND: &str = "EgressPolicy";
@@ -35,6 +38,7 @@ pub struct Vocabulary<'a> {
 pub(super) struct Spec {
     pub(super) entries: Vec<Entry>,
     pub(super) rules: Vec<Rule>,
+    pub(super) prices: Prices,
 }
 
 /// Where something was defined first.
@@ -46,12 +50,14 @@ struct Draft {
     priority: u64,
     subjects: Vec<Selector>,
     rules: Vec<Rule>,
+    limits: Vec<Arc<Limit>>,
     answers: SomeAnswers,
 }
 
 struct Reader<'a> {
     vocabulary: &'a Vocabulary<'a>,
     drafts: Vec<Draft>,
+    prices: Prices,
     names: HashMap<Arc<str>, Place>,
     /// By whom it is for and what it is.
     answered: HashMap<(String, Uncertainty), Place>,
@@ -64,6 +70,7 @@ pub(super) fn read(documents: &[Field<'_>], vocabulary: &Vocabulary<'_>) -> Spec
     let mut reader = Reader {
         vocabulary,
         drafts: Vec::new(),
+        prices: Prices::default(),
         names: HashMap::new(),
         answered: HashMap::new(),
         acting: HashMap::new(),
@@ -79,7 +86,8 @@ impl Reader<'_> {
     /// Puts the documents in the order in which they are read: higher priorities first, equals as they came.
     fn finish(mut self) -> Spec {
         self.drafts.sort_by_key(|draft| std::cmp::Reverse(draft.priority));
-        let mut spec = Spec { entries: Vec::new(), rules: Vec::new() };
+        let prices = self.prices.before(Prices::builtin());
+        let mut spec = Spec { entries: Vec::new(), rules: Vec::new(), prices };
         for draft in self.drafts {
             let from = spec.rules.len();
             spec.rules.extend(draft.rules);
@@ -87,6 +95,7 @@ impl Reader<'_> {
                 name: draft.name,
                 subjects: draft.subjects,
                 rules: from..spec.rules.len(),
+                limits: draft.limits,
                 answers: draft.answers,
             });
         }
@@ -115,10 +124,20 @@ impl Reader<'_> {
             priority,
             subjects: subjects.unwrap_or_default(),
             rules: Vec::new(),
+            limits: Vec::new(),
             answers: SomeAnswers::default(),
         };
-        for rule in spec.required("rules").and_then(|rules| rules.list()).unwrap_or_default() {
+        let limits = spec.optional("limits");
+        // A policy may be about limits alone.
+        let rules = if limits.is_some() { spec.optional("rules") } else { spec.required("rules") };
+        for rule in rules.and_then(|rules| rules.list()).unwrap_or_default() {
             self.rule(&rule, &mut draft);
+        }
+        for limit in limits.and_then(|limits| limits.filled_list()).unwrap_or_default() {
+            draft.limits.extend(self.limit(&limit));
+        }
+        for price in spec.optional("prices").and_then(|prices| prices.filled_list()).unwrap_or_default() {
+            limits::price(&price, self.vocabulary.providers, &mut self.prices);
         }
         if let Some(uncertain) = spec.optional("uncertain") {
             self.uncertain(&uncertain, &mut draft);

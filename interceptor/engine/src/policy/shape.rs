@@ -18,6 +18,13 @@ const DIRECTIONS: &[&str] = &["request", "response", "both"];
 const ANSWER: Kind = Kind::Word(&["allow", "audit", "block"]);
 const WAYS: Kind = Kind::Word(&["label", "token", "reversible"]);
 
+const PER: Kind = Kind::Word(&["subject", "namespace", "user", "provider", "model"]);
+const EACH: Kind = Kind::Word(&["minute", "hour", "day", "month"]);
+const UNAVAILABLE: Kind = Kind::Word(&["share", "allow", "block"]);
+
+/// More tokens than anybody uses in a month; sums of them stay exact in floating point.
+pub(super) const MOST: u64 = 1_000_000_000_000_000;
+
 /// Highest `spec.priority`.
 pub(super) const PRIORITY: u64 = 1_000_000;
 
@@ -58,7 +65,17 @@ pub(super) static SPEC: Shape = Shape {
             Kind::List(&Kind::Map(&SUBJECT)),
             "Callers that any of these selects; without it the policy is for everyone.",
         ),
-        Member::required("rules", Kind::AnyList(&Kind::Map(&RULE)), "Rules, read from top to bottom."),
+        Member::optional(
+            "rules",
+            Kind::AnyList(&Kind::Map(&RULE)),
+            "Rules, read from top to bottom. Only a policy with limits may have none.",
+        ),
+        Member::optional("limits", Kind::List(&Kind::Map(&LIMIT)), "How much may be used."),
+        Member::optional(
+            "prices",
+            Kind::List(&Kind::Map(&PRICE)),
+            "Prices that go before the built-in ones.",
+        ),
         Member::optional("uncertain", Kind::Map(&UNCERTAIN), "What happens where the engine cannot be sure."),
     ],
 };
@@ -228,6 +245,69 @@ pub(super) static ANSWERS: Shape = Shape {
     ],
 };
 
+pub(super) static LIMIT: Shape = Shape {
+    name: "Limit",
+    doc: "How much callers may use: one of `requests`, `tokens`, `cost` and `concurrency`.",
+    fields: &[
+        Member::required("name", NAME, "Unique among rules and limits; events and errors name it."),
+        Member::optional("description", Kind::Text, "Why it is there."),
+        Member::optional(
+            "match",
+            Kind::Map(&LIMIT_MATCH),
+            "The exchanges it is about; all if it is left out.",
+        ),
+        Member::optional(
+            "per",
+            Kind::AnyList(&PER),
+            "What has a count of its own; without it all share one.",
+        ),
+        Member::optional("requests", Kind::Number(1, MOST), "Most requests in each window."),
+        Member::optional("tokens", Kind::Number(1, MOST), "Most tokens in each window."),
+        Member::optional("cost", Kind::Text, "Most money in each window, such as `5.00 USD`."),
+        Member::optional("concurrency", Kind::Number(1, 1_000_000), "Most exchanges at the same time."),
+        Member::optional("each", EACH, "The window, of the calendar in UTC."),
+        Member::optional(
+            "reserve",
+            Kind::Number(0, MOST),
+            "Tokens of an answer to set aside before it is known.",
+        ),
+        Member::optional("mode", Kind::Word(&["enforce", "shadow"]), "Whether it acts. Default enforce."),
+        Member::optional(
+            "whenUnavailable",
+            UNAVAILABLE,
+            "What holds while the shared counts are out of reach.",
+        ),
+        Member::optional(
+            "unknownPrice",
+            Kind::Word(&["allow", "block"]),
+            "For models without a price. Default block.",
+        ),
+    ],
+};
+
+pub(super) static LIMIT_MATCH: Shape = Shape {
+    name: "LimitMatch",
+    doc: "The exchanges that a limit is about.",
+    fields: &[
+        Member::optional("providers", PATTERNS, "Providers of the catalogue."),
+        Member::optional("operations", PATTERNS, "Formats of the catalogue."),
+        Member::optional("models", ANY_PATTERNS, "Models, whatever their case."),
+    ],
+};
+
+pub(super) static PRICE: Shape = Shape {
+    name: "Price",
+    doc: "What a million tokens of some models cost, in US dollars.",
+    fields: &[
+        Member::optional("providers", PATTERNS, "Providers of the catalogue; all if it is left out."),
+        Member::required("models", ANY_PATTERNS, "Models, whatever their case."),
+        Member::required("input", Kind::Name, "Of the request."),
+        Member::optional("cacheRead", Kind::Name, "Read from the provider's cache."),
+        Member::optional("cacheWrite", Kind::Name, "Written to the provider's cache."),
+        Member::required("output", Kind::Name, "Of the answer."),
+    ],
+};
+
 /// One field for each uncertainty; a test compares them with [`Uncertainty::ALL`].
 pub(super) static UNCERTAIN: Shape = Shape {
     name: "Uncertain",
@@ -258,6 +338,15 @@ const fn doubt(uncertainty: Uncertainty, doc: &'static str) -> Member {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::budget::{Each, Per, WhenUnavailable};
+
+    #[test]
+    fn words_of_limits_are_those_of_their_readers() {
+        let words = |kind: &Kind| kind.words().expect("words").to_vec();
+        assert_eq!(words(&PER), Per::WORDS.map(|(word, _)| word));
+        assert_eq!(words(&EACH), Each::WORDS.map(|(word, _)| word));
+        assert_eq!(words(&UNAVAILABLE), WhenUnavailable::WORDS.map(|(word, _)| word));
+    }
 
     #[test]
     fn every_uncertainty_has_its_field() {

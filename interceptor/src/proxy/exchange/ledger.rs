@@ -5,8 +5,10 @@ use std::cell::RefCell;
 use std::rc::Rc;
 use std::time::{Duration, Instant, SystemTime};
 
-use interceptor_engine::{Exchange as Inspection, Refusal};
+use interceptor_engine::budget::{Drawn, End, Note, Usage};
+use interceptor_engine::{Exchange as Inspection, Record, Refusal};
 
+use crate::budget::Reservation;
 use crate::proxy::serve::Served;
 use crate::telemetry::event::{self, Ending, Event, Id};
 
@@ -28,8 +30,11 @@ struct Inner {
     http: u8,
     status: Option<u16>,
     reused: bool,
+    /// By the provider.
+    is_refused: bool,
     detail: Option<String>,
     inspection: Option<Inspection>,
+    reservation: Option<Reservation>,
     told: bool,
 }
 
@@ -48,8 +53,10 @@ impl Ledger {
             http,
             status: None,
             reused: false,
+            is_refused: false,
             detail: None,
             inspection: None,
+            reservation: None,
             told: false,
         };
         Rc::new(Self { inner: RefCell::new(inner) })
@@ -93,9 +100,24 @@ impl Ledger {
     }
 
     /// The head of the answer is here.
-    pub fn answered(&self) {
+    pub fn answered(&self, status: http::StatusCode) {
         let mut inner = self.inner.borrow_mut();
         inner.waited = inner.sent.map(|sent| sent.elapsed());
+        inner.is_refused = status.is_client_error() || status.is_server_error();
+    }
+
+    /// Whether anything is to be taken of limits before the request goes upstream.
+    pub fn drawn(&self) -> Drawn {
+        self.inner.borrow().inspection.as_ref().map(Inspection::drawn).unwrap_or_default()
+    }
+
+    /// What was taken; it is settled when the exchange is over.
+    pub fn reserved(&self, reservation: Reservation, notes: Vec<Note>) {
+        let mut inner = self.inner.borrow_mut();
+        inner.reservation = Some(reservation);
+        if let Some(inspection) = &mut inner.inspection {
+            inspection.noted(notes);
+        }
     }
 
     /// The status that the application gets.
@@ -119,6 +141,10 @@ impl Inner {
         if std::mem::replace(&mut self.told, true) {
             return;
         }
+        let record = self.inspection.take().map(|mut inspection| inspection.record());
+        if let (Some(reservation), Some(record)) = (self.reservation.take(), &record) {
+            reservation.settle(self.used(record));
+        }
         let served = &self.served;
         served.shared.telemetry.record(Event::ExchangeEnded(Box::new(event::Exchange {
             id: self.id,
@@ -136,9 +162,22 @@ impl Inner {
             ending,
             detail: self.detail.take(),
             reused: self.reused,
-            record: self.inspection.take().map(|mut inspection| inspection.record()),
+            record,
         })));
         served.exchange_over();
+    }
+}
+
+impl Inner {
+    /// What the exchange has used of limits. A request that was sent may have been acted upon, whatever came back.
+    fn used(&self, record: &Record) -> End {
+        match self.sent {
+            None => End::Unsent,
+            Some(_) if self.is_refused => End::Refused,
+            Some(_) => {
+                End::Used(Usage::of(&record.operation, &record.usage, &record.request, &record.response))
+            }
+        }
     }
 }
 

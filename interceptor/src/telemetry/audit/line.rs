@@ -8,7 +8,7 @@ use std::time::{Duration, SystemTime};
 
 use interceptor_engine::policy::{Answer, Shadow};
 use interceptor_engine::record::{
-    Doubt, FindingRecord, Ledger, Record, RuleRecord, Tokens, ToolRecord, Verdict,
+    Doubt, FindingRecord, Ledger, LimitRecord, Record, RuleRecord, Tokens, ToolRecord, Verdict,
 };
 use serde::Serialize;
 use serde::ser::{SerializeSeq, Serializer};
@@ -158,6 +158,8 @@ struct Inspection<'a> {
     rule: Option<RuleLine<'a>>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     tools: Vec<ToolLine<'a>>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    limits: Vec<LimitLine<'a>>,
     restored: u64,
     request: LedgerLine,
     response: LedgerLine,
@@ -177,6 +179,7 @@ impl<'a> Inspection<'a> {
             doubts: &record.doubts,
             rule: record.ruled.as_ref().map(RuleLine::new),
             tools: record.tools.iter().map(ToolLine::new).collect(),
+            limits: record.limits.iter().map(LimitLine::new).collect(),
             restored: record.restored,
             request: LedgerLine::new(&record.request),
             response: LedgerLine::new(&record.response),
@@ -226,6 +229,20 @@ impl<'a> RuleLine<'a> {
     fn new(ruled: &'a RuleRecord) -> Self {
         let shadow = ruled.shadow.as_ref().map(ShadowLine::new);
         Self { action: ruled.action.name(), rule: ruled.rule.as_deref(), shadow }
+    }
+}
+
+/// A limit that refused the exchange, or would have.
+#[derive(Serialize)]
+struct LimitLine<'a> {
+    limit: &'a str,
+    why: &'static str,
+    refused: bool,
+}
+
+impl<'a> LimitLine<'a> {
+    fn new(record: &'a LimitRecord) -> Self {
+        Self { limit: &record.limit, why: record.why.name(), refused: record.refused }
     }
 }
 

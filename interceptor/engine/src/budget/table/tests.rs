@@ -33,11 +33,12 @@ fn requests(most: u64) -> Limit {
 fn drawn(limits: &[Limit], uid: u32, bytes: u64) -> Vec<Draw> {
     let limits: Vec<_> = limits.iter().cloned().map(Arc::new).collect();
     let request = Ledger { seen: bytes, scanned: bytes, ..Ledger::default() };
+    let models = ["gpt-4.1".to_owned()];
     let asking = Asking {
         caller: Caller { uid: Some(uid), ..Caller::default() },
         provider: "openai",
         operation: "openai.chat_completions",
-        model: Some("gpt-4.1"),
+        models: &models,
         request: &request,
     };
     draws(&limits, &asking, Prices::builtin()).draws

@@ -217,7 +217,12 @@ fn detectors(field: &Field<'_>, registry: &Registry) -> Option<Detectors> {
 }
 
 /// A list of names of the catalogue and patterns of such. Names without a `*` must be known, patterns must fit one.
-fn names(fields: &Fields<'_>, name: &'static str, kind: &str, known: &[&str]) -> Option<Patterns> {
+pub(super) fn catalogue_names(
+    fields: &Fields<'_>,
+    name: &'static str,
+    kind: &str,
+    known: &[&str],
+) -> Option<Vec<Pattern>> {
     let items = fields.optional(name)?.filled_list()?;
     let mut read = Vec::with_capacity(items.len());
     for item in &items {
@@ -229,7 +234,11 @@ fn names(fields: &Fields<'_>, name: &'static str, kind: &str, known: &[&str]) ->
         }
         read.push(pattern);
     }
-    (read.len() == items.len()).then(|| Patterns::new(read))
+    (read.len() == items.len()).then_some(read)
+}
+
+fn names(fields: &Fields<'_>, name: &'static str, kind: &str, known: &[&str]) -> Option<Patterns> {
+    catalogue_names(fields, name, kind, known).map(Patterns::new)
 }
 
 fn pattern(field: &Field<'_>) -> Option<Pattern> {

@@ -1,0 +1,124 @@
+//! Reads what a policy limits: `spec.limits`, and `spec.prices` beside it.
+
+use std::sync::Arc;
+
+use super::{Field, Reader, any_patterns};
+use crate::budget::{Each, Limit, Measure, Money, Per, WhenUnavailable};
+use crate::document::Fields;
+use crate::policy::document::matches::catalogue_names;
+use crate::policy::{Mode, Pattern, shape};
+use crate::price::{Price, Prices};
+
+const MOST: u64 = shape::MOST;
+
+impl Reader<'_> {
+    /// One limit. Its name is unique among rules and limits: events name either.
+    pub(super) fn limit(&mut self, field: &Field<'_>) -> Option<Arc<Limit>> {
+        let fields = field.shaped(&shape::LIMIT)?;
+        let before = field.mistakes();
+        let name = fields.required("name").and_then(|name| self.name(&name));
+        if let Some(description) = fields.optional("description") {
+            description.text();
+        }
+        let [providers, operations, models] = self.about(&fields);
+        let per = fields.optional("per").map(|field| field.list_of(|item| item.one_of(&Per::WORDS)));
+        let measure = measure(&fields);
+        let word = |name: &'static str| fields.optional(name);
+        let mode = match word("mode") {
+            Some(mode) => mode.one_of(&[("enforce", Mode::Enforce), ("shadow", Mode::Shadow)]),
+            None => Some(Mode::Enforce),
+        };
+        let when_unavailable = match word("whenUnavailable") {
+            Some(field) => field.one_of(&WhenUnavailable::WORDS),
+            None => Some(WhenUnavailable::default()),
+        };
+        let allow_unknown_price = match word("unknownPrice") {
+            Some(field) => field.one_of(&[("allow", true), ("block", false)]),
+            None => Some(false),
+        };
+        (field.mistakes() == before).then_some(())?;
+        let per = per.flatten().unwrap_or_default().into();
+        let (providers, operations, models) = (providers.into(), operations.into(), models.into());
+        Some(Arc::new(Limit {
+            name: name?,
+            providers,
+            models,
+            operations,
+            per,
+            measure: measure?,
+            mode: mode?,
+            when_unavailable: when_unavailable?,
+            allow_unknown_price: allow_unknown_price?,
+        }))
+    }
+
+    /// The exchanges that a limit is about; what is left out is everything.
+    fn about(&self, fields: &Fields<'_>) -> [Vec<Pattern>; 3] {
+        let any = || vec![Pattern::any()];
+        let Some(fields) = fields.optional("match").and_then(|m| m.shaped(&shape::LIMIT_MATCH)) else {
+            return [any(), any(), any()];
+        };
+        let known = self.vocabulary;
+        let models = fields.optional("models").and_then(|field| models(&field));
+        [
+            catalogue_names(&fields, "providers", "provider", known.providers).unwrap_or_else(any),
+            catalogue_names(&fields, "operations", "operation", known.operations).unwrap_or_else(any),
+            models.unwrap_or_else(any),
+        ]
+    }
+}
+
+/// Exactly one of the four, with what belongs to it.
+fn measure(fields: &Fields<'_>) -> Option<Measure> {
+    let named = ["requests", "tokens", "cost", "concurrency"].map(|name| fields.optional(name));
+    let [requests, tokens, cost, concurrency] = named;
+    let given = [&requests, &tokens, &cost, &concurrency].into_iter().flatten().count();
+    if given != 1 {
+        let what = if given == 0 { "limits nothing" } else { "limits several things" };
+        fields.this().mistake(what, Some("one of `requests`, `tokens`, `cost` and `concurrency`"));
+        return None;
+    }
+    let reserve = fields.optional("reserve");
+    if let Some(field) = reserve.as_ref().filter(|_| tokens.is_none() && cost.is_none()) {
+        field.mistake("sets tokens aside", Some("`tokens` or `cost` beside it"));
+    }
+    if let Some(field) = fields.optional("unknownPrice").filter(|_| cost.is_none()) {
+        field.mistake("is about prices", Some("`cost` beside it"));
+    }
+    let reserve = reserve.map_or(Some(0), |field| field.number(0..=MOST));
+    if let Some(field) = concurrency {
+        if let Some(each) = fields.optional("each") {
+            each.mistake("what is counted at the same time has no window", Some("`concurrency` alone"));
+        }
+        return Some(Measure::Concurrency { most: field.number(1..=1_000_000)? });
+    }
+    let each = fields.required("each").and_then(|field| field.one_of(&Each::WORDS));
+    let number = |field: Option<Field<'_>>| field.map(|field| field.number(1..=MOST));
+    if let Some(most) = number(requests) {
+        return Some(Measure::Requests { most: most?, each: each? });
+    }
+    if let Some(most) = number(tokens) {
+        return Some(Measure::Tokens { most: most?, each: each?, reserve: reserve? });
+    }
+    let expected = "an amount such as `5.00 USD`, at most 1000000 USD";
+    let most = cost?.parsed(expected, |text| Money::parse(text).filter(|most| most.nanos() > 0));
+    Some(Measure::Cost { most: most?, each: each?, reserve: reserve? })
+}
+
+/// Names of models, compared in small letters.
+fn models(field: &Field<'_>) -> Option<Vec<Pattern>> {
+    Some(any_patterns(field)?.into_iter().map(Pattern::folded).collect())
+}
+
+/// One line of `spec.prices`.
+pub(super) fn price(field: &Field<'_>, known: &[&str], prices: &mut Prices) -> Option<()> {
+    let fields = field.shaped(&shape::PRICE)?;
+    let before = field.mistakes();
+    let price = Price::read(&fields);
+    let models = fields.required("models").and_then(|field| models(&field));
+    let providers = catalogue_names(&fields, "providers", "provider", known);
+    if field.mistakes() == before {
+        prices.add(providers.unwrap_or_else(|| vec![Pattern::any()]), models?, price?);
+    }
+    Some(())
+}
