@@ -35,6 +35,7 @@ mod secret;
 mod ssn;
 mod stream;
 mod text;
+mod tier;
 
 use std::fmt;
 use std::sync::Arc;
@@ -47,6 +48,7 @@ pub use registry::{Registry, RegistryError};
 pub use sample::SampleSource;
 pub use stream::{StreamFinding, StreamScanner};
 pub use text::HOLD_BOUND;
+pub use tier::{Heard, ModelTier, TierFinding};
 
 /// Names a detector. The number is an index into a [`Registry`]; what is written down (policy, audit) is the name.
 /// The detectors of this build come first and have the same number everywhere.

@@ -27,7 +27,7 @@ use bytes::Bytes;
 use crate::budget::Limit;
 use crate::catalogue::{Bodies, Catalogue, HostScope, Operation, ProviderId, RefusalShape};
 use crate::decode::Coded;
-use crate::detect::Detectors;
+use crate::detect::{Detectors, Heard};
 use crate::policy::{Context, Direction, Policy, Reach, Scope, Subject, Uncertainty};
 use crate::record::{Ledger, LimitRecord, Record, Tokens};
 use crate::redact::RedactionKey;
@@ -250,6 +250,17 @@ impl Exchange {
     pub fn reveal(&mut self) {
         self.case.revealed = Some(Vec::new());
         self.request.inspector.scanner.reveal();
+    }
+
+    /// Keeps copies of the request's texts, for a [`ModelTier`](crate::detect::ModelTier) to look at once they are
+    /// forwarded. Only texts that rules look at are kept, and none of requests that pass as a stream.
+    pub fn listen(&mut self, heard: Heard) {
+        self.request.inspector.scanner.listen(heard);
+    }
+
+    /// The copies, after [`Exchange::listen`].
+    pub fn heard(&mut self) -> Option<Heard> {
+        self.request.inspector.scanner.heard()
     }
 
     /// What was found since the last time, after [`Exchange::reveal`].

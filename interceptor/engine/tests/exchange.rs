@@ -21,3 +21,5 @@ mod request;
 mod run;
 #[path = "exchange/stream.rs"]
 mod stream;
+#[path = "exchange/tier.rs"]
+mod tier;

@@ -6,7 +6,7 @@ use std::ops::Range;
 use std::sync::Arc;
 
 use crate::cache::{self, Cache};
-use crate::detect::{Confidence, DetectorId, Detectors, Finding};
+use crate::detect::{Confidence, DetectorId, Detectors, Finding, Heard};
 use crate::json::escape;
 use crate::policy::Subject;
 use crate::reveal::{Shower, Shown};
@@ -97,6 +97,8 @@ pub(super) struct Scanner {
     /// Texts that were still encoded after everything that was undone.
     unfinished: u64,
     memory: Option<Memory>,
+    /// Copies of the texts, for whoever looks at them later.
+    heard: Option<Heard>,
 }
 
 /// A form of a text.
@@ -127,7 +129,18 @@ impl Scanner {
             reveals: false,
             unfinished: 0,
             memory: None,
+            heard: None,
         }
+    }
+
+    /// Keeps copies of texts from now on, as far as there is room in `heard`.
+    pub(super) fn listen(&mut self, heard: Heard) {
+        self.heard = Some(heard);
+    }
+
+    /// What was kept since.
+    pub(super) fn heard(&mut self) -> Option<Heard> {
+        self.heard.take()
     }
 
     /// Asks `memory` before it looks, and tells it what it saw.
@@ -163,6 +176,16 @@ impl Scanner {
 
     /// What was found in the text before, or what is found in it now.
     fn recall(&mut self, raw: &[u8], reading: Reading, out: &mut Vec<Spot>) {
+        if let Some(heard) = &mut self.heard {
+            let mut meant = Vec::new();
+            heard.keep(match reading {
+                Reading::Escaped => {
+                    escape::decode(raw, &mut meant);
+                    &meant
+                }
+                _ => raw,
+            });
+        }
         // What is shown is not kept.
         let memory = self.memory.clone().filter(|_| raw.len() >= cache::SHORTEST && !self.reveals);
         let Some((memory, name)) = memory.map(|memory| (memory.clone(), memory.name(reading as u64, raw)))
