@@ -111,5 +111,55 @@ fn chunks(c: &mut Criterion) {
     group.finish();
 }
 
-criterion_group!(benches, scan, stream, chunks);
+/// A set of an operator: so many literals in a list, and so many patterns.
+fn own(literals: usize, patterns: usize) -> Arc<Detectors> {
+    const SYLLABLES: [&str; 16] = [
+        "ka", "lor", "mi", "ten", "vash", "ro", "bel", "qui", "zen", "dra", "pho", "sur", "tik", "wam",
+        "xel", "yor",
+    ];
+    let word = |mut n: usize, long: usize| {
+        let next = |_| (SYLLABLES[n % 16], n /= 16).0;
+        (0..long).map(next).collect::<String>()
+    };
+    let list: Vec<String> =
+        (0..literals).map(|n| format!("{} {}", word(n, 3), word(n / 4096 + 7 * n, 3))).collect();
+    let mut document =
+        "apiVersion: interceptor.dev/v1alpha1\nkind: DetectorSet\nmetadata: {name: b}\nspec:\n  detectors:\n"
+            .to_owned();
+    let mut files = Vec::new();
+    if literals > 0 {
+        document += "    - {name: b.customer, literalsFile: list.txt, ignoreCase: true}\n";
+        files.push(("list.txt", list.join("\n")));
+    }
+    for n in 0..patterns {
+        let (prefix, digits) = (word(n, 2).to_uppercase(), 4 + n % 5);
+        document +=
+            &format!("    - {{name: b.p{n}, pattern: '{prefix}-[0-9]{{{digits}}}(-[A-Z]{{1,2}})?'}}\n");
+    }
+    files.push(("b.yaml", document));
+    Detectors::load(&files).unwrap_or_else(|mistakes| panic!("{mistakes}"))
+}
+
+fn operator(c: &mut Criterion) {
+    let mut group = c.benchmark_group("operator");
+    for (literals, patterns) in [(0, 0), (10_000, 0), (0, 100), (10_000, 100), (1_000_000, 0)] {
+        let set = own(literals, patterns);
+        eprintln!("{literals} literals and {patterns} patterns take {} KiB", set.memory() >> 10);
+        for (name, text) in [("prose", filled(PROSE)), ("code", filled(CODE))] {
+            group.throughput(Throughput::Bytes(text.len() as u64));
+            let id = BenchmarkId::new(name, format!("{literals} literals, {patterns} patterns"));
+            group.bench_with_input(id, &text, |b, text| {
+                let mut out = Vec::new();
+                b.iter(|| {
+                    out.clear();
+                    set.scan(black_box(text), &mut out);
+                    out.len()
+                });
+            });
+        }
+    }
+    group.finish();
+}
+
+criterion_group!(benches, scan, stream, chunks, operator);
 criterion_main!(benches);
