@@ -3,6 +3,7 @@
 
 mod answers;
 pub mod coverage;
+mod delivery;
 pub mod exempt;
 pub mod handover;
 mod interfaces;

@@ -52,6 +52,8 @@ pub struct Config {
     pub system_roots: bool,
     /// Policy files; none means the built-in policy.
     pub policies: Vec<PathBuf>,
+    /// A directory of more of them, which is watched.
+    pub policy_directory: Option<PathBuf>,
     /// The file with the secret that tokens are made with; `None` takes a random one.
     pub redaction_key: Option<PathBuf>,
     /// Where audit lines go.
@@ -150,7 +152,13 @@ impl Config {
         let Some(path) = &self.file else { return Ok(self.clone()) };
         let new = Self::load(path)?;
         let capture = CaptureSpec { pins: self.capture.pins.clone(), ..new.capture };
-        Ok(Self { capture, policies: new.policies, catalogue: new.catalogue, ..self.clone() })
+        Ok(Self {
+            capture,
+            policies: new.policies,
+            policy_directory: new.policy_directory,
+            catalogue: new.catalogue,
+            ..self.clone()
+        })
     }
 
     /// Whether namespaces are served that the file does not name.
@@ -181,6 +189,7 @@ impl Config {
             upstream_roots: Vec::new(),
             system_roots: true,
             policies: Vec::new(),
+            policy_directory: None,
             redaction_key: None,
             audit: Destination::File(PathBuf::from("/var/lib/interceptor/audit.jsonl")),
             admin: Some(SocketAddr::from(([127, 0, 0, 1], 9465))),

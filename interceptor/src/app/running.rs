@@ -22,6 +22,7 @@ use self::scrape::{AdminPort, current, open_admin, open_socket};
 use self::succession::{apart, knock, or_never, told};
 use super::answers;
 use super::coverage::{Coverage, NO_SOCKET};
+use super::delivery::Watch;
 use super::exempt::Exempt;
 use super::handover::{self, Door, Inherited, Predecessor, Successor};
 use super::interfaces::{Changes, Guarding};
@@ -48,6 +49,9 @@ use crate::tls::authority::LiveAuthority;
 const FIRST_ROUND: Duration = Duration::from_secs(10);
 /// How often the authority's files are looked at: three small ones, 50 µs.
 const AUTHORITY_LOOK: Duration = Duration::from_secs(2);
+/// How often the directory of policies is looked at.
+const DELIVERY_LOOK: Duration = Duration::from_secs(1);
+
 /// How often flows are looked at that nobody accepted, and how old they must be.
 const FLOW_SWEEP: Duration = Duration::from_secs(60);
 
@@ -56,6 +60,7 @@ pub struct Daemon {
     config: Config,
     shared: Arc<Shared>,
     authority: AuthorityFiles,
+    delivery: Watch,
     crew: Crew,
     threads: Vec<JoinHandle<()>>,
     namespaces: Namespaces,
@@ -132,7 +137,7 @@ impl Daemon {
 
     async fn begin(
         config: Config,
-        (shared, authority): (Arc<Shared>, Arc<LiveAuthority>),
+        (shared, authority, delivery): (Arc<Shared>, Arc<LiveAuthority>, Watch),
         inherited: Option<Inherited>,
     ) -> Result<Self, StartError> {
         let (lock, inherited_admin, inherited_namespaces, predecessor) = apart(inherited);
@@ -174,6 +179,7 @@ impl Daemon {
             config,
             shared,
             authority: AuthorityFiles::new(authority),
+            delivery,
             crew,
             threads,
             namespaces,
@@ -242,6 +248,7 @@ impl Daemon {
         let refresh = self.config.endpoints.refresh;
         let mut learn = interval_at(Instant::now() + refresh, refresh);
         let mut authority = interval(AUTHORITY_LOOK);
+        let mut delivery = interval(DELIVERY_LOOK);
         let mut sweep = interval(FLOW_SWEEP);
         let mut reload = tokio::signal::unix::signal(tokio::signal::unix::SignalKind::hangup())?;
         let mut door = self.door.take();
@@ -285,6 +292,12 @@ impl Daemon {
                     self.learn(answers);
                     // Told last: from now on the catalogue's new names are redirected.
                     reloads.drain(..).for_each(|result| reload::tell_engine(&self.shared, result));
+                }
+                _ = delivery.tick(), if offered.is_none() => {
+                    if self.delivery.has_news() {
+                        reloads.push(self.redeliver());
+                        asking = Some(Box::pin(self.ask()));
+                    }
                 }
                 _ = authority.tick() => self.authority.look(&self.shared, Asked::ByClock),
                 _ = reload.recv(), if offered.is_none() => {
@@ -394,10 +407,20 @@ impl Daemon {
         result
     }
 
+    /// Takes up what the directory of policies holds by now, by a configuration that stays as it was.
+    fn redeliver(&mut self) -> Result<(), StartError> {
+        let engine = start::engine(&self.config)?;
+        answers::names(&self.capture, engine.catalogue(), &self.config.endpoints)?;
+        self.shared.engine.store(engine);
+        self.learner.ask_for(names(&self.shared));
+        Ok(())
+    }
+
     /// Reads the configuration again for policy, catalogue, and how connections are captured: all of it or nothing.
     fn reread(&mut self) -> Result<(), StartError> {
         // Whatever people can get wrong is found before anything is changed.
         let config = self.config.reread()?;
+        let delivery = Watch::new(&config);
         let engine = start::engine(&config)?;
         self.capture.set_heartbeat_limit(config.capture.heartbeat)?;
         self.capture.set_unknown(flags_of_unknown(&config.capture, config.discovers()))?;
@@ -405,7 +428,7 @@ impl Daemon {
         answers::names(&self.capture, engine.catalogue(), &self.config.endpoints)?;
         // Open connections keep the rules they began with.
         self.shared.engine.store(engine);
-        self.config = config;
+        (self.config, self.delivery) = (config, delivery);
         Ok(())
     }
 

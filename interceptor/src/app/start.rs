@@ -9,6 +9,7 @@ use interceptor_engine::policy::PolicySet;
 use interceptor_engine::{Engine, Limits, RedactionKey, VerdictCache};
 use zeroize::Zeroizing;
 
+use super::delivery::{self, DeliveryError, Watch};
 use super::exempt::ExemptError;
 use super::namespaces::EnrolError;
 use crate::bpf::CaptureError;
@@ -39,6 +40,9 @@ pub enum StartError {
         #[source]
         io: std::io::Error,
     },
+    /// Policy cannot be had.
+    #[error(transparent)]
+    Delivery(#[from] DeliveryError),
     /// A policy or catalogue file is wrong.
     #[error("{0}")]
     Mistakes(Mistakes),
@@ -121,7 +125,7 @@ const REMEMBERED: usize = 16 << 20;
 /// # Errors
 /// A file cannot be read, or is wrong.
 pub fn engine(config: &Config) -> Result<Arc<Engine>, StartError> {
-    let set = PolicySet::load(&read_all(&config.catalogue)?, &read_all(&config.policies)?)
+    let set = PolicySet::load(&read_all(&config.catalogue)?, &delivery::policies(config)?)
         .map_err(StartError::Mistakes)?;
     let limits = Limits {
         held_body: usize::try_from(config.inspection.held_body).unwrap_or(usize::MAX),
@@ -165,7 +169,9 @@ fn read_all(paths: &[PathBuf]) -> Result<Vec<(String, String)>, StartError> {
 ///
 /// # Errors
 /// See [`StartError`].
-pub(super) fn shared(config: &Config) -> Result<(Arc<Shared>, Arc<LiveAuthority>), StartError> {
+pub(super) fn shared(config: &Config) -> Result<(Arc<Shared>, Arc<LiveAuthority>, Watch), StartError> {
+    // Looked at before it is read: what changes meanwhile is news.
+    let delivery = Watch::new(config);
     let engine = engine(config)?;
     let authority = Arc::new(LiveAuthority::load(&config.authority)?);
     let server_tls = ServerSide::new(authority.clone())?;
@@ -205,5 +211,5 @@ pub(super) fn shared(config: &Config) -> Result<(Arc<Shared>, Arc<LiveAuthority>
         Some(store) => Budgets::shared(store)?,
         None => Budgets::local(),
     };
-    Ok((Arc::new(shared.counting(budgets)), authority))
+    Ok((Arc::new(shared.counting(budgets)), authority, delivery))
 }

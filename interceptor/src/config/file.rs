@@ -174,8 +174,9 @@ impl Reader<'_> {
                 fields.this().mistake("trusts nobody", Some("`systemRoots: true` or files in `roots`"));
             }
         }
-        if let Some(fields) = spec.optional("policy").and_then(|field| field.map(&["files"])) {
+        if let Some(fields) = spec.optional("policy").and_then(|field| field.map(&["files", "directory"])) {
             set(&mut config.policies, self.paths(&fields, "files"));
+            config.policy_directory = fields.optional("directory").and_then(|field| self.path(&field));
         }
         if let Some(fields) = spec.optional("redaction").and_then(|field| field.map(&["keyFile"])) {
             config.redaction_key = fields.optional("keyFile").and_then(|field| self.path(&field));

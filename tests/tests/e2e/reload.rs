@@ -1,8 +1,10 @@
 //! Files that change while the daemon runs: policy, catalogue, authority. A good one counts for every connection from
 //! then on and for none before; a bad one never counts. Either way an event says so.
 
+use std::os::unix::fs::symlink;
+
 use anyhow::{Context as _, Result, ensure};
-use interceptor_tests::lab::{OPENAI, STATIC, host, https};
+use interceptor_tests::lab::{Lab, OPENAI, STATIC, host, https};
 use interceptor_tests::stage::{Setup, Stage};
 use interceptor_tests::{client, daemon, samples};
 use nix::sys::signal::Signal;
@@ -163,5 +165,46 @@ async fn a_renewed_authority_is_taken_up_without_being_told() -> Result<()> {
     assert_eq!((&event["part"], &event["result"]), (&json!("authority"), &json!("kept")), "{event}");
     assert!(event["detail"].as_str().is_some_and(|d| d.contains("tls.crt")), "{event}");
     assert_eq!(intermediate(&stage).await?, renewed);
+    Ok(())
+}
+
+/// Puts a version of the policy into a directory as kubelet puts a ConfigMap there.
+fn deliver(lab: &Lab, version: &str, text: &str) -> Result<()> {
+    let directory = lab.folder().join("policies");
+    let folder = directory.join(format!("..{version}"));
+    std::fs::create_dir_all(&folder)?;
+    std::fs::write(folder.join("lab.yaml"), text)?;
+    symlink(format!("..{version}"), directory.join("..data_tmp"))?;
+    std::fs::rename(directory.join("..data_tmp"), directory.join("..data"))?;
+    if version == "1" {
+        symlink("..data/lab.yaml", directory.join("lab.yaml"))?;
+    }
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_directory_is_taken_up_when_it_changes_and_a_bad_one_never() -> Result<()> {
+    let setup = Setup::default().spec(json!({"policy": {"directory": "policies"}}));
+    let setup = setup.before(|lab| deliver(lab, "1", &policy("audit")).expect("the folder takes files"));
+    let Some(stage) = setup.up().await? else { return Ok(()) };
+    let mut early = stage.openai().await?;
+    assert_eq!(status(&mut early).await?, 200);
+    // Nobody tells the daemon; a bad set comes between two good ones.
+    deliver(&stage.lab, "2", &policy("blok"))?;
+    let event = reload(&stage, 1).await?;
+    let (result, detail) = (&event["result"], event["detail"].as_str().unwrap_or_default());
+    assert_eq!((result, &event["in_force"]), (&json!("kept"), &stage.daemon.ready()["policy"]), "{event}");
+    assert!(detail.contains("lab.yaml:8"), "{detail}");
+    assert_eq!(status(&mut stage.openai().await?).await?, 200);
+    deliver(&stage.lab, "3", &policy("block"))?;
+    let event = reload(&stage, 2).await?;
+    assert_eq!(event["result"], "in_force", "{event}");
+    assert_eq!(status(&mut stage.openai().await?).await?, 403);
+    // What was open keeps what it began with.
+    assert_eq!(status(&mut early).await?, 200);
+    let decided_by: Vec<_> =
+        stage.exchanges(4).await?.iter().map(|event| event["inspection"]["policy"].clone()).collect();
+    let first = &stage.daemon.ready()["policy"];
+    assert_eq!(decided_by, [first, first, &event["in_force"], first].map(Value::clone));
     Ok(())
 }
