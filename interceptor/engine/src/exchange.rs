@@ -6,6 +6,7 @@ mod body;
 mod case;
 mod channel;
 mod event;
+mod facts;
 mod head;
 mod inner;
 mod inspect;
@@ -44,6 +45,7 @@ use stream::{Framing, Stream, StreamHead};
 
 pub use signature::Signature;
 
+pub use facts::RequestFacts;
 pub use head::{Limits, RequestHead, RequestPlan, ResponseHead, ResponsePlan};
 pub use scan::VerdictCache;
 pub use socket::Channel;

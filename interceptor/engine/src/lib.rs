@@ -30,8 +30,8 @@ pub mod websocket;
 pub use catalogue::{Catalogue, Operation, ProviderId};
 pub use detect::Detectors;
 pub use exchange::{
-    Channel, Engine, Exchange, Limits, RequestHead, RequestPlan, ResponseHead, ResponsePlan, Signature,
-    TextFinding, TextScanner, VerdictCache,
+    Channel, Engine, Exchange, Limits, RequestFacts, RequestHead, RequestPlan, ResponseHead, ResponsePlan,
+    Signature, TextFinding, TextScanner, VerdictCache,
 };
 pub use policy::{Policy, Subject};
 pub use record::Record;

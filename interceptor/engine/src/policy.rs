@@ -8,6 +8,7 @@ mod conditions;
 mod context;
 mod decide;
 mod document;
+pub mod explain;
 mod expression;
 mod index;
 mod pattern;
