@@ -1,16 +1,22 @@
-//! `interceptor policy …`: checks policies before they are used.
-//! Knows files and texts. The language is the engine's.
+//! `interceptor policy …`: checks and tests policies before they are used.
+//! Knows files and what to call. The language and its meaning are the engine's.
 
-use std::path::PathBuf;
+pub mod cases;
+pub mod check;
+pub mod compare;
+pub mod play;
+pub mod report;
+pub mod schema;
+pub mod test;
+
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use clap::{Args, Subcommand};
-use interceptor_engine::policy::PolicySet;
-use serde_json::json;
 
-use super::exit;
+use crate::app::StartError;
 
-/// Check policies.
+/// Check and test policies.
 #[derive(Debug, Args)]
 pub struct PolicyCommand {
     #[command(subcommand)]
@@ -20,58 +26,42 @@ pub struct PolicyCommand {
 #[derive(Debug, Subcommand)]
 enum Verb {
     /// Report every mistake in policy files, with its place.
-    #[command(after_help = "Example:\n  interceptor policy check policies/*.yaml\n\n\
-                            Exits with 0 if the files make a policy, with 3 if not.")]
-    Check(Check),
-}
-
-/// `policy check`
-#[derive(Debug, Args)]
-struct Check {
-    /// The files that make up one policy.
-    #[arg(required = true, value_name = "FILE")]
-    files: Vec<PathBuf>,
-    /// One JSON object on standard output instead of lines on standard error.
-    #[arg(long)]
-    json: bool,
+    #[command(after_help = check::EXAMPLES)]
+    Check(check::Check),
+    /// Play the exchanges of test cases through the engine and compare what becomes of them.
+    #[command(after_help = test::EXAMPLES)]
+    Test(test::Test),
+    /// Print the schema of policy files for editors, or the resource definitions for Kubernetes.
+    #[command(after_help = schema::EXAMPLES)]
+    Schema(schema::Schema),
 }
 
 impl PolicyCommand {
     /// Runs the verb.
     pub fn run(&self) -> ExitCode {
-        match &self.verb {
+        let result = match &self.verb {
             Verb::Check(check) => check.run(),
-        }
+            Verb::Test(test) => test.run(),
+            Verb::Schema(schema) => schema.run(),
+        };
+        result.unwrap_or_else(|error| match error {
+            StartError::Mistakes(mistakes) => super::mistaken(&mistakes),
+            other => super::failed(&other, super::exit::MISTAKES),
+        })
     }
 }
 
-impl Check {
-    fn run(&self) -> ExitCode {
-        let mut files = Vec::new();
-        for path in &self.files {
-            match std::fs::read_to_string(path) {
-                Ok(text) => files.push((path.display().to_string(), text)),
-                Err(io) => {
-                    let error = crate::app::StartError::Read { path: path.clone(), io };
-                    return super::failed(&error, exit::MISTAKES);
-                }
-            }
-        }
-        match PolicySet::load(&[], &files) {
-            Ok(PolicySet { policy, .. }) => {
-                if self.json {
-                    println!("{}", json!({ "ok": true, "version": policy.version(), "mistakes": [] }));
-                } else {
-                    println!("{} rules, version {}", policy.rules().len(), policy.version());
-                }
-                ExitCode::SUCCESS
-            }
-            Err(mistakes) if self.json => {
-                let mistakes: Vec<_> = mistakes.iter().map(ToString::to_string).collect();
-                println!("{}", json!({ "ok": false, "mistakes": mistakes }));
-                ExitCode::from(exit::MISTAKES)
-            }
-            Err(mistakes) => super::mistaken(&mistakes),
-        }
-    }
+/// Reads files, each with its name.
+fn read_all(paths: &[PathBuf]) -> Result<Vec<(String, String)>, StartError> {
+    paths.iter().map(|path| Ok((path.display().to_string(), read(path)?))).collect()
+}
+
+fn read(path: &Path) -> Result<String, StartError> {
+    std::fs::read_to_string(path).map_err(|io| StartError::Read { path: path.to_owned(), io })
+}
+
+/// Standard output, which may be closed before it has taken everything: then nobody wants the rest.
+fn print(text: &str) {
+    use std::io::Write as _;
+    let _ = std::io::stdout().write_all(text.as_bytes());
 }

@@ -1,0 +1,89 @@
+//! The report as SARIF 2.1.0: one run, a result for each problem.
+
+use serde_json::{Value, json};
+
+use super::{ProblemKind, Report};
+
+pub(super) fn render(report: &Report) -> Value {
+    let rules: Vec<Value> = ProblemKind::ALL
+        .iter()
+        .map(|kind| json!({ "id": kind.id(), "shortDescription": { "text": kind.description() } }))
+        .collect();
+    let results: Vec<Value> = report
+        .problems()
+        .map(|(suite, case, problem)| {
+            let text = match problem.kind {
+                ProblemKind::Mistake => problem.message.clone(),
+                ProblemKind::Difference => format!("{}: {}", case.name, problem.message),
+            };
+            json!({
+                "ruleId": problem.kind.id(),
+                "ruleIndex": ProblemKind::ALL.iter().position(|kind| *kind == problem.kind),
+                "level": "error",
+                "message": { "text": text },
+                "locations": [{
+                    "physicalLocation": {
+                        "artifactLocation": { "uri": uri(&suite.file) },
+                        "region": { "startLine": problem.at.line, "startColumn": problem.at.column },
+                    },
+                }],
+            })
+        })
+        .collect();
+    json!({
+        "$schema": "https://json.schemastore.org/sarif-2.1.0.json",
+        "version": "2.1.0",
+        "runs": [{
+            "tool": {
+                "driver": {
+                    "name": "interceptor policy",
+                    "version": env!("CARGO_PKG_VERSION"),
+                    "rules": rules,
+                },
+            },
+            // Columns count characters, not bytes.
+            "columnKind": "unicodeCodePoints",
+            "results": results,
+        }],
+    })
+}
+
+/// A path as a relative reference: what has a meaning in a URI is escaped.
+fn uri(path: &str) -> String {
+    use std::fmt::Write as _;
+    let mut out = String::with_capacity(path.len());
+    for byte in path.bytes() {
+        if byte.is_ascii_alphanumeric() || b"-._~/".contains(&byte) {
+            out.push(char::from(byte));
+        } else {
+            let _ = write!(out, "%{byte:02X}");
+        }
+    }
+    out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::sample;
+    use super::*;
+
+    /// What the standard requires of a log, a run, a result and a location.
+    #[test]
+    fn every_result_has_its_rule_and_its_place() {
+        let log = render(&sample());
+        assert_eq!(log["version"], "2.1.0");
+        let run = &log["runs"][0];
+        let rules = run["tool"]["driver"]["rules"].as_array().expect("a list");
+        let results = run["results"].as_array().expect("a list");
+        assert_eq!(results.len(), 3);
+        for result in results {
+            let index = usize::try_from(result["ruleIndex"].as_u64().expect("a number")).expect("small");
+            assert_eq!(rules[index]["id"], result["ruleId"]);
+            assert!(result["message"]["text"].is_string());
+            let place = &result["locations"][0]["physicalLocation"];
+            assert_eq!(place["region"], json!({ "startLine": 3, "startColumn": 7 }));
+        }
+        let uri = |at: usize| &results[at]["locations"][0]["physicalLocation"]["artifactLocation"]["uri"];
+        assert_eq!((uri(0), uri(1)), (&json!("a%20b.yaml"), &json!("tests/%C3%BC.yaml")));
+    }
+}
