@@ -1,9 +1,10 @@
-//! `interceptor policy …`: checks and tests policies before they are used.
+//! `interceptor policy …`: checks, tests, explains and compares policies before they are used.
 //! Knows files and what to call. The language and its meaning are the engine's.
 
 pub mod cases;
 pub mod check;
 pub mod compare;
+pub mod explain;
 pub mod play;
 pub mod report;
 pub mod schema;
@@ -16,7 +17,7 @@ use clap::{Args, Subcommand};
 
 use crate::app::StartError;
 
-/// Check and test policies.
+/// Check, test, explain and compare policies.
 #[derive(Debug, Args)]
 pub struct PolicyCommand {
     #[command(subcommand)]
@@ -31,6 +32,9 @@ enum Verb {
     /// Play the exchanges of test cases through the engine and compare what becomes of them.
     #[command(after_help = test::EXAMPLES)]
     Test(test::Test),
+    /// Say why an exchange is decided as it is: every policy, every rule, and which one wins.
+    #[command(after_help = explain::EXAMPLES)]
+    Explain(explain::Explain),
     /// Print the schema of policy files for editors, or the resource definitions for Kubernetes.
     #[command(after_help = schema::EXAMPLES)]
     Schema(schema::Schema),
@@ -42,6 +46,7 @@ impl PolicyCommand {
         let result = match &self.verb {
             Verb::Check(check) => check.run(),
             Verb::Test(test) => test.run(),
+            Verb::Explain(explain) => explain.run(),
             Verb::Schema(schema) => schema.run(),
         };
         result.unwrap_or_else(|error| match error {

@@ -1,0 +1,249 @@
+//! `interceptor policy explain`: why an exchange is decided as it is, rule by rule.
+//! Plays a test case and asks the engine about every policy. Writes what it says.
+
+use std::fmt::Write as _;
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::Args;
+use interceptor_engine::policy::explain::{About, Place, PolicyTrace, RuleTrace, State};
+use interceptor_engine::policy::{BodyFacts, Context, Direction, Mode, PolicySet};
+use interceptor_engine::record::{FindingRecord, Record};
+
+use super::cases::{self, Case};
+use super::play::{self, Played};
+use super::test;
+use crate::app::StartError;
+use crate::cli::exit;
+
+pub(super) const EXAMPLES: &str = "Example:\n  interceptor policy explain policies/tests/default.yaml --case 'a key in a prompt'\n\n\
+     Exits with 0 if a case was explained, and with 1 if there is none of that name.";
+
+const PRECEDENCE: &str = "Which rule wins: rules are read from top to bottom, policies of higher priority first. The strongest action wins \
+     (block, redact, audit), the first among equals. `allow` ends the reading: it exempts from the rules behind it, and \
+     from none before it.";
+
+/// `policy explain`
+#[derive(Debug, Args)]
+pub struct Explain {
+    /// A file of the kind PolicyTest.
+    #[arg(value_name = "FILE")]
+    file: PathBuf,
+    /// The cases in whose name this stands.
+    #[arg(long, value_name = "TEXT")]
+    case: String,
+    /// Explain these policy files instead of those that the file names.
+    #[arg(long, value_name = "FILE")]
+    policy: Vec<PathBuf>,
+}
+
+impl Explain {
+    pub(super) fn run(&self) -> Result<ExitCode, StartError> {
+        let name = self.file.display().to_string();
+        let suites =
+            cases::read(&name, &super::read(&self.file)?, &self.policy).map_err(StartError::Mistakes)?;
+        let mut explained = 0;
+        for suite in &suites {
+            for case in suite.cases.iter().filter(|case| case.name.contains(&self.case)) {
+                super::print(&explain(&suite.set, case));
+                explained += 1;
+            }
+        }
+        if explained == 0 {
+            eprintln!("interceptor: no case of {name} has `{}` in its name", self.case);
+            return Ok(ExitCode::from(exit::FAILED));
+        }
+        Ok(ExitCode::SUCCESS)
+    }
+}
+
+/// Everything there is to say about a case.
+fn explain(set: &PolicySet, case: &Case) -> String {
+    let played = play::play(&test::engine(set), case);
+    let request = &case.request;
+    let provider = &set.catalogue.provider(request.provider).id;
+    let operation = played.record.as_ref().map_or("unknown", |record| &record.operation);
+    let context = Context {
+        provider,
+        host: &request.host,
+        method: &request.method,
+        path: &request.path,
+        operation,
+        subject: &case.subject,
+        at: case.time,
+    };
+    let facts = played.facts.clone();
+    let body =
+        BodyFacts { models: &facts.models, tools: &facts.tools, methods: &facts.methods, size: facts.size };
+    let mut out = String::new();
+    let _ = writeln!(out, "{}: {}", case.name, outcome(&played));
+    let _ = writeln!(out, "  {} {}{} ({provider}, {operation})", request.method, request.host, request.path);
+    if !facts.models.is_empty() {
+        let _ = writeln!(out, "  models: {}", facts.models.join(", "));
+    }
+    if !facts.tools.is_empty() {
+        let _ = writeln!(out, "  tools: {}", facts.tools.join(", "));
+    }
+    for trace in set.policy.explain(&context, Some(&body)) {
+        policy(&mut out, &trace);
+    }
+    if let Some(record) = &played.record {
+        decisions(&mut out, set, &context, &body, record);
+    }
+    let _ = writeln!(out, "{PRECEDENCE}");
+    out
+}
+
+fn outcome(played: &Played) -> String {
+    match (&played.refusal, &played.passthrough) {
+        (Some(refusal), _) => format!("block, status {}, by `{}`", played.status, refusal.rule),
+        (None, Some(rule)) => format!("passthrough, by `{rule}`"),
+        (None, None) => played.verdict().to_owned(),
+    }
+}
+
+fn policy(out: &mut String, trace: &PolicyTrace) {
+    let _ = match &trace.unfit {
+        None => writeln!(out, "policy `{}`: is about this caller", trace.name),
+        Some(fields) => {
+            let fields: Vec<String> = fields.iter().map(|field| format!("`{field}`")).collect();
+            writeln!(
+                out,
+                "policy `{}`: is not about this caller: {} does not fit",
+                trace.name,
+                fields.join(", ")
+            )
+        }
+    };
+    for rule in &trace.rules {
+        let _ = writeln!(out, "  rule `{}` ({}): {}", rule.name, what(rule), state(&rule.state));
+    }
+}
+
+fn what(rule: &RuleTrace) -> String {
+    let about = match rule.about {
+        About::Findings => "findings",
+        About::Tools => "tools",
+        About::Exchange => "the exchange",
+    };
+    let shadow = if rule.mode == Mode::Shadow { ", in shadow" } else { "" };
+    format!("{} {about}{shadow}", rule.action.name())
+}
+
+fn state(state: &State) -> String {
+    match state {
+        State::Holds => "its conditions hold".into(),
+        State::Unfit(field) => format!("`{field}` does not fit"),
+        State::Open(fields) => format!("not known: {}", fields.join(", ")),
+        State::Failed => "its expression could not be evaluated".into(),
+    }
+}
+
+/// What was decided: of the exchange, of tools, of findings, of doubts.
+fn decisions(
+    out: &mut String,
+    set: &PolicySet,
+    context: &Context<'_>,
+    body: &BodyFacts<'_>,
+    record: &Record,
+) {
+    if let Some(ruled) = &record.ruled {
+        let rule = ruled.rule.as_deref().unwrap_or("no rule");
+        let _ = writeln!(out, "the exchange: {}, by `{rule}`", ruled.action.name());
+    }
+    for tool in &record.tools {
+        let rule = tool.rule.as_deref().unwrap_or("no rule");
+        let (direction, action) = (tool.direction.name(), tool.action.name());
+        let _ = writeln!(out, "tool `{}` in the {direction}: {action}, by `{rule}`", tool.name);
+    }
+    for (number, finding) in record.findings.iter().enumerate() {
+        let before = record.findings.iter().take(number + 1);
+        let alike = before.filter(|other| other.direction == finding.direction).count();
+        decision(out, set, context, body, finding, u32::try_from(alike).unwrap_or(u32::MAX));
+    }
+    for doubt in &record.doubts {
+        let (direction, what) = (doubt.direction.name(), doubt.uncertainty.name());
+        let _ = writeln!(out, "doubt `{what}` in the {direction}: {:?}", doubt.answer);
+    }
+}
+
+fn decision(
+    out: &mut String,
+    set: &PolicySet,
+    context: &Context<'_>,
+    body: &BodyFacts<'_>,
+    finding: &FindingRecord,
+    count: u32,
+) {
+    let direction: Direction = finding.direction;
+    let (name, place, sure) = (&finding.detector, &finding.place, finding.confidence.name());
+    let action = finding.action.name();
+    let _ = writeln!(out, "finding `{name}` at {place} in the {} ({sure}): {action}", direction.name());
+    let Some(detector) = set.detectors.registry().by_name(name) else { return };
+    let found = (direction, detector, finding.confidence);
+    for candidate in set.policy.candidates(context, Some(body), found, count) {
+        let place = match candidate.place {
+            Place::Wins => "wins",
+            Place::Weaker => "matches, and gives way to a stronger rule or an equal one before it",
+            Place::Exempt => "is not read: an `allow` before it ends the reading",
+            Place::Shadow => "in shadow: does nothing",
+        };
+        let _ = writeln!(out, "  `{}` says {}: {place}", candidate.rule, candidate.action.name());
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::path::Path;
+
+    #[test]
+    fn every_policy_and_rule_is_accounted_for() {
+        let directory = tempfile::tempdir().expect("a directory");
+        let policy = directory.path().join("p.yaml");
+        let text = r#"
+apiVersion: interceptor.dev/v1alpha1
+kind: EgressPolicy
+metadata: { name: everyone }
+spec:
+  rules:
+    - { name: elsewhere, match: { direction: request, detectors: ["pii.*"], providers: [mistral] }, action: block }
+    - { name: first, match: { direction: request, detectors: ["pii.*"] }, action: audit }
+    - { name: exempt, match: { direction: request, detectors: [pii.email], models: [gpt-4o] }, action: allow }
+    - { name: unread, match: { direction: request, detectors: ["*"] }, action: redact }
+    - { name: tried, match: { direction: request, detectors: ["*"] }, action: block, mode: shadow }
+---
+apiVersion: interceptor.dev/v1alpha1
+kind: EgressPolicy
+metadata: { name: others }
+spec:
+  subjects: [{ namespaces: [pay], known: true }, { units: [web.service] }]
+  rules:
+    - { name: never, match: {}, action: block }
+"#;
+        std::fs::write(&policy, text).expect("it is written");
+        let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("../policies/tests/default.yaml");
+        let cases = std::fs::read_to_string(&file).expect("it is shipped");
+        let suites = cases::read(&file.display().to_string(), &cases, &[policy]).expect("it reads");
+        let case =
+            suites[0].cases.iter().find(|case| case.name.starts_with("an address")).expect("it is there");
+        expect_test::expect![[r#"
+            an address is masked on its way out: pass
+              POST api.openai.com/v1/chat/completions (openai, openai.chat_completions)
+              models: gpt-4o
+            policy `everyone`: is about this caller
+              rule `elsewhere` (block findings): `providers` does not fit
+              rule `first` (audit findings): its conditions hold
+              rule `exempt` (allow findings): its conditions hold
+              rule `unread` (redact findings): its conditions hold
+              rule `tried` (block findings, in shadow): its conditions hold
+            policy `others`: is not about this caller: `namespaces`, `units` does not fit
+            finding `pii.email` at messages[0].content in the request (high): audit
+              `first` says audit: wins
+              `exempt` says allow: matches, and gives way to a stronger rule or an equal one before it
+              `unread` says redact: is not read: an `allow` before it ends the reading
+              `tried` says block: in shadow: does nothing
+            Which rule wins: rules are read from top to bottom, policies of higher priority first. The strongest action wins (block, redact, audit), the first among equals. `allow` ends the reading: it exempts from the rules behind it, and from none before it.
+        "#]].assert_eq(&explain(&suites[0].set, case));
+    }
+}
