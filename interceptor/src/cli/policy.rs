@@ -4,6 +4,7 @@
 pub mod cases;
 pub mod check;
 pub mod compare;
+pub mod diff;
 pub mod explain;
 pub mod play;
 pub mod report;
@@ -35,6 +36,9 @@ enum Verb {
     /// Say why an exchange is decided as it is: every policy, every rule, and which one wins.
     #[command(after_help = explain::EXAMPLES)]
     Explain(explain::Explain),
+    /// Say which recorded exchanges another policy would decide otherwise.
+    #[command(after_help = diff::EXAMPLES)]
+    Diff(diff::Diff),
     /// Print the schema of policy files for editors, or the resource definitions for Kubernetes.
     #[command(after_help = schema::EXAMPLES)]
     Schema(schema::Schema),
@@ -47,6 +51,7 @@ impl PolicyCommand {
             Verb::Check(check) => check.run(),
             Verb::Test(test) => test.run(),
             Verb::Explain(explain) => explain.run(),
+            Verb::Diff(diff) => diff.run(),
             Verb::Schema(schema) => schema.run(),
         };
         result.unwrap_or_else(|error| match error {
