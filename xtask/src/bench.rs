@@ -64,6 +64,8 @@ pub(crate) struct Args {
 enum Part {
     /// What the programs in the kernel cost: connections, DNS answers, packets, a burst.
     Capture(capture::Args),
+    /// What policy costs: a decision among few and many policies, expressions, and reading a set anew.
+    Policy,
     /// What many network namespaces cost the daemon, and what their first calls meet.
     Namespaces(namespaces::Args),
 }
@@ -80,6 +82,7 @@ pub(crate) struct Effort {
 pub(crate) fn run(args: &Args) -> anyhow::Result<()> {
     match &args.part {
         Some(Part::Capture(args)) => return capture::run(args),
+        Some(Part::Policy) => return policy(),
         Some(Part::Namespaces(args)) => return namespaces::run(args),
         None => {}
     }
@@ -115,6 +118,14 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<()> {
     report.write(&args.json)?;
     println!("written to {}", args.json.display());
     report.verdict()
+}
+
+/// Criterion measures and prints; there is nothing to compare with a peer.
+fn policy() -> anyhow::Result<()> {
+    let bench = ["bench", "--locked", "-p", "interceptor-engine", "--bench", "policy"];
+    let status = cargo().args(bench).status()?;
+    ensure!(status.success(), "the benchmark of policy failed; what it said is above");
+    Ok(())
 }
 
 fn effort(args: &Args) -> Effort {
