@@ -38,12 +38,12 @@ mod text;
 mod tier;
 
 use std::fmt;
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 
 use crate::document::{self, Mistakes, Report};
 
 pub use metadata::{Detector, Family};
-pub(crate) use operator::read as read_sets;
+pub(crate) use operator::{KIND as SET_KIND, read as read_sets};
 pub use registry::{Registry, RegistryError};
 pub use sample::SampleSource;
 pub use stream::{StreamFinding, StreamScanner};
@@ -171,8 +171,11 @@ pub struct Detectors {
 impl Detectors {
     /// The detectors that ship with this build.
     pub fn builtin() -> Arc<Self> {
-        let anchors = anchor::Anchors::new(metadata::literals());
-        Arc::new(Self { anchors, registry: Registry::builtin(), own: None })
+        static BUILTIN: LazyLock<Arc<Detectors>> = LazyLock::new(|| {
+            let anchors = anchor::Anchors::new(metadata::literals());
+            Arc::new(Detectors { anchors, registry: Registry::builtin(), own: None })
+        });
+        BUILTIN.clone()
     }
 
     /// The detectors that ship with this build, and an operator's.
@@ -195,7 +198,7 @@ impl Detectors {
             .flat_map(|(name, text)| document::parse(name, text, document::Limits::WRITTEN_BY_HAND, &report));
         let documents: Vec<document::Document> = parsed.collect();
         let roots: Vec<_> = documents.iter().map(|document| document.root(&report)).collect();
-        let set = read_sets(&roots, &lists, &report);
+        let (_, set) = read_sets(&roots, &lists, &report);
         report.finish(set)
     }
 

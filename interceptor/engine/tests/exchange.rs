@@ -13,6 +13,8 @@ mod form;
 mod golden;
 #[path = "exchange/neighbours.rs"]
 mod neighbours;
+#[path = "exchange/operator.rs"]
+mod operator;
 #[path = "exchange/places.rs"]
 mod places;
 #[path = "exchange/request.rs"]

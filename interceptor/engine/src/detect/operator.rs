@@ -15,7 +15,7 @@ mod patterns;
 
 use smallvec::SmallVec;
 
-pub(crate) use document::read;
+pub(crate) use document::{KIND, read};
 pub(super) use judge::{Context, Own, Validator};
 
 use super::text::Text;

@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use super::{Policy, Vocabulary, document, version};
 use crate::catalogue::Catalogue;
-use crate::detect::{Detectors, is_list, read_sets};
+use crate::detect::{Detectors, SET_KIND, is_list, read_sets};
 use crate::document::{Document, Field, Limits, Mistakes, Report, Value};
 
 /// What is in force: immutable, exchanged as a whole.
@@ -22,7 +22,7 @@ pub struct PolicySet {
 }
 
 /// The kinds of documents, and what each is for.
-const KINDS: [&str; 3] = [document::KIND, "DetectorSet", "EndpointCatalog"];
+const KINDS: [&str; 3] = [document::KIND, SET_KIND, "EndpointCatalog"];
 
 impl PolicySet {
     /// Reads the files of a set, each a name and its text, on top of `corrections` of the catalogue. Files whose
@@ -44,10 +44,12 @@ impl PolicySet {
         others.for_each(unknown_kind);
 
         let catalogue = Catalogue::read(corrections, &endpoints, &report);
-        let detectors = read_sets(&detectors, &lists, &report).unwrap_or_else(Detectors::builtin);
+        // Names of detectors that are wrong may be used all the same: one mistake is enough.
+        let (registry, detectors) = read_sets(&detectors, &lists, &report);
+        let detectors = detectors.unwrap_or_else(Detectors::builtin);
         let providers: Vec<&str> = catalogue.providers().map(|(_, provider)| &*provider.id).collect();
         let operations: Vec<&str> = catalogue.formats().iter().map(|format| &*format.id).collect();
-        let registry = Some(detectors.registry());
+        let registry = Some(&registry);
         let vocabulary = Vocabulary { providers: &providers, operations: &operations, registry };
         let policy = if files.is_empty() {
             Policy::builtin()

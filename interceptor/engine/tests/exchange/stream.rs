@@ -15,7 +15,7 @@ fn chat(index: u32, delta: Value, finish: Option<&str>) -> String {
     format!("data: {}\n\n", json!({"id": "c", "model": "gpt-x", "choices": [choice]}))
 }
 
-fn chat_text(texts: &[&str]) -> String {
+pub(crate) fn chat_text(texts: &[&str]) -> String {
     let events = texts.iter().map(|text| chat(0, json!({"content": text}), None));
     events.chain([chat(0, json!({}), Some("stop")), "data: [DONE]\n\n".to_owned()]).collect()
 }
@@ -26,7 +26,7 @@ fn named(data: Value) -> String {
 }
 
 /// What a client puts together from the deltas of one choice.
-fn client_text(stream: &str, index: u64) -> String {
+pub(crate) fn client_text(stream: &str, index: u64) -> String {
     let mut text = String::new();
     for line in stream.lines().filter_map(|line| line.strip_prefix("data: ")) {
         let Ok(event) = serde_json::from_str::<Value>(line) else { continue };

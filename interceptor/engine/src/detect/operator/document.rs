@@ -10,6 +10,11 @@ use super::pattern::Pattern;
 use super::{Compiled, Context, Definition, LONGEST, Own, SHORTEST, Validator};
 use crate::document::{Field, Fields, Mistake, Position, Report};
 
+const API_VERSION: &str = "interceptor.dev/v1alpha1";
+
+/// What documents of this kind say in `kind`.
+pub(crate) const KIND: &str = "DetectorSet";
+
 /// First parts of names that detectors of a build have, or may have.
 const RESERVED: [&str; 3] = ["secret", "pii", "risk"];
 
@@ -32,12 +37,13 @@ struct Reader<'a> {
 }
 
 /// Reads the roots of documents of this kind into one set, together with the detectors of this build. `lists` are
-/// the files that `literalsFile` may name. Returns none after having reported what is wrong.
+/// the files that `literalsFile` may name. Returns the names that can be used, and none beside them after having
+/// reported what is wrong.
 pub(crate) fn read<'a>(
     sets: &[Field<'a>],
     lists: &'a [List<'a>],
     report: &'a Report,
-) -> Option<Arc<Detectors>> {
+) -> (Registry, Option<Arc<Detectors>>) {
     let before = report.count();
     let used = vec![false; lists.len()];
     let mut reader = Reader { lists, report, definitions: Vec::new(), names: Vec::new(), used, bytes: 0 };
@@ -47,25 +53,29 @@ pub(crate) fn read<'a>(
     for ((name, _), _) in lists.iter().zip(&reader.used).filter(|(_, used)| !**used) {
         report.about_file(name, "no detector reads this list", Some("a `literalsFile` with its name"));
     }
-    let registry = reader.registry()?;
+    let registry = reader.registry();
     if report.count() > before {
-        return None;
+        return (registry, None);
     }
     if reader.definitions.is_empty() {
-        return Some(Detectors::builtin());
+        return (registry, Some(Detectors::builtin()));
     }
-    match Compiled::new(reader.definitions) {
-        Ok(compiled) => Some(Detectors::with(registry, compiled)),
-        Err(error) => {
-            sets.first()?.mistake(error.to_string(), Some("fewer or shorter ones"));
-            None
-        }
-    }
+    let compiled = Compiled::new(reader.definitions).map_err(|error| {
+        sets.iter().for_each(|set| set.mistake(error.to_string(), Some("fewer or shorter ones")));
+    });
+    let detectors = compiled.ok().map(|compiled| Detectors::with(registry.clone(), compiled));
+    (registry, detectors)
 }
 
 impl<'a> Reader<'a> {
     fn set(&mut self, root: &Field<'a>) -> Option<()> {
         let top = root.map(&["apiVersion", "kind", "metadata", "spec"])?;
+        if let Some(field) = top.required("apiVersion") {
+            field.one_of(&[(API_VERSION, ())]);
+        }
+        if let Some(field) = top.required("kind") {
+            field.one_of(&[(KIND, ())]);
+        }
         if let Some(metadata) = top.required("metadata").and_then(|m| m.map(&["name"])) {
             metadata.required("name").and_then(|name| name.text());
         }
@@ -100,6 +110,16 @@ impl<'a> Reader<'a> {
         let name = fields.required("name");
         let name = name.and_then(|field| Some((field.parsed(NAME, name_of)?, field)));
         let label = fields.optional("label").map(|label| label.parsed(LABEL, label_of));
+        let id = DetectorId::after_builtin(self.names.len());
+        if let Some((name, field)) = &name {
+            // Rules may name it even if the rest of it is wrong: one mistake is enough.
+            let label = label.flatten().or_else(|| name.rsplit('.').next()).unwrap_or(name);
+            self.names.push((
+                (*name).to_owned(),
+                label.to_ascii_uppercase().replace('-', "_"),
+                field.clone(),
+            ));
+        }
         let _ = fields.optional("description").map(|text| text.text());
         let flag = |name, default| fields.optional(name).map_or(Some(default), |flag| flag.boolean());
         let (ignore_case, whole_word) = (flag("ignoreCase", false), flag("wholeWord", true));
@@ -114,13 +134,11 @@ impl<'a> Reader<'a> {
             Some(field) => field.one_of(&Confidence::ALL.map(|c| (c.name(), c))),
             None => Some(Confidence::Medium),
         };
-        let (name, name_field) = name?;
-        let label = label.unwrap_or_else(|| name.rsplit('.').next())?;
-        let id = DetectorId::after_builtin(self.names.len());
+        name?;
+        given(label)?;
         let (context, validator) = (given(context)?, given(validator)?);
         let own = Own { id, confidence: confidence?, whole_word: whole_word?, context, validator };
         let definition = Definition { own, ignore_case: ignore_case?, literals, pattern: given(pattern)? };
-        self.names.push((name.to_owned(), label.to_ascii_uppercase(), name_field));
         Some(definition)
     }
 
@@ -174,19 +192,21 @@ impl<'a> Reader<'a> {
         Some(self.lists[at])
     }
 
-    fn registry(&self) -> Option<Registry> {
-        let names = self.names.iter().map(|(name, label, _)| (&**name, &**label));
-        match Registry::with(names) {
-            Ok(registry) => Some(registry),
-            Err((at, RegistryError::Taken)) => {
-                let (name, _, field) = &self.names[at];
-                field
-                    .mistake(format!("the name `{name}` is taken by another detector"), Some("another name"));
-                None
-            }
-            Err((at, error @ RegistryError::Full)) => {
-                self.names[at].2.mistake(error.to_string(), None);
-                None
+    fn registry(&self) -> Registry {
+        let mut names: Vec<_> = self.names.iter().collect();
+        loop {
+            match Registry::with(names.iter().map(|(name, label, _)| (&**name, &**label))) {
+                Ok(registry) => return registry,
+                Err((at, error)) => {
+                    let (name, _, field) = names.remove(at);
+                    match error {
+                        RegistryError::Taken => field.mistake(
+                            format!("the name `{name}` is taken by another detector"),
+                            Some("another name"),
+                        ),
+                        RegistryError::Full => field.mistake(error.to_string(), None),
+                    }
+                }
             }
         }
     }

@@ -207,7 +207,7 @@ fn detectors(field: &Field<'_>, registry: &Registry) -> Option<Detectors> {
             fits = true;
         }
         if !fits {
-            let known = registry.ids().map(|id| &**registry.name(id)).chain(["secret.*", "pii.*"]);
+            let known = registry.ids().map(|id| &**registry.name(id)).chain(["secret.*", "pii.*", "risk.*"]);
             let expected = "a detector such as `pii.email`, or a pattern such as `secret.*`";
             item.unknown_word_of_many("detector", &pattern.to_string(), known, expected);
             whole = false;
