@@ -19,7 +19,11 @@ fn set(count: usize, rule: &str) -> Vec<(String, String)> {
     for from in (0..count).step_by(IN_A_FILE) {
         let mut text = String::new();
         for number in from..(from + IN_A_FILE).min(count) {
-            let whom = if number < 3 { String::new() } else { format!("  subjects: [{{ namespaces: [team-{number}] }}]\n") };
+            let whom = if number < 3 {
+                String::new()
+            } else {
+                format!("  subjects: [{{ namespaces: [team-{number}] }}]\n")
+            };
             let _ = write!(
                 text,
                 "---\napiVersion: interceptor.dev/v1alpha1\nkind: EgressPolicy\nmetadata: {{ name: p-{number} }}\nspec:\n{whom}  \

@@ -238,7 +238,10 @@ fn mistakes_of_all_files_are_reported_in_the_order_of_the_files() {
         a.yaml:45:19: spec.uncertain.unrewritable: is already answered at b.yaml:45; expected one answer
         a.yaml:46:17: spec.uncertain.signedBody: is already answered at b.yaml:46; expected one answer
         a.yaml:47:19: spec.uncertain.notInspected: is already answered at b.yaml:47; expected one answer
-        a.yaml:48:22: spec.uncertain.untrustedClient: is already answered at b.yaml:48; expected one answer"#]].assert_eq(&error.to_string());
+        a.yaml:48:22: spec.uncertain.untrustedClient: is already answered at b.yaml:48; expected one answer
+        a.yaml:49:20: spec.uncertain.unknownCaller: is already answered at b.yaml:49; expected one answer
+        a.yaml:50:19: spec.uncertain.unknownModel: is already answered at b.yaml:50; expected one answer
+        a.yaml:51:22: spec.uncertain.failedCondition: is already answered at b.yaml:51; expected one answer"#]].assert_eq(&error.to_string());
 }
 
 #[test]

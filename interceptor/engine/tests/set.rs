@@ -79,7 +79,6 @@ fn mistakes_of_all_kinds_of_documents_are_told_together() {
         .replace("kind: local", "kind: selfhosted")
         + "---\napiVersion: interceptor.dev/v1alpha1\nkind: EgresPolicy\n---\nspec: {}\n";
     expect![[r#"
-        set.yaml:7:48: spec.rules[0].match.detectors[0]: unknown detector `acme.project`; expected a detector such as `pii.email`, or a pattern such as `secret.*`
         set.yaml:8:15: spec.rules[0].action: unknown value `redcat`; expected one of `passthrough`, `allow`, `audit`, `redact`, `block`; did you mean `redact`?
         set.yaml:15:54: spec.detectors[0].pattern: at character 5: the repetition has no end; expected a bound, such as `{1,32}`
         set.yaml:22:57: spec.providers[0].kind: unknown value `selfhosted`; expected one of `model`, `cloud`, `host`, `router`, `assistant`, `retrieval`, `speech`, `image`, `video`, `guard`, `local`, `tools`

@@ -211,7 +211,8 @@ mod tests {
             expected 1 of `pii.card`, found 0
             did not expect `pii.email` at messages[0].content (redact by mask-personal-data), found 1
             expected in shadow `s`, got none
-            expected the doubts `oversizedBody`, got none"#]].assert_eq(&said.join("\n"));
+            expected the doubts `oversizedBody`, got none"#]]
+        .assert_eq(&said.join("\n"));
     }
 
     #[test]

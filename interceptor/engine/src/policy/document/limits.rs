@@ -68,41 +68,45 @@ impl Reader<'_> {
     }
 }
 
-/// Exactly one of the four, with what belongs to it.
+/// Exactly one of the four, with what belongs to it. Everything is read before anything is missed.
 fn measure(fields: &Fields<'_>) -> Option<Measure> {
-    let named = ["requests", "tokens", "cost", "concurrency"].map(|name| fields.optional(name));
-    let [requests, tokens, cost, concurrency] = named;
-    let given = [&requests, &tokens, &cost, &concurrency].into_iter().flatten().count();
+    let number = |name: &'static str, most: u64| fields.optional(name).map(|field| field.number(1..=most));
+    let (requests, tokens) = (number("requests", MOST), number("tokens", MOST));
+    let concurrency = number("concurrency", 1_000_000);
+    let expected = "an amount such as `5.00 USD`, at most 1000000 USD";
+    let amount = |text: &str| Money::parse(text).filter(|most| most.nanos() > 0);
+    let cost = fields.optional("cost").map(|field| field.parsed(expected, amount));
+    let each = fields.optional("each").map(|field| (field.one_of(&Each::WORDS), field));
+    let reserve = fields.optional("reserve").map(|field| (field.number(0..=MOST), field));
+    let given = [requests.is_some(), tokens.is_some(), cost.is_some(), concurrency.is_some()];
+    let given = given.into_iter().filter(|given| *given).count();
     if given != 1 {
         let what = if given == 0 { "limits nothing" } else { "limits several things" };
         fields.this().mistake(what, Some("one of `requests`, `tokens`, `cost` and `concurrency`"));
         return None;
     }
-    let reserve = fields.optional("reserve");
-    if let Some(field) = reserve.as_ref().filter(|_| tokens.is_none() && cost.is_none()) {
+    if let Some((_, field)) = reserve.as_ref().filter(|_| tokens.is_none() && cost.is_none()) {
         field.mistake("sets tokens aside", Some("`tokens` or `cost` beside it"));
     }
     if let Some(field) = fields.optional("unknownPrice").filter(|_| cost.is_none()) {
         field.mistake("is about prices", Some("`cost` beside it"));
     }
-    let reserve = reserve.map_or(Some(0), |field| field.number(0..=MOST));
-    if let Some(field) = concurrency {
-        if let Some(each) = fields.optional("each") {
+    if let Some(most) = concurrency {
+        if let Some((_, each)) = each {
             each.mistake("what is counted at the same time has no window", Some("`concurrency` alone"));
         }
-        return Some(Measure::Concurrency { most: field.number(1..=1_000_000)? });
+        return Some(Measure::Concurrency { most: most? });
     }
-    let each = fields.required("each").and_then(|field| field.one_of(&Each::WORDS));
-    let number = |field: Option<Field<'_>>| field.map(|field| field.number(1..=MOST));
-    if let Some(most) = number(requests) {
-        return Some(Measure::Requests { most: most?, each: each? });
+    let each = match each {
+        Some((each, _)) => each?,
+        None => return fields.required("each").and(None),
+    };
+    let reserve = reserve.map_or(Some(0), |(reserve, _)| reserve)?;
+    match (requests, tokens, cost) {
+        (Some(most), _, _) => Some(Measure::Requests { most: most?, each }),
+        (_, Some(most), _) => Some(Measure::Tokens { most: most?, each, reserve }),
+        (_, _, most) => Some(Measure::Cost { most: most??, each, reserve }),
     }
-    if let Some(most) = number(tokens) {
-        return Some(Measure::Tokens { most: most?, each: each?, reserve: reserve? });
-    }
-    let expected = "an amount such as `5.00 USD`, at most 1000000 USD";
-    let most = cost?.parsed(expected, |text| Money::parse(text).filter(|most| most.nanos() > 0));
-    Some(Measure::Cost { most: most?, each: each?, reserve: reserve? })
 }
 
 /// Names of models, compared in small letters.
