@@ -61,7 +61,15 @@ async fn take_request(
     request: Request<Incoming>,
 ) -> Result<Request<RequestBody>, Answer> {
     let (mut parts, incoming) = request.into_parts();
-    let plan = begin(served, ledger, &mut parts)?;
+    let plan = match begin(served, ledger, &mut parts) {
+        Ok(plan) => plan,
+        Err(answer) => {
+            if !parts.headers.contains_key(header::EXPECT) {
+                pass_over(served, incoming).await;
+            }
+            return Err(answer);
+        }
+    };
     headers::strip_hop_by_hop(&mut parts.headers, parts.version);
     let body = if body::is_absent(&incoming) {
         RequestBody::Whole(conclude(served, ledger, Vec::new(), None).await?)
@@ -105,6 +113,19 @@ fn begin(served: &Served, ledger: &Ledger, parts: &mut http::request::Parts) -> 
     ledger.begin_inspection(inspection);
     begun.map_err(|refusal| reply::refused(ledger, refusal, Ending::Blocked))?;
     Ok(plan)
+}
+
+/// Reads what an application still sends of a request that is refused by its head, up to a bound. Not every client looks
+/// for an answer before it has said everything: curl takes the end of an HTTP/2 stream for a failure, then.
+async fn pass_over(served: &Served, body: Incoming) {
+    let mut body = Paced::new(body, served.shared.limits.body_pause);
+    let mut left: usize = 1 << 20;
+    while let Step::Data(data) = body.next().await {
+        left = left.saturating_sub(data.len());
+        if left == 0 {
+            return;
+        }
+    }
 }
 
 /// Seconds since 1970; a clock before that counts as 1970.
