@@ -116,6 +116,19 @@ async fn two_pods_of_one_image_are_told_apart_while_both_call() -> Result<()> {
         let path = caller["cgroup_path"].as_str().context("a path")?;
         assert!(path.contains(&format!("/kubepods/burstable/pod{uid}/")), "{path}");
     }
+    let port = daemon.admin_port()?;
+    let output = node
+        .lab
+        .node()?
+        .command("/usr/bin/curl")
+        .arg("-s")
+        .arg(format!("127.0.0.1:{port}/metrics"))
+        .output()?;
+    let metrics = String::from_utf8(output.stdout)?;
+    for namespace in ["shop", "pay-eu"] {
+        let line = format!("caller_exchanges_total{{namespace=\"{namespace}\",identity=\"known\"}} 1");
+        assert!(metrics.contains(&line), "{line} is not in {metrics}");
+    }
     node.pods.end().await
 }
 

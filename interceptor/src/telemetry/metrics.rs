@@ -1,6 +1,8 @@
 //! Counters and histograms in Prometheus' format. Every label value comes from a closed set.
 //! Knows events. Does not know who scrapes.
 
+mod caller;
+
 use prometheus_client::encoding::EncodeLabelSet;
 use prometheus_client::encoding::text::encode;
 use prometheus_client::metrics::counter::Counter;
@@ -8,6 +10,7 @@ use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::histogram::{Histogram, exponential_buckets};
 use prometheus_client::registry::{Registry, Unit};
 
+use self::caller::Callers;
 use super::event::{Capture, Connection, Event, Exchange, Label};
 
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
@@ -47,6 +50,7 @@ pub struct Metrics {
     registry: Registry,
     connections: Family<ConnectionLabels, Counter>,
     exchanges: Family<ExchangeLabels, Counter>,
+    callers: Callers,
     findings: Family<FindingLabels, Counter>,
     passed_bytes: Counter,
     flow_missed: Counter,
@@ -69,6 +73,7 @@ impl Metrics {
             registry: Registry::with_prefix("interceptor"),
             connections: Family::default(),
             exchanges: Family::default(),
+            callers: Callers::default(),
             findings: Family::default(),
             passed_bytes: Counter::default(),
             flow_missed: Counter::default(),
@@ -88,6 +93,11 @@ impl Metrics {
         let registry = &mut self.registry;
         registry.register("connections", "Redirected connections that have ended", self.connections.clone());
         registry.register("exchanges", "Inspected exchanges that have ended", self.exchanges.clone());
+        registry.register(
+            "caller_exchanges",
+            "Inspected exchanges by the namespace of the calling pod, and by whether the caller was known",
+            self.callers.family(),
+        );
         registry.register("findings", "What the detectors found", self.findings.clone());
         registry.register_with_unit(
             "passthrough",
@@ -169,6 +179,7 @@ impl Metrics {
     fn exchange(&self, ended: &Exchange) {
         let labels = ExchangeLabels { provider: ended.provider.to_string(), ending: ended.ending.label() };
         self.exchanges.get_or_create(&labels).inc();
+        self.callers.count(&ended.caller.subject);
         self.inspection.observe(ended.inspected.as_secs_f64());
         self.held.observe(ended.held.as_secs_f64());
         if let Some(waited) = ended.waited {
