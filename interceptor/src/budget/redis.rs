@@ -307,6 +307,11 @@ async fn use_while(
     was_up: &mut bool,
 ) -> Result<(), RedisError> {
     store.call(live, &[]).await?;
+    // A server that has forgotten everything is told before anybody is asked whether there is enough left.
+    if let Some(budgets) = budgets.upgrade() {
+        budgets.table().tell_all();
+        while tell(store, &budgets, live).await? > 0 {}
+    }
     tracing::info!("the shared store of limits answers");
     *was_up = true;
     store.live.store(Some(live.clone()));
@@ -332,25 +337,34 @@ async fn tell_while(
             // A worker has given it up.
             return Err(io::Error::from(io::ErrorKind::TimedOut).into());
         }
-        let counts = budgets.table().untold(TOLD_AT_ONCE);
-        if counts.is_empty() && tick % 20 != 0 {
-            continue;
-        }
-        let ask = |count: &Count| Ask { at: 0, count: count.clone(), amount: 0, enforced: false };
-        let told = store.call(live, &counts.iter().map(ask).collect::<Vec<_>>()).await;
-        let mut table = budgets.table();
-        match told {
-            Ok(answer) => counts
-                .iter()
-                .zip(answer.others)
-                .for_each(|(count, others)| table.learn(&count.key, count.window.number, others)),
-            Err(error) => {
-                table.tell_again(counts);
-                return Err(error);
-            }
+        if tell(store, &budgets, live).await? == 0 && tick % 20 == 0 {
+            store.call(live, &[]).await?;
         }
     }
     Ok(())
+}
+
+/// Tells of some of the counts that have changed, and says of how many.
+async fn tell(store: &Store, budgets: &Budgets, live: &MultiplexedConnection) -> Result<usize, RedisError> {
+    let counts = budgets.table().untold(TOLD_AT_ONCE);
+    if counts.is_empty() {
+        return Ok(0);
+    }
+    let ask = |count: &Count| Ask { at: 0, count: count.clone(), amount: 0, enforced: false };
+    let told = store.call(live, &counts.iter().map(ask).collect::<Vec<_>>()).await;
+    let mut table = budgets.table();
+    match told {
+        Ok(answer) => {
+            for (count, others) in counts.iter().zip(answer.others) {
+                table.learn(&count.key, count.window.number, others);
+            }
+            Ok(counts.len())
+        }
+        Err(error) => {
+            table.tell_again(counts);
+            Err(error)
+        }
+    }
 }
 
 #[cfg(test)]

@@ -261,6 +261,12 @@ impl Table {
         keys.iter().filter_map(|key| self.count(key)).collect()
     }
 
+    /// Others may have forgotten everything: all counts are to be told.
+    pub fn tell_all(&mut self) {
+        let shared = self.cells.iter().filter(|(_, cell)| cell.window.is_some());
+        self.untold.extend(shared.map(|(key, _)| key.clone()));
+    }
+
     /// Others know of a count as it is here. If it has changed since, they do not.
     pub fn told(&mut self, count: &Count) {
         if self.cells.get(&count.key).is_some_and(|cell| cell.change == count.change) {

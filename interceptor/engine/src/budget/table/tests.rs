@@ -180,6 +180,9 @@ fn other_nodes_are_told_once_of_what_changed() {
     table.told(&told[0]);
     let again = table.untold(10);
     assert_eq!((again.len(), again[0].own, again[0].change), (1, 0, 2));
+    assert!(table.untold(10).is_empty());
+    table.tell_all();
+    assert_eq!(table.untold(10), again);
 }
 
 #[test]
