@@ -11,6 +11,32 @@ use interceptor_tests::topology::v4;
 use crate::{stage, staged};
 
 #[tokio::test]
+async fn what_is_used_up_raises_the_sdks_own_exception_and_is_not_tried_again() -> Result<()> {
+    let policy = "apiVersion: interceptor.dev/v1alpha1\nkind: EgressPolicy\nmetadata: {name: limits}\nspec:\n  limits:\n    \
+                  - {name: nothing, tokens: 1, each: month}\n";
+    let Some(stage) = staged(Setup::default().policy(policy)).await? else { return Ok(()) };
+    let calls = [
+        (App::OpenAi, "chat"),
+        (App::OpenAi, "chat_stream"),
+        (App::OpenAi, "responses"),
+        (App::Anthropic, "messages"),
+        (App::Anthropic, "messages_stream"),
+    ];
+    for (number, (app, call)) in calls.into_iter().enumerate() {
+        let said = Sdk::start(&stage.lab, app)?.whole(call, "Good morning.").await?;
+        let error = &said[0];
+        let expected = (&"error".into(), &"RateLimitError".into());
+        assert_eq!((&error["event"], &error["class"]), expected, "{said:?}");
+        assert_eq!((&error["status"], &error["retries"]), (&429.into(), &0.into()), "{error}");
+        let message = error["message"].as_str().unwrap_or_default();
+        assert!(message.contains("egress limit") && message.contains("nothing"), "{message}");
+        assert_eq!(stage.exchanges(number + 1).await?.len(), number + 1, "{app:?} {call}");
+    }
+    assert_eq!(stage.lab.provider.record().seen().calls.len(), 0);
+    Ok(())
+}
+
+#[tokio::test]
 async fn a_secret_raises_the_sdks_own_exception_and_is_not_tried_again() -> Result<()> {
     let Some(stage) = stage().await? else { return Ok(()) };
     let prompt = format!("deploy with {}", samples::github_token());

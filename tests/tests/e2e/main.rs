@@ -14,6 +14,7 @@ mod failure;
 mod framing;
 mod hello;
 mod http;
+mod limits;
 mod origin;
 mod pacing;
 mod passthrough;
