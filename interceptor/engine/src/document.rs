@@ -7,12 +7,14 @@
 //! a document costs at most a small multiple of its own length.
 
 mod field;
+mod format;
 mod mistake;
 mod shape;
 mod tree;
 mod units;
 
 pub use field::{Field, Fields};
+pub use format::format;
 pub(crate) use mistake::nearest as nearest_word;
 pub use mistake::{Mistake, Mistakes, Position, Report};
 pub use shape::{Kind, Member, Shape, json_schema, structural_schema};
