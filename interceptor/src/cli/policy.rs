@@ -6,6 +6,7 @@ pub mod check;
 pub mod compare;
 pub mod diff;
 pub mod explain;
+pub mod fmt;
 pub mod play;
 pub mod report;
 pub mod schema;
@@ -39,6 +40,9 @@ enum Verb {
     /// Say which recorded exchanges another policy would decide otherwise.
     #[command(after_help = diff::EXAMPLES)]
     Diff(diff::Diff),
+    /// Write policy files in the one way in which all of them are written.
+    #[command(after_help = fmt::EXAMPLES)]
+    Fmt(fmt::Fmt),
     /// Print the schema of policy files for editors, or the resource definitions for Kubernetes.
     #[command(after_help = schema::EXAMPLES)]
     Schema(schema::Schema),
@@ -52,6 +56,7 @@ impl PolicyCommand {
             Verb::Test(test) => test.run(),
             Verb::Explain(explain) => explain.run(),
             Verb::Diff(diff) => diff.run(),
+            Verb::Fmt(fmt) => fmt.run(),
             Verb::Schema(schema) => schema.run(),
         };
         result.unwrap_or_else(|error| match error {
