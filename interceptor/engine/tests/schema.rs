@@ -171,6 +171,8 @@ fn write(place: &[Step]) -> String {
         text = match step {
             // Some fields are only read beside another.
             Step::Field(name @ ("confidence" | "atLeast")) => format!("{{detectors: ['*'], {name}: {text}}}"),
+            Step::Field("each") => format!("{{requests: 10, each: {text}}}"),
+            Step::Field("reserve") => format!("{{tokens: 10, each: minute, reserve: {text}}}"),
             Step::Field("restoreIn") => format!("{{with: reversible, restoreIn: {text}}}"),
             Step::Field(name) if at == 0 && *name != "kind" => {
                 format!("{{kind: EgressPolicy, {name}: {text}}}")
