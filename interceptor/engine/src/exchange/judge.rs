@@ -7,7 +7,7 @@ use super::case::Case;
 use super::head::RequestHead;
 use super::inspect::Facts;
 use super::{Exchange, RequestPlan};
-use crate::policy::{BodyFacts, Context, Direction, Headers, Identity, Subject, Uncertainty};
+use crate::policy::{BodyFacts, Context, Direction, Headers, Subject, Uncertainty};
 use crate::refusal::{Reason, Refusal};
 
 /// What is kept of a request's head until the body is there, for rules that ask for both.
@@ -62,8 +62,7 @@ impl Exchange {
         if self.foreign {
             return Ok(());
         }
-        let unknown = matches!(self.asked.subject.identity, Identity::Unknown(_));
-        if unknown && self.case.scope.asks_for_caller() {
+        if self.case.scope.leaves_caller_open(&self.asked.subject) {
             self.case.doubt(Uncertainty::UnknownCaller, Direction::Request)?;
         }
         if self.case.scope.has_failed() {

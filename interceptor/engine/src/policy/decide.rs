@@ -13,7 +13,7 @@ use super::index::Index;
 use super::rule::{Detectors, Headers, Mode, Reply, Rule, Target};
 use super::subjects::Selector;
 use super::uncertain::{Answers, SomeAnswers};
-use super::{Action, Answer, Cell, Direction, Reach, Redaction, Subject, Uncertainty};
+use super::{Action, Answer, Cell, Direction, Identity, Reach, Redaction, Subject, Uncertainty};
 use crate::budget::Limit;
 use crate::detect::{Confidence, DetectorId};
 use crate::price::Prices;
@@ -66,8 +66,41 @@ pub(super) struct Compiled {
     pub(super) prices: Prices,
     pub(super) version: Arc<str>,
     index: Index,
+    asked: Asked,
+}
+
+/// What policies ask of callers that not every node can tell.
+#[derive(Debug, Clone, Copy, Default)]
+struct Asked {
     /// Some policy is not for everyone.
-    asks_for_caller: bool,
+    caller: bool,
+    /// Some policy is for certain service accounts.
+    service_account: bool,
+    /// Some policy is for namespaces with certain labels.
+    namespace_labels: bool,
+}
+
+impl Asked {
+    fn by(entries: &[Entry]) -> Self {
+        let mut asked = Self::default();
+        for selector in entries.iter().flat_map(|entry| &entry.subjects) {
+            asked.caller = true;
+            asked.service_account |= selector.service_accounts.is_some();
+            asked.namespace_labels |= !selector.namespace_labels.is_empty();
+        }
+        asked
+    }
+
+    /// True if a policy may be for a caller of whom not enough is known to say so. Only the cluster knows service
+    /// accounts and labels of namespaces, and a namespace always has some.
+    fn leaves_open(self, subject: &Subject) -> bool {
+        let unknown = matches!(subject.identity, Identity::Unknown(_));
+        let of_pod = subject.pod.as_deref().is_some_and(|pod| {
+            (self.service_account && pod.service_account.is_none())
+                || (self.namespace_labels && pod.namespace_labels.is_empty())
+        });
+        self.caller && (unknown || of_pod)
+    }
 }
 
 impl Compiled {
@@ -76,8 +109,8 @@ impl Compiled {
         for (number, entry) in (0u32..).zip(&entries) {
             index.add(number, &entry.subjects);
         }
-        let asks_for_caller = entries.iter().any(|entry| !entry.subjects.is_empty());
-        Self { entries, rules, prices, version, index, asks_for_caller }
+        let asked = Asked::by(&entries);
+        Self { entries, rules, prices, version, index, asked }
     }
 
     /// The policies for a caller, in order.
@@ -179,9 +212,9 @@ impl Scope {
         self.rules().any(|rule| matches!(rule.target, Target::Tools(_)) || rule.conditions.tools.is_some())
     }
 
-    /// True if policies tell callers apart, so that who calls makes a difference.
-    pub fn asks_for_caller(&self) -> bool {
-        self.policy.asks_for_caller
+    /// True if policies tell callers apart, and not enough is known of this one to say which are for him.
+    pub fn leaves_caller_open(&self, subject: &Subject) -> bool {
+        self.policy.asked.leaves_open(subject)
     }
 
     /// True if a condition of a rule could not be evaluated.

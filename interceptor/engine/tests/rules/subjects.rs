@@ -80,6 +80,19 @@ fn a_caller_that_is_not_known_is_an_uncertainty_where_policies_tell_callers_apar
 }
 
 #[test]
+fn what_only_the_cluster_knows_is_uncertain_where_nobody_asked_it() {
+    for (asks, known) in
+        [("serviceAccounts: [robot]", false), ("namespaceLabels: { env: prod }", false), ("pods: [x]", true)]
+    {
+        let spec = format!("subjects: [{{ {asks} }}]\nrules: [{{ name: n, match: {{}}, action: block }}]");
+        let expected = if known { "pass" } else { "403 by uncertain.unknownCaller" };
+        assert_eq!(verdict(&[&spec], pod("a", &[])), expected, "{asks}");
+        // A process of the host has no such thing, which is known.
+        assert_eq!(verdict(&[&spec], Arc::new(nobody())), "pass", "{asks}");
+    }
+}
+
+#[test]
 fn higher_priorities_are_read_first_and_an_allow_ends_the_reading() {
     let block = "rules: [{ name: nobody, match: { providers: [openai] }, action: block }]";
     let allow = |priority: u32| {
