@@ -51,7 +51,6 @@ mod tests {
     /// The file is written anew with `UPDATE_EXPECT=1`.
     #[test]
     fn the_shipped_definitions_are_those_of_the_reader() {
-        expect_test::expect_file!["../../../../deploy/kubernetes/crds/policies.yaml"]
-            .assert_eq(&definitions());
+        expect_test::expect_file!["../../../../deploy/crds/policies.yaml"].assert_eq(&definitions());
     }
 }
