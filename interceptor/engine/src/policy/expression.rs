@@ -5,9 +5,9 @@
 
 use std::collections::HashMap;
 use std::fmt;
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 
-use cel::{Context as Scope, ExecutionError, Program, Value};
+use cel::{Context as Scope, Env, ExecutionError, Program, Value};
 
 use super::conditions::Holds;
 use super::context::{BodyFacts, Context};
@@ -47,6 +47,8 @@ const OF_BODY: [&str; 5] = ["models", "model", "tools", "mcpMethods", "size"];
 pub(super) struct Expression {
     text: Box<str>,
     program: Arc<Program>,
+    /// The facts that it asks for, by their places in [`FACTS`].
+    asked: [bool; FACTS.len()],
     asks_for_body: bool,
     asks_for_model: bool,
 }
@@ -77,9 +79,10 @@ impl Expression {
         }
         let asks_for_body = OF_BODY.iter().any(|name| references.has_variable(name));
         let asks_for_model = references.has_variable("model") || references.has_variable("models");
+        let asked = std::array::from_fn(|at| references.has_variable(FACTS[at].0));
         drop(references);
-        let expression =
-            Self { text: text.into(), program: Arc::new(program), asks_for_body, asks_for_model };
+        let program = Arc::new(program);
+        let expression = Self { text: text.into(), program, asked, asks_for_body, asks_for_model };
         expression.try_out()?;
         Ok(expression)
     }
@@ -99,7 +102,7 @@ impl Expression {
                 subject: &nobody,
                 at: 0,
             };
-            match self.program.execute(&scope(&context, Some(&body))) {
+            match self.program.execute(&self.scope(&context, Some(&body))) {
                 // A list may be empty, a label missing and a size nought: that is no mistake of the expression's.
                 Ok(Value::Bool(_))
                 | Err(
@@ -125,13 +128,46 @@ impl Expression {
     }
 
     pub(super) fn holds(&self, context: &Context<'_>, body: Option<&BodyFacts<'_>>) -> Holds {
-        match self.program.execute(&scope(context, body)) {
+        match self.program.execute(&self.scope(context, body)) {
             Ok(Value::Bool(true)) => Holds::Yes,
             Ok(Value::Bool(false)) => Holds::No,
             // A label that is not there has no value that anything could be true of.
             Err(ExecutionError::NoSuchKey(_)) => Holds::No,
             Ok(_) | Err(_) => Holds::Failed,
         }
+    }
+}
+
+impl Expression {
+    /// The facts that it asks for; making the others would cost more than it does.
+    fn scope<'v>(&self, context: &Context<'_>, body: Option<&BodyFacts<'_>>) -> Scope<'static, 'v> {
+        static STANDARD: LazyLock<Arc<Env>> = LazyLock::new(|| Arc::new(Env::stdlib()));
+        let mut scope = Scope::with_env(STANDARD.clone());
+        let body = body.copied().unwrap_or_default();
+        for (name, _) in FACTS.iter().zip(self.asked).filter(|(_, asked)| *asked).map(|(fact, _)| fact) {
+            scope.add_variable_from_value(*name, fact(name, context, &body));
+        }
+        scope
+    }
+}
+
+/// The value of a fact.
+fn fact(name: &str, context: &Context<'_>, body: &BodyFacts<'_>) -> Value {
+    match name {
+        "provider" => text(context.provider),
+        "host" => text(context.host),
+        "method" => text(context.method),
+        "path" => text(context.bare_path()),
+        "operation" => text(context.operation),
+        "subject" => subject(context.subject),
+        "time" => time(context.at),
+        "models" => names(body.models),
+        "model" => text(body.models.first().map_or("", |model| model)),
+        "tools" => names(body.tools),
+        "mcpMethods" => names(body.methods),
+        "size" => Value::Int(i64::try_from(body.size).unwrap_or(i64::MAX)),
+        // A test asks for each of them.
+        _ => Value::Null,
     }
 }
 
@@ -173,26 +209,6 @@ fn depth(text: &str) -> usize {
         deepest = deepest.max(depth);
     }
     deepest
-}
-
-/// The facts as an expression sees them.
-fn scope<'v>(context: &Context<'_>, body: Option<&BodyFacts<'_>>) -> Scope<'static, 'v> {
-    let mut scope = Scope::default();
-    let mut set = |name: &str, value: Value| scope.add_variable_from_value(name, value);
-    set("provider", text(context.provider));
-    set("host", text(context.host));
-    set("method", text(context.method));
-    set("path", text(context.bare_path()));
-    set("operation", text(context.operation));
-    set("subject", subject(context.subject));
-    set("time", time(context.at));
-    let body = body.copied().unwrap_or_default();
-    set("models", names(body.models));
-    set("model", text(body.models.first().map_or("", |model| model)));
-    set("tools", names(body.tools));
-    set("mcpMethods", names(body.methods));
-    set("size", Value::Int(i64::try_from(body.size).unwrap_or(i64::MAX)));
-    scope
 }
 
 fn text(text: &str) -> Value {

@@ -175,6 +175,7 @@ fn expressions_say_what_fields_cannot() {
         ("time.hour >= 8 && time.weekday <= 5", false),
         ("subject.known && subject.uid == 0", true),
         ("mcpMethods.size() > 0", false),
+        ("models == [\"gpt-4o\"]", true),
         ("path.matches(\"^/v1/.*ions$\")", true),
         ("host == \"api.openai.com\" && method == \"POST\" && operation != \"unknown\"", true),
     ] {
