@@ -11,8 +11,8 @@ use super::report::{Format, Report};
 use crate::app::StartError;
 use crate::cli::exit;
 
-pub(super) const EXAMPLES: &str = "Examples:\n  interceptor policy check policies/*.yaml\n  \
-     interceptor policy check --format sarif policies/*.yaml > policies.sarif\n\n\
+pub(super) const EXAMPLES: &str = "Examples:\n  interceptor policy check egress.yaml detectors.yaml\n  \
+     interceptor policy check --format sarif policies/default.yaml > policies.sarif\n\n\
      Exits with 0 if the files make a policy, with 3 if not.";
 
 /// `policy check`
