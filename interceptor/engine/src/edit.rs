@@ -1,17 +1,25 @@
 //! Replaces spans of bytes without copying the rest: what is kept is sliced out of the chunks it came in.
 //! Knows offsets. Does not know what the bytes mean.
 
+use std::fmt;
 use std::ops::Range;
 
 use bytes::Bytes;
 
 /// One replacement in a sequence of chunks.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 pub struct Edit {
     /// What is replaced, in offsets from the first chunk's first byte.
     pub range: Range<usize>,
     /// What stands there afterwards.
     pub with: Bytes,
+}
+
+// What is put back in an answer was hidden for a reason.
+impl fmt::Debug for Edit {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Edit({:?} by {} bytes)", self.range, self.with.len())
+    }
 }
 
 /// Pushes the chunks with all edits made on `out`. Edits must be sorted and must not overlap; one that

@@ -1,12 +1,13 @@
 //! Cuts a stream of chunks into frames, without copying a frame that lies in one chunk.
 //! Knows where the last frame ended. Does not know what ends one: that is each framing's own business.
 
+use std::fmt;
 use std::ops::Range;
 
 use bytes::{Bytes, BytesMut};
 
 /// A frame as it came.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 pub struct Framed {
     /// All its bytes.
     pub raw: Bytes,
@@ -15,7 +16,7 @@ pub struct Framed {
 }
 
 /// The bytes between the last frame's end and the last chunk's.
-#[derive(Debug, Default)]
+#[derive(Default)]
 pub(crate) struct Cutter {
     /// A frame whose end has not come.
     partial: BytesMut,
@@ -75,5 +76,18 @@ impl Cutter {
         self.partial.extend_from_slice(rest);
         self.chunk = Bytes::new();
         self.cut = 0;
+    }
+}
+
+// Frames are payload, and payload is not for logs: how long they are has to do.
+impl fmt::Debug for Framed {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Framed({} bytes, within {:?})", self.raw.len(), self.within)
+    }
+}
+
+impl fmt::Debug for Cutter {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Cutter({} pending)", self.pending())
     }
 }

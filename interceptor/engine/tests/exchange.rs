@@ -7,6 +7,8 @@
 mod answer;
 #[path = "exchange/chunking.rs"]
 mod chunking;
+#[path = "exchange/debug.rs"]
+mod debug;
 #[path = "exchange/form.rs"]
 mod form;
 #[path = "exchange/golden.rs"]

@@ -45,7 +45,6 @@ pub struct Via {
 }
 
 /// A tunnel that a proxy has just opened for an application.
-#[derive(Debug)]
 pub struct Opened {
     /// Where it leads.
     pub target: Authority,
@@ -100,7 +99,6 @@ pub enum TunnelError {
 }
 
 /// How it ended, where there is no tunnel.
-#[derive(Debug)]
 pub enum Unopened {
     /// The head breaks the rules, which was answered.
     Mistake(Mistake),

@@ -18,7 +18,6 @@ pub enum Unit {
 }
 
 /// A whole message.
-#[derive(Debug)]
 pub struct Message {
     /// All its frames.
     pub framed: Framed,
@@ -74,7 +73,6 @@ pub struct Messages {
 }
 
 /// A message whose last frame has not come.
-#[derive(Debug)]
 struct Open {
     opcode: Opcode,
     mask: Option<[u8; 4]>,
@@ -259,6 +257,13 @@ fn inflate_part(
         if taken == 0 && out.len() == before_out && out.len() < out.capacity() {
             return Err(Broken::Compression);
         }
+    }
+}
+
+// A message is payload, and payload is not for logs.
+impl std::fmt::Debug for Message {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Message({:?}, {} bytes)", self.opcode, self.payload.len())
     }
 }
 
