@@ -4,6 +4,8 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
+use interceptor_engine::policy::Pattern;
+
 use crate::bpf::{HEARTBEAT_LIMIT, RawPacketPolicy};
 
 /// The section `capture`.
@@ -74,7 +76,7 @@ impl VethGuard {
 
 /// A name of interfaces, in which `*` stands for any characters, also none.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct InterfacePattern(Box<str>);
+pub struct InterfacePattern(Pattern);
 
 impl InterfacePattern {
     /// Reads a pattern; `None` for what no interface can be called.
@@ -83,22 +85,12 @@ impl InterfacePattern {
         const LONGEST: usize = 15;
         let fixed = text.bytes().filter(|byte| *byte != b'*').count();
         let can_be = |c: char| c.is_ascii_graphic() && c != '/' && c != ':';
-        (!text.is_empty() && fixed <= LONGEST && text.len() <= 2 * LONGEST && text.chars().all(can_be))
-            .then(|| Self(text.into()))
+        let fits = fixed <= LONGEST && text.len() <= 2 * LONGEST && text.chars().all(can_be);
+        Pattern::parse_any(text).filter(|_| fits).map(Self)
     }
 
-    /// Each part between stars is taken at its first place, which is enough: a later one leaves less for the rest.
     fn fits(&self, name: &str) -> bool {
-        let Some((head, rest)) = self.0.split_once('*') else { return *self.0 == *name };
-        let Some(mut name) = name.strip_prefix(head) else { return false };
-        let (middle, tail) = rest.rsplit_once('*').unwrap_or(("", rest));
-        for part in middle.split('*') {
-            match name.find(part) {
-                Some(at) => name = &name[at + part.len()..],
-                None => return false,
-            }
-        }
-        name.ends_with(tail)
+        self.0.fits(name)
     }
 }
 
