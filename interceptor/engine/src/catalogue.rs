@@ -14,7 +14,8 @@ use crate::document::{Field, Mistakes, Report};
 
 pub(crate) use format::MOST_KEYS;
 pub use format::{
-    Bodies, CloseRule, DeltaKind, DeltaRule, Format, FormatId, Framing, RefusalShape, StreamRules, Transport,
+    Bodies, CloseRule, DeltaKind, DeltaRule, Format, FormatId, Framing, RawRule, RefusalShape, StreamRules,
+    Transport,
 };
 pub use host::{HostPattern, HostPatternError};
 pub use path::{PathPattern, PathPatternError};

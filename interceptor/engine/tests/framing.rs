@@ -4,6 +4,8 @@
 
 #[path = "framing/http.rs"]
 mod http;
+#[path = "framing/raw.rs"]
+mod raw;
 #[path = "framing/redact.rs"]
 mod redact;
 #[path = "framing/run.rs"]

@@ -89,6 +89,8 @@ pub struct StreamRules {
     pub deltas: Box<[DeltaRule]>,
     /// What ends such texts.
     pub closes: Box<[CloseRule]>,
+    /// Fragments that are no JSON.
+    pub raw: Option<RawRule>,
 }
 
 /// What is around the documents of a stream.
@@ -132,11 +134,22 @@ impl DeltaRule {
     }
 }
 
+/// Events whose whole data is a fragment of one text, as it is.
+#[derive(Clone, Debug)]
+pub struct RawRule {
+    /// The type of these events, which may then look like JSON and are none; without it, every event that is none.
+    pub event: Option<Box<str>>,
+    /// Which of the stream's rules for fragments they fall under.
+    pub(crate) delta: u16,
+}
+
 /// What a streamed text is when put together.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum DeltaKind {
     /// Prose.
     Text,
+    /// Prose that no JSON is around.
+    Raw,
     /// JSON, such as the arguments of a tool call.
     Json,
     /// Signed or encrypted: scanned, never rewritten.

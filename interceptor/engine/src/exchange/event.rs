@@ -159,7 +159,7 @@ impl Sink for EventReader {
 pub(super) fn class_of(kind: crate::catalogue::DeltaKind) -> Class {
     use crate::catalogue::DeltaKind;
     match kind {
-        DeltaKind::Text | DeltaKind::Json => Class::Text,
+        DeltaKind::Text | DeltaKind::Raw | DeltaKind::Json => Class::Text,
         DeltaKind::Sealed => Class::Sealed,
         DeltaKind::Binary => Class::Binary,
     }

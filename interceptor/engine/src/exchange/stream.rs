@@ -6,6 +6,7 @@
 mod document;
 mod framing;
 mod outlet;
+mod raw;
 mod restore;
 mod texts;
 

@@ -342,3 +342,16 @@ fn a_compressed_stream_is_handed_on_decoded_where_rules_may_change_it() {
     assert_eq!(outcome.received.concat(), chunks.concat());
     assert_eq!(outcome.findings().len(), 1);
 }
+
+#[test]
+fn texts_beyond_those_that_may_be_open_are_counted_once() {
+    let event = |index: u32| {
+        let choice = json!({"index": index, "delta": {"content": format!("ask {ADDRESS} now")}});
+        format!("data: {}\n\n", json!({"choices": [choice]}))
+    };
+    let stream: String = (0..300).map(event).collect();
+    // The run itself asserts that every byte is counted once.
+    let outcome = run(&engine(BOTH_WAYS), &Call::stream(Format::Chat, stream.as_bytes()));
+    assert_eq!(outcome.record.findings.len() as u64 + outcome.record.findings_left_out, 300);
+    assert!(!outcome.received().contains(ADDRESS));
+}

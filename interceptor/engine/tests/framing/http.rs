@@ -50,7 +50,7 @@ fn array_text(stream: &str) -> String {
 }
 
 /// A message with an event's name, as Bedrock sends it.
-fn message(event: &str, payload: &str) -> Vec<u8> {
+pub(crate) fn message(event: &str, payload: &str) -> Vec<u8> {
     let mut headers = Vec::new();
     for (name, value) in
         [(":event-type", event), (":content-type", "application/json"), (":message-type", "event")]

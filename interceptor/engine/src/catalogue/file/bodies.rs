@@ -54,6 +54,7 @@ pub(super) struct StreamDraft<'a> {
     pub(super) kind: Option<Place>,
     pub(super) event: BodyDraft<'a>,
     pub(super) deltas: Vec<DeltaDraft<'a>>,
+    pub(super) raw: Option<RawDraft<'a>>,
     pub(super) closes: Vec<CloseDraft<'a>>,
     pub(super) includes: Vec<Include<'a>>,
 }
@@ -66,6 +67,13 @@ pub(super) struct DeltaDraft<'a> {
     pub(super) place: String,
     pub(super) kind: DeltaKind,
     pub(super) keys: Vec<Place>,
+}
+
+/// Events that are fragments as they are.
+#[derive(Clone)]
+pub(super) struct RawDraft<'a> {
+    pub(super) event: Option<&'a str>,
+    pub(super) place: String,
 }
 
 /// What closes texts, its keys not yet numbered.
@@ -231,13 +239,14 @@ fn place_for(field: &Field<'_>, class: Class) -> Option<Place> {
 
 impl<'a> StreamDraft<'a> {
     fn read(field: &Field<'a>) -> Option<Self> {
-        let fields = field.map(&["framing", "kind", "include", "deltas", "closes", "event"])?;
+        let fields = field.map(&["framing", "kind", "include", "deltas", "raw", "closes", "event"])?;
         let mut draft = StreamDraft {
             field: field.clone(),
             framings: fields.required("framing")?.list_of(|framing| framing.one_of(FRAMINGS))?,
             kind: None,
             event: BodyDraft::default(),
             deltas: Vec::new(),
+            raw: None,
             closes: Vec::new(),
             includes: includes(&fields)?,
         };
@@ -249,6 +258,9 @@ impl<'a> StreamDraft<'a> {
         }
         if let Some(list) = fields.optional("deltas") {
             draft.deltas = list.list_of(delta)?;
+        }
+        if let Some(field) = fields.optional("raw") {
+            draft.raw = Some(raw(&field)?);
         }
         if let Some(list) = fields.optional("closes") {
             draft.closes = list.list_of(close)?;
@@ -266,6 +278,11 @@ fn delta<'a>(field: &Field<'a>) -> Option<DeltaDraft<'a>> {
         kind: fields.required("kind")?.one_of(DELTA_KINDS)?,
         keys: keys(&fields)?,
     })
+}
+
+fn raw<'a>(field: &Field<'a>) -> Option<RawDraft<'a>> {
+    let fields = field.map(&["event", "place"])?;
+    Some(RawDraft { event: event(&fields)?, place: fields.required("place")?.text()?.to_owned() })
 }
 
 fn close<'a>(field: &Field<'a>) -> Option<CloseDraft<'a>> {

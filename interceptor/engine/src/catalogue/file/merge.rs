@@ -2,11 +2,13 @@
 //! that it is the same as. Then they are compiled into tables.
 //! Formats may name each other in any order; one that includes itself, over however many corners, is a mistake.
 
-use crate::catalogue::format::{Bodies, CloseRule, DeltaRule, Framing, MOST_KEYS, StreamRules};
+use crate::catalogue::format::{
+    Bodies, CloseRule, DeltaKind, DeltaRule, Framing, MOST_KEYS, RawRule, StreamRules,
+};
 use crate::json::{Capture, Place, Role, Table};
 
 use super::FormatDraft;
-use super::bodies::{BodyDraft, CloseDraft, DeltaDraft, Include, Part, Rules, StreamDraft};
+use super::bodies::{BodyDraft, CloseDraft, DeltaDraft, Include, Part, RawDraft, Rules, StreamDraft};
 
 /// All formats with what they name, and the way that was taken to the present one.
 pub(super) struct Merge<'d, 'a> {
@@ -21,6 +23,7 @@ struct Stream<'a> {
     rules: Rules,
     deltas: Vec<DeltaDraft<'a>>,
     closes: Vec<CloseDraft<'a>>,
+    raw: Option<RawDraft<'a>>,
 }
 
 impl<'d, 'a> Merge<'d, 'a> {
@@ -101,6 +104,7 @@ impl<'d, 'a> Merge<'d, 'a> {
         }
         let place = |place: &Place| place.spelt(both_spellings);
         all.framings.clone_from(&own.framings);
+        all.raw.clone_from(&own.raw);
         all.rules.extend(self.written(&own.event, Part::Event, both_spellings));
         all.rules.extend(own.kind.iter().map(|kind| (kind.clone(), Role::Capture(Capture::Type))));
         all.deltas.extend(own.deltas.iter().map(|delta| DeltaDraft {
@@ -173,6 +177,12 @@ impl<'d, 'a> Merge<'d, 'a> {
             rules.extend(close.path.clone().map(|path| (path, Role::Close(number))));
             closes.push(CloseRule { event: close.event.map(Into::into), keys: numbers(&close.keys) });
         }
+        let raw = stream.raw.map(|raw| {
+            let number = u16::try_from(deltas.len()).expect("a file of at most 100,000 values");
+            let (place, kind, keys) = (raw.place.into(), DeltaKind::Raw, Box::default());
+            deltas.push(DeltaRule { event: None, kind, place, keys });
+            RawRule { event: raw.event.map(Into::into), delta: number }
+        });
         if keys.len() > MOST_KEYS {
             let field = self.formats[format].bodies.stream.as_ref().map(|stream| &stream.field);
             let expected = format!("at most {MOST_KEYS} different ones");
@@ -187,6 +197,7 @@ impl<'d, 'a> Merge<'d, 'a> {
             event: Table::compile(rules),
             deltas: deltas.into(),
             closes: closes.into(),
+            raw,
         })
     }
 }

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 
 use super::Stream;
+use super::raw::Raw;
 use crate::catalogue::Bodies;
 use crate::edit::Edit;
 use crate::exchange::case::Case;
@@ -43,8 +44,16 @@ impl Stream {
             return Ok(());
         }
         self.reader.begin();
+        let raw = self.raw_rule(kind.as_deref());
+        if let Some(Raw::Named(number)) = raw {
+            return self.raw_event(document, data, number, case);
+        }
         if !self.walk(document, data) {
-            return self.text_event(document, data, case);
+            self.reader.begin();
+            return match raw {
+                Some(Raw::Otherwise(number)) => self.raw_event(document, data, number, case),
+                _ => self.text_event(document, data, case),
+            };
         }
         if self.reader.kind.is_empty()
             && let Some(name) = kind
@@ -80,7 +89,6 @@ impl Stream {
         data: &[Range<usize>],
         case: &mut Case,
     ) -> Result<(), Box<Refusal>> {
-        self.reader.begin();
         for line in data {
             self.reader.inspector.ledger.unknown += line.len() as u64;
             self.reader.inspector.plain_text("data", &document[line.clone()], line.start);
@@ -89,7 +97,7 @@ impl Stream {
     }
 
     /// Rules on what was found in the document itself, outside of its fragments.
-    fn rule_on_event(&mut self, document: &[u8], case: &mut Case) -> Result<(), Box<Refusal>> {
+    pub(super) fn rule_on_event(&mut self, document: &[u8], case: &mut Case) -> Result<(), Box<Refusal>> {
         if self.reader.inspector.hits.is_empty() {
             return Ok(());
         }

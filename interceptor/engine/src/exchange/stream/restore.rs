@@ -3,6 +3,8 @@
 
 use bytes::Bytes;
 
+use super::framing::Framer;
+use super::raw::in_lines_of_data;
 use super::{Stream, stream_rules};
 use crate::catalogue::DeltaKind;
 use crate::edit::Edit;
@@ -23,7 +25,7 @@ impl Stream {
         match kind {
             DeltaKind::Json => Some(Restoring::new(true)),
             // Some tools are called with prose. What the whole answer takes for arguments are arguments.
-            DeltaKind::Text => {
+            DeltaKind::Text | DeltaKind::Raw => {
                 Some(Restoring::new(class_at(&bodies.response, place).is_some_and(is_in_tools)))
             }
             DeltaKind::Sealed | DeltaKind::Binary => None,
@@ -40,9 +42,16 @@ impl Stream {
                 continue;
             }
             // The fragments of JSON are in a string of the event, and the token in one of their own.
-            let levels = if channel.kind == DeltaKind::Json { 2 } else { 1 };
-            let token = Found { in_string: token.in_string && levels == 1, ..token };
-            if let Some(with) = written(&token, restoring.in_tools, levels, &mut case.redactor.table) {
+            let levels = match channel.kind {
+                DeltaKind::Json => 2,
+                DeltaKind::Raw => 0,
+                DeltaKind::Text | DeltaKind::Sealed | DeltaKind::Binary => 1,
+            };
+            let token = Found { in_string: token.in_string && levels < 2, ..token };
+            if let Some(mut with) = written(&token, restoring.in_tools, levels, &mut case.redactor.table) {
+                if levels == 0 && matches!(self.framer, Framer::Sse(_)) {
+                    with = in_lines_of_data(with);
+                }
                 self.put_back(at, &token, with);
             }
         }

@@ -34,18 +34,27 @@ impl Stream {
         let Some((number, kind)) = self.delta_rule(fragment) else {
             return self.lone_fragment(event, fragment, "data");
         };
-        match class_of(kind) {
-            Class::Binary => self.ledger.binary += fragment.raw.len() as u64,
-            Class::Sealed => self.ledger.sealed += fragment.raw.len() as u64,
-            _ => self.ledger.scanned += fragment.raw.len() as u64,
-        }
+        self.piece(event, fragment, number, kind, case)
+    }
+
+    /// Gives a fragment to the text of its rule and keys.
+    pub(super) fn piece(
+        &mut self,
+        event: &Bytes,
+        fragment: &Fragment,
+        number: u16,
+        kind: DeltaKind,
+        case: &mut Case,
+    ) -> Result<(), Box<Refusal>> {
         let watched = self.reader.inspector.scanner.detectors().is_some() || self.reader.restores;
         if kind == DeltaKind::Binary || !watched {
+            self.count(kind, fragment);
             return Ok(());
         }
         let Some(at) = self.channel(number, kind, &fragment.keys) else {
             return self.lone_fragment(event, fragment, "data");
         };
+        self.count(kind, fragment);
         let mut found = Vec::new();
         let raw = fragment.raw.clone();
         let tokens = &case.redactor.table;
@@ -58,6 +67,14 @@ impl Stream {
         found.iter().try_for_each(|finding| self.found(at, finding, case))?;
         self.restore_text(at, case);
         Ok(())
+    }
+
+    fn count(&mut self, kind: DeltaKind, fragment: &Fragment) {
+        match class_of(kind) {
+            Class::Binary => self.ledger.binary += fragment.raw.len() as u64,
+            Class::Sealed => self.ledger.sealed += fragment.raw.len() as u64,
+            _ => self.ledger.scanned += fragment.raw.len() as u64,
+        }
     }
 
     /// A fragment that belongs to no known text is looked at by itself.
@@ -84,7 +101,7 @@ impl Stream {
     }
 
     /// The text that a rule and keys name; it begins with its first fragment.
-    fn channel(&mut self, number: u16, kind: DeltaKind, keys: &Keys) -> Option<usize> {
+    pub(super) fn channel(&mut self, number: u16, kind: DeltaKind, keys: &Keys) -> Option<usize> {
         let rule = &stream_rules(&self.bodies)?.deltas[usize::from(number)];
         let mut own = Keys::default();
         for key in &rule.keys {
@@ -107,7 +124,12 @@ impl Stream {
     }
 
     /// Rules on a finding in a text, and marks what is to be replaced in the events that are still here.
-    fn found(&mut self, at: usize, finding: &StreamFinding, case: &mut Case) -> Result<(), Box<Refusal>> {
+    pub(super) fn found(
+        &mut self,
+        at: usize,
+        finding: &StreamFinding,
+        case: &mut Case,
+    ) -> Result<(), Box<Refusal>> {
         let channel = &self.channels[at];
         let text = finding.start..finding.end;
         let touches =
