@@ -10,6 +10,7 @@ mod decide;
 mod document;
 pub mod explain;
 mod expression;
+mod forbid;
 mod index;
 mod pattern;
 mod rule;
@@ -33,8 +34,9 @@ use crate::price::Prices;
 pub use context::{BodyFacts, Context};
 pub use decide::{Decision, Scope, Shadow};
 pub use document::Vocabulary;
+pub use forbid::{Callers, Forbids};
 pub use pattern::Pattern;
-pub use rule::{Headers, Mode, Reply, Rule};
+pub use rule::{At, Headers, Mode, Reply, Rule};
 pub use set::PolicySet;
 pub use subject::{Identity, Owner, Pod, Subject};
 pub use uncertain::{Answer, Uncertainty};
@@ -217,12 +219,6 @@ impl Policy {
     /// What happens to a connection before anything is asked over it: `passthrough` leaves it alone, `block` ends it.
     pub fn connection(&self, context: &Context<'_>) -> Decision {
         self.scope(context).connection()
-    }
-
-    /// The rule that forbids a caller a provider whatever is sent there and whenever, if there is one. The kernel can
-    /// then answer in our place.
-    pub fn forbids(&self, subject: &Subject, provider: &str) -> Option<&Arc<str>> {
-        decide::forbids(&self.checked, subject, provider)
     }
 
     /// The rules that can apply to one exchange; resolved once, asked for every finding.

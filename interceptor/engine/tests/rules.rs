@@ -3,6 +3,8 @@
 
 #[path = "rules/conditions.rs"]
 mod conditions;
+#[path = "rules/forbid.rs"]
+mod forbid;
 #[path = "rules/mistakes.rs"]
 mod mistakes;
 #[path = "rules/subjects.rs"]

@@ -113,6 +113,15 @@ impl Compiled {
         Self { entries, rules, prices, version, index, asked }
     }
 
+    /// True if a policy may be for this caller, and not enough is known of him to say so.
+    pub(super) fn leaves_open(&self, subject: &Subject) -> bool {
+        self.asked.leaves_open(subject)
+    }
+
+    pub(super) fn rules_of<'a>(&'a self, entry: &Entry) -> &'a [Rule] {
+        &self.rules[entry.rules.clone()]
+    }
+
     /// The policies for a caller, in order.
     pub(super) fn entries_for<'a, 's>(
         &'a self,
@@ -214,7 +223,7 @@ impl Scope {
 
     /// True if policies tell callers apart, and not enough is known of this one to say which are for him.
     pub fn leaves_caller_open(&self, subject: &Subject) -> bool {
-        self.policy.asked.leaves_open(subject)
+        self.policy.leaves_open(subject)
     }
 
     /// True if a condition of a rule could not be evaluated.
@@ -403,26 +412,6 @@ fn reach_of(rule: &Rule) -> Reach {
         // What only exempts is worth recording too.
         _ => Reach::Audit,
     }
-}
-
-/// The rule that forbids a caller a provider for good. Where an exemption might apply, nothing is certain.
-pub(super) fn forbids<'p>(policy: &'p Compiled, subject: &Subject, provider: &str) -> Option<&'p Arc<str>> {
-    let everywhere = Context::of_connection(provider, "", subject, 0);
-    for entry in policy.entries_for(subject) {
-        for rule in &policy.rules[entry.rules.clone()] {
-            if rule.mode != Mode::Enforce || rule.target != Target::Exchange {
-                continue;
-            }
-            let certain = rule.is_of_endpoint();
-            let fits = !certain || rule.conditions.hold(&everywhere, None, rule.quantifier()) == Holds::Yes;
-            match rule.action {
-                Action::Allow | Action::Passthrough if fits => return None,
-                Action::Block if certain && fits => return Some(&rule.name),
-                _ => {}
-            }
-        }
-    }
-    None
 }
 
 /// The rule that wins. Rules are read in order; the strongest action wins, the first among equals. An

@@ -11,7 +11,7 @@ use std::sync::Arc;
 
 use super::conditions::Conditions;
 use super::decide::Entry;
-use super::rule::{Headers, Mode, Rule, Target};
+use super::rule::{At, Headers, Mode, Rule, Target};
 use super::subjects::Selector;
 use super::uncertain::{Answer, SomeAnswers, Uncertainty};
 use super::{Action, Direction, Pattern, shape};
@@ -161,8 +161,9 @@ impl Reader<'_> {
         if description == Some(None) {
             return None;
         }
-        let (name, matches, (at, (action, reply)), mode) = (name?, matches?, action?, mode?);
-        check_action(&at, action, &matches.target, &matches.conditions)?;
+        let (name, matches, (field_of_action, act), mode) = (name?, matches?, action?, mode?);
+        let action::Act { action, reply, at } = act;
+        check_action(&field_of_action, action, &matches.target, &matches.conditions)?;
         let headers = match headers {
             None => Headers::default(),
             Some((read, at)) => {
@@ -171,7 +172,14 @@ impl Reader<'_> {
             }
         };
         let matches::Match { directions, target, conditions } = matches;
-        let rule = Rule { name, directions, target, conditions, action, reply, headers, mode };
+        let rule = Rule { name, directions, target, conditions, action, reply, headers, mode, at };
+        if at == At::Connect && !rule.is_of_endpoint() {
+            field_of_action.mistake(
+                "cannot be `at: connect`, before anything is said",
+                Some("a match of `providers` only, and no `headers`"),
+            );
+            return None;
+        }
         self.contradiction(field, &rule, draft);
         draft.rules.push(rule);
         Some(())

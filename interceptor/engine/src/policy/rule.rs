@@ -27,6 +27,19 @@ pub struct Rule {
     pub(super) reply: Option<Arc<Reply>>,
     pub(super) headers: Headers,
     pub(super) mode: Mode,
+    pub(super) at: At,
+}
+
+/// Where a rule that blocks does so.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash)]
+pub enum At {
+    /// Before a connection is made, where it is certain that nothing else is refused with it; otherwise in the exchange.
+    #[default]
+    Automatic,
+    /// In the exchange, where the application is told why.
+    Exchange,
+    /// Before a connection is made, even if something else at the same address is refused with it.
+    Connect,
 }
 
 /// What a rule is about.

@@ -224,6 +224,13 @@ pub(super) static BLOCK: Shape = Shape {
     fields: &[
         Member::optional("status", Kind::Number(400, 499), "HTTP status. Default 403."),
         Member::optional("message", Kind::Text, "One line in the place of the standard sentence."),
+        Member::optional(
+            "at",
+            Kind::Word(&["exchange", "connect"]),
+            "`exchange`: when something is sent, and never before. `connect`: when a connection is made, even if the \
+             address serves others as well. Without it, when a connection is made only if the rule forbids the \
+             provider as such, says nothing to be told, and the address serves nobody else.",
+        ),
     ],
 };
 

@@ -39,6 +39,18 @@ pub(super) enum Key {
 
 impl Selector {
     pub(super) fn fits(&self, subject: &Subject) -> bool {
+        self.fits_group(subject)
+            && self.executables.as_ref().is_none_or(|asked| asked.fit_known(subject.executable.as_deref()))
+            && self.known.is_none_or(|known| known == matches!(subject.identity, Identity::Known))
+    }
+
+    /// True if it asks for what differs between processes of one control group and user.
+    pub(super) fn asks_for_process(&self) -> bool {
+        self.executables.is_some() || self.known.is_some()
+    }
+
+    /// Whether everything else fits.
+    pub(super) fn fits_group(&self, subject: &Subject) -> bool {
         let pod = subject.pod.as_deref();
         let of_pod = |asked: &Option<Patterns>, fact: fn(&Pod) -> Option<&str>| {
             asked.as_ref().is_none_or(|asked| asked.fit_known(pod.and_then(fact)))
@@ -54,20 +66,18 @@ impl Selector {
             && self.namespace_labels.iter().all(|(name, asked)| {
                 asked.fit_known(pod.and_then(|pod| pod.namespace_labels.get(&**name)).map(|value| &**value))
             })
-            && self.fits_process(subject)
+            && self.fits_place(subject)
     }
 
-    fn fits_process(&self, subject: &Subject) -> bool {
+    fn fits_place(&self, subject: &Subject) -> bool {
         let fits = |asked: &Option<Patterns>, fact: Option<&str>| {
             asked.as_ref().is_none_or(|asked| asked.fit_known(fact))
         };
-        fits(&self.executables, subject.executable.as_deref())
-            && fits(&self.units, subject.unit.as_deref())
+        fits(&self.units, subject.unit.as_deref())
             && fits(&self.cgroups, Some(&subject.cgroup))
             && self.users.as_ref().is_none_or(|asked| {
                 asked.fit_known(subject.user.as_deref()) || asked.fit(&subject.uid.to_string())
             })
-            && self.known.is_none_or(|known| known == matches!(subject.identity, Identity::Known))
     }
 
     /// Facts one of which every caller has whom this selects; `None` if there is no such list.

@@ -85,3 +85,23 @@ rules:
         ],
     );
 }
+
+#[test]
+fn what_is_enforced_before_anything_is_said_asks_for_nothing_that_is_said() {
+    mistakes(
+        "\
+rules:
+  - { name: a, match: { models: [x] }, action: { block: { at: connect } } }
+  - { name: b, match: { detectors: ['*'], direction: request }, action: { block: { at: connect } } }
+  - { name: c, match: { hosts: [x.example] }, action: { block: { at: connect } } }
+  - { name: d, match: {}, action: { block: { at: connect, message: Ask us. } } }
+  - { name: e, match: {}, action: { block: { at: never } } }
+  - { name: f, match: { providers: [openai] }, action: { block: { at: connect } } }",
+        expect![[r#"
+            p.yaml:6:50: spec.rules[0].action: cannot be `at: connect`, before anything is said; expected a match of `providers` only, and no `headers`
+            p.yaml:7:75: spec.rules[1].action: cannot be `at: connect`, before anything is said; expected a match of `providers` only, and no `headers`
+            p.yaml:8:57: spec.rules[2].action: cannot be `at: connect`, before anything is said; expected a match of `providers` only, and no `headers`
+            p.yaml:9:52: spec.rules[3].action.block.at: leaves nobody to be told a `status` or a `message`; expected `exchange` beside them
+            p.yaml:10:52: spec.rules[4].action.block.at: unknown value `never`; expected one of `exchange`, `connect`"#]],
+    );
+}

@@ -118,34 +118,3 @@ fn the_strongest_of_several_answers_to_an_uncertainty_holds() {
     assert_eq!(of("other"), "pass");
     assert_eq!(of("pay"), "403 by uncertain.malformedJson");
 }
-
-#[test]
-fn the_kernel_is_told_only_what_is_certain() {
-    let policy = |spec: &str| engine(&[spec]).policy().as_ref().clone();
-    let of = |spec: &str| {
-        policy(spec).forbids(&pod("a", &[]), "openai").map(|rule| rule.to_string()).unwrap_or_default()
-    };
-    assert_eq!(of("rules: [{ name: n, match: { providers: [openai] }, action: block }]"), "n");
-    assert_eq!(of("rules: [{ name: n, match: {}, action: block }]"), "n");
-    assert_eq!(of("rules: [{ name: n, match: { providers: [mistral] }, action: block }]"), "");
-    for open in [
-        "{ name: n, match: { hosts: [x.example] }, action: block }",
-        "{ name: n, match: { paths: [/x] }, action: block }",
-        "{ name: n, match: { models: [m] }, action: block }",
-        "{ name: n, match: { time: { days: [mon] } }, action: block }",
-        "{ name: n, match: { when: 'provider == \"openai\"' }, action: block }",
-        "{ name: n, match: {}, action: block, mode: shadow }",
-        "{ name: n, match: { detectors: ['*'], direction: request }, action: block }",
-    ] {
-        assert_eq!(of(&format!("rules: [{open}]")), "", "{open}");
-    }
-    let exempt = "\
-rules:
-  - { name: some, match: { models: [m] }, action: allow }
-  - { name: n, match: {}, action: block }";
-    assert_eq!(of(exempt), "", "one model may be allowed");
-    let other = "\
-subjects: [{ namespaces: [b] }]
-rules: [{ name: n, match: {}, action: block }]";
-    assert_eq!(of(other), "");
-}

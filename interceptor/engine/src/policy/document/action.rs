@@ -2,16 +2,30 @@
 
 use std::sync::Arc;
 
-use crate::document::{Field, Value};
-use crate::policy::rule::{Headers, Reply};
+use crate::document::{Field, Fields, Value};
+use crate::policy::rule::{At, Headers, Reply};
 use crate::policy::{Action, Redaction, shape};
 
 /// Longest `message`: it stands in an error that people read in a log.
 const LONGEST_MESSAGE: usize = 300;
 
+/// What a rule does, and where.
+pub(super) struct Act {
+    pub(super) action: Action,
+    /// What the application is told.
+    pub(super) reply: Option<Arc<Reply>>,
+    pub(super) at: At,
+}
+
+impl Act {
+    fn plain(action: Action) -> Self {
+        Self { action, reply: None, at: At::Automatic }
+    }
+}
+
 /// An action, and what the application is told with it. `redact` alone is `redact: label`, and `redact: token` is short
 /// for `redact: {with: token}`.
-pub(super) fn read(field: &Field<'_>) -> Option<(Action, Option<Arc<Reply>>)> {
+pub(super) fn read(field: &Field<'_>) -> Option<Act> {
     if !matches!(field.value(), Value::Map(_)) {
         let action = field.one_of(&[
             ("passthrough", Action::Passthrough),
@@ -20,12 +34,12 @@ pub(super) fn read(field: &Field<'_>) -> Option<(Action, Option<Arc<Reply>>)> {
             ("redact", Action::Redact(Redaction::Label)),
             ("block", Action::Block),
         ])?;
-        return Some((action, None));
+        return Some(Act::plain(action));
     }
     let fields = field.shaped(&shape::ACTION)?;
     match (fields.optional("redact"), fields.optional("block")) {
-        (Some(how), None) => redaction(&how).map(|how| (Action::Redact(how), None)),
-        (None, Some(how)) => reply(&how).map(|reply| (Action::Block, Some(Arc::new(reply)))),
+        (Some(how), None) => redaction(&how).map(|how| Act::plain(Action::Redact(how))),
+        (None, Some(how)) => block(&how),
         _ => {
             field.mistake("says not one thing", Some("either `redact` or `block`"));
             None
@@ -33,8 +47,25 @@ pub(super) fn read(field: &Field<'_>) -> Option<(Action, Option<Arc<Reply>>)> {
     }
 }
 
-fn reply(field: &Field<'_>) -> Option<Reply> {
+fn block(field: &Field<'_>) -> Option<Act> {
     let fields = field.shaped(&shape::BLOCK)?;
+    let at = match fields.optional("at") {
+        Some(at) => Some((at.one_of(&[("exchange", At::Exchange), ("connect", At::Connect)])?, at)),
+        None => None,
+    };
+    let says = fields.optional("status").is_some() || fields.optional("message").is_some();
+    let reply = reply(&fields)?;
+    if says && let Some((At::Connect, at)) = &at {
+        at.mistake("leaves nobody to be told a `status` or a `message`", Some("`exchange` beside them"));
+        return None;
+    }
+    // What is to be told can only be told in an exchange.
+    let unsaid = if says { At::Exchange } else { At::Automatic };
+    let at = at.map_or(unsaid, |(at, _)| at);
+    Some(Act { action: Action::Block, reply: Some(Arc::new(reply)), at })
+}
+
+fn reply(fields: &Fields<'_>) -> Option<Reply> {
     let status = match fields.optional("status") {
         Some(status) => u16::try_from(status.number(400..=499)?).ok()?,
         None => 403,
