@@ -12,6 +12,7 @@ use std::sync::Arc;
 
 use crate::document::{Field, Mistakes, Report};
 
+pub(crate) use file::{DOCUMENT as ENDPOINTS, KIND as ENDPOINTS_KIND, SPEC as ENDPOINTS_SPEC};
 pub(crate) use format::MOST_KEYS;
 pub use format::{
     Bodies, CloseRule, DeltaKind, DeltaRule, Format, FormatId, Framing, RawRule, RefusalShape, StreamRules,

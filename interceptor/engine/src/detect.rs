@@ -43,7 +43,7 @@ use std::sync::{Arc, LazyLock};
 use crate::document::{self, Mistakes, Report};
 
 pub use metadata::{Detector, Family};
-pub(crate) use operator::{KIND as SET_KIND, read as read_sets};
+pub(crate) use operator::{DOCUMENT as SET, KIND as SET_KIND, SPEC as SET_SPEC, read as read_sets};
 pub use registry::{Registry, RegistryError};
 pub use sample::SampleSource;
 pub use stream::{StreamFinding, StreamScanner};

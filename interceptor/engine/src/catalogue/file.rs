@@ -3,10 +3,12 @@
 
 mod bodies;
 mod merge;
+mod shape;
 
 use std::sync::Arc;
 
-use crate::document::{self, Document, Field, Fields, Limits, Mistakes, Report};
+use crate::document::resource;
+use crate::document::{self, Document, Field, Fields, Limits, Mistakes, Report, Shape};
 
 use super::format::{Format, FormatId, FormatPath, RefusalShape, Transport};
 use super::host::{HostIndex, HostPattern};
@@ -14,13 +16,13 @@ use super::path::PathPattern;
 use super::{BodySignature, Catalogue, HostScope, Match, Provider, ProviderId, ProviderKind};
 use merge::Merge;
 
+pub(crate) use shape::{DOCUMENT, KIND, SPEC};
+
 /// The embedded catalogue.
 const BUILTIN: [(&str, &str); 2] = [
     ("(built-in) formats.yaml", include_str!("../../data/formats.yaml")),
     ("(built-in) providers.yaml", include_str!("../../data/providers.yaml")),
 ];
-
-const API_VERSION: &str = "interceptor.dev/v1alpha1";
 
 /// Reads everything; formats of all files before any provider, since providers name formats.
 pub(super) fn load(corrections: &[(String, String)]) -> Result<Catalogue, Mistakes> {
@@ -35,9 +37,9 @@ pub(crate) fn read(corrections: &[(String, String)], more: &[Field<'_>], report:
     let files = builtin.chain(corrections.iter().map(|(name, text)| (name.as_str(), text.as_str())));
     let documents: Vec<Document> =
         files.flat_map(|(name, text)| document::parse(name, text, Limits::WRITTEN_BY_HAND, report)).collect();
-    let roots = documents.iter().map(|document| (document.root(report), "Catalogue"));
-    let more = more.iter().map(|root| (root.clone(), "EndpointCatalog"));
-    let specs: Vec<Fields<'_>> = roots.chain(more).filter_map(|(root, kind)| spec(&root, kind)).collect();
+    let roots = documents.iter().map(|document| (document.root(report), &shape::FILE));
+    let more = more.iter().map(|root| (root.clone(), &shape::DOCUMENT));
+    let specs: Vec<Fields<'_>> = roots.chain(more).filter_map(|(root, shape)| spec(&root, shape)).collect();
     let lists =
         |name| specs.iter().filter_map(move |spec: &Fields<'_>| spec.optional(name)?.list()).flatten();
     let mut draft = Draft::default();
@@ -51,12 +53,9 @@ pub(crate) fn read(corrections: &[(String, String)], more: &[Field<'_>], report:
     draft.finish()
 }
 
-/// Checks what kind of document it is.
-fn spec<'a>(root: &Field<'a>, kind: &str) -> Option<Fields<'a>> {
-    let fields = root.map(&["apiVersion", "kind", "metadata", "spec"])?;
-    fields.required("apiVersion")?.one_of(&[(API_VERSION, ())])?;
-    fields.required("kind")?.one_of(&[(kind, ())])?;
-    fields.required("spec")?.map(&["formats", "providers"])
+/// What a document says; what is wrong around it is in the report.
+fn spec<'a>(root: &Field<'a>, shape: &'static Shape) -> Option<Fields<'a>> {
+    resource::read(root, shape)?.spec.shaped(&shape::SPEC)
 }
 
 /// What has been read so far.
@@ -100,34 +99,7 @@ struct ProviderDraft<'a> {
     body_signed: Option<BodySignature>,
 }
 
-const FORMAT_FIELDS: &[&str] = &[
-    "id",
-    "remove",
-    "methods",
-    "paths",
-    "sameAs",
-    "transport",
-    "closed",
-    "refusal",
-    "bothSpellings",
-    "request",
-    "response",
-    "stream",
-];
-const PROVIDER_FIELDS: &[&str] = &[
-    "id",
-    "remove",
-    "name",
-    "kind",
-    "scope",
-    "hosts",
-    "ports",
-    "basePaths",
-    "formats",
-    "telemetryName",
-    "bodySigned",
-];
-const KINDS: &[(&str, ProviderKind)] = &[
+const KINDS: [(&str, ProviderKind); 12] = [
     ("model", ProviderKind::Model),
     ("cloud", ProviderKind::Cloud),
     ("host", ProviderKind::Host),
@@ -141,11 +113,11 @@ const KINDS: &[(&str, ProviderKind)] = &[
     ("local", ProviderKind::Local),
     ("tools", ProviderKind::Tools),
 ];
-const SCOPES: &[(&str, HostScope)] = &[("dedicated", HostScope::Dedicated), ("shared", HostScope::Shared)];
-const SIGNATURES: &[(&str, BodySignature)] = &[("sigv4", BodySignature::SigV4), ("oci", BodySignature::Oci)];
-const TRANSPORTS: &[(&str, Transport)] =
-    &[("http", Transport::Http), ("websocket", Transport::WebSocket), ("both", Transport::Both)];
-const SHAPES: &[(&str, RefusalShape)] = &[
+const SCOPES: [(&str, HostScope); 2] = [("dedicated", HostScope::Dedicated), ("shared", HostScope::Shared)];
+const SIGNATURES: [(&str, BodySignature); 2] = [("sigv4", BodySignature::SigV4), ("oci", BodySignature::Oci)];
+const TRANSPORTS: [(&str, Transport); 3] =
+    [("http", Transport::Http), ("websocket", Transport::WebSocket), ("both", Transport::Both)];
+const SHAPES: [(&str, RefusalShape); 6] = [
     ("openai", RefusalShape::OpenAi),
     ("anthropic", RefusalShape::Anthropic),
     ("google", RefusalShape::Google),
@@ -157,8 +129,9 @@ const SHAPES: &[(&str, RefusalShape)] = &[
 impl<'a> Draft<'a> {
     /// Adds, corrects or removes a format. `None` means that the reason is in the report.
     fn format(&mut self, field: &Field<'a>) -> Option<()> {
-        let fields = field.map(FORMAT_FIELDS)?;
-        let id = fields.required("id")?.text()?;
+        let fields = field.shaped(&shape::FORMAT)?;
+        // What has no name is read all the same, so that its other mistakes are told, too.
+        let id = fields.required("id").and_then(|id| id.text()).unwrap_or_default();
         let known = self.formats.iter().position(|format| format.id == id);
         if removed(&fields)? {
             self.formats.remove(known.or_else(|| nothing_to_remove(&fields, id))?);
@@ -166,32 +139,32 @@ impl<'a> Draft<'a> {
         }
         let at = known.unwrap_or(self.formats.len());
         if known.is_none() {
-            fields.required("paths")?;
+            let _ = fields.required("paths");
             self.formats.push(FormatDraft::new(id));
         }
-        self.formats[at].correct(&fields)
+        self.formats[at].correct(&fields);
+        Some(())
     }
 
     /// Adds, corrects or removes a provider.
     fn provider(&mut self, field: &Field<'a>) -> Option<()> {
-        let fields = field.map(PROVIDER_FIELDS)?;
-        let id = fields.required("id")?.text()?;
+        let fields = field.shaped(&shape::PROVIDER)?;
+        let id = fields.required("id").and_then(|id| id.text()).unwrap_or_default();
         let known = self.providers.iter().position(|provider| provider.id == id);
         if removed(&fields)? {
             self.providers.remove(known.or_else(|| nothing_to_remove(&fields, id))?);
             return Some(());
         }
-        let at = match known {
-            Some(at) => at,
-            None => {
-                let all = ["hosts", "formats"].map(|name| fields.required(name).is_some());
-                all.iter().all(|given| *given).then_some(())?;
-                self.providers.push(ProviderDraft::new(id));
-                self.providers.len() - 1
+        let at = known.unwrap_or(self.providers.len());
+        if known.is_none() {
+            for name in ["hosts", "formats"] {
+                let _ = fields.required(name);
             }
-        };
+            self.providers.push(ProviderDraft::new(id));
+        }
         let formats = self.formats.iter().map(|format| format.id).collect::<Vec<_>>();
-        self.providers[at].correct(&fields, &formats)
+        self.providers[at].correct(&fields, &formats);
+        Some(())
     }
 
     /// Finds the formats that other formats name.
@@ -264,30 +237,20 @@ impl<'a> FormatDraft<'a> {
         }
     }
 
-    fn correct(&mut self, fields: &Fields<'a>) -> Option<()> {
-        if let Some(field) = fields.optional("methods") {
-            self.methods = field.list_of(|method| {
+    fn correct(&mut self, fields: &Fields<'a>) {
+        take(fields, "methods", &mut self.methods, |field| {
+            field.list_of(|method| {
                 method.parsed("a method in capitals", |text| {
                     (!text.is_empty() && text.bytes().all(|b| b.is_ascii_uppercase())).then_some(text)
                 })
-            })?;
-        }
-        if let Some(field) = fields.optional("paths") {
-            self.paths = field.list_of(path)?;
-        }
-        if let Some(field) = fields.optional("transport") {
-            self.transport = field.one_of(TRANSPORTS)?;
-        }
-        if let Some(field) = fields.optional("closed") {
-            self.closed = field.boolean()?;
-        }
-        if let Some(field) = fields.optional("refusal") {
-            self.refusal = field.one_of(SHAPES)?;
-        }
-        if let Some(field) = fields.optional("sameAs") {
-            self.same_as = Some(field);
-        }
-        self.bodies.correct(fields)
+            })
+        });
+        take(fields, "paths", &mut self.paths, |field| field.list_of(path));
+        take(fields, "transport", &mut self.transport, |field| field.one_of(&TRANSPORTS));
+        take(fields, "closed", &mut self.closed, Field::boolean);
+        take(fields, "refusal", &mut self.refusal, |field| field.one_of(&SHAPES));
+        take(fields, "sameAs", &mut self.same_as, |field| field.text().map(|_| Some(field.clone())));
+        self.bodies.correct(fields);
     }
 }
 
@@ -307,35 +270,20 @@ impl<'a> ProviderDraft<'a> {
         }
     }
 
-    fn correct(&mut self, fields: &Fields<'a>, formats: &[&str]) -> Option<()> {
-        if let Some(field) = fields.optional("name") {
-            self.name = field.text()?;
-        }
-        if let Some(field) = fields.optional("kind") {
-            self.kind = field.one_of(KINDS)?;
-        }
-        if let Some(field) = fields.optional("scope") {
-            self.scope = field.one_of(SCOPES)?;
-        }
-        if let Some(field) = fields.optional("hosts") {
-            self.hosts = field.list_of(|host| Some((host_pattern(host)?, host.clone())))?;
-        }
-        if let Some(field) = fields.optional("ports") {
-            self.ports = field.list_of(|port| u16::try_from(port.number(1..=65_535)?).ok())?;
-        }
-        if let Some(field) = fields.optional("basePaths") {
-            self.base_paths = field.list_of(path_pattern)?;
-        }
-        if let Some(field) = fields.optional("formats") {
-            self.formats = field.list_of(|name| format_named(name, formats))?;
-        }
-        if let Some(field) = fields.optional("telemetryName") {
-            self.telemetry_name = Some(field.text()?);
-        }
-        if let Some(field) = fields.optional("bodySigned") {
-            self.body_signed = Some(field.one_of(SIGNATURES)?);
-        }
-        Some(())
+    fn correct(&mut self, fields: &Fields<'a>, formats: &[&str]) {
+        take(fields, "name", &mut self.name, Field::text);
+        take(fields, "kind", &mut self.kind, |field| field.one_of(&KINDS));
+        take(fields, "scope", &mut self.scope, |field| field.one_of(&SCOPES));
+        take(fields, "hosts", &mut self.hosts, |field| {
+            field.list_of(|host| Some((host_pattern(host)?, host.clone())))
+        });
+        take(fields, "ports", &mut self.ports, |field| {
+            field.list_of(|port| u16::try_from(port.number(1..=65_535)?).ok())
+        });
+        take(fields, "basePaths", &mut self.base_paths, |field| field.list_of(path_pattern));
+        take(fields, "formats", &mut self.formats, |field| field.list_of(|name| format_named(name, formats)));
+        take(fields, "telemetryName", &mut self.telemetry_name, |field| field.text().map(Some));
+        take(fields, "bodySigned", &mut self.body_signed, |field| field.one_of(&SIGNATURES).map(Some));
     }
 
     /// Spells out every path under which one of the formats may be met.
@@ -367,6 +315,18 @@ impl<'a> ProviderDraft<'a> {
     }
 }
 
+/// Takes over what a field says, if it is there and right.
+fn take<'a, T>(
+    fields: &Fields<'a>,
+    name: &'static str,
+    place: &mut T,
+    read: impl FnOnce(&Field<'a>) -> Option<T>,
+) {
+    if let Some(value) = fields.optional(name).and_then(|field| read(&field)) {
+        *place = value;
+    }
+}
+
 /// `None` if the switch itself is wrong.
 fn removed(fields: &Fields<'_>) -> Option<bool> {
     fields.optional("remove").map_or(Some(false), |field| field.boolean())
@@ -392,9 +352,10 @@ fn format_named(field: &Field<'_>, known: &[&str]) -> Option<usize> {
 /// A path alone, or `{ path, as }`.
 fn path<'a>(field: &Field<'a>) -> Option<PathDraft<'a>> {
     if let document::Value::Map(_) = field.value() {
-        let fields = field.map(&["path", "as"])?;
-        let pattern = path_pattern(&fields.required("path")?)?;
-        return Some(PathDraft { pattern, spoken: Some(fields.required("as")?), spoken_id: None });
+        let fields = field.shaped(&shape::PATH)?;
+        let pattern = fields.required("path").and_then(|path| path_pattern(&path));
+        let spoken = fields.required("as").filter(|name| name.text().is_some());
+        return Some(PathDraft { pattern: pattern?, spoken: Some(spoken?), spoken_id: None });
     }
     Some(PathDraft { pattern: path_pattern(field)?, spoken: None, spoken_id: None })
 }

@@ -12,11 +12,13 @@ mod judge;
 mod literals;
 mod pattern;
 mod patterns;
+mod shape;
 
 use smallvec::SmallVec;
 
-pub(crate) use document::{KIND, read};
+pub(crate) use document::read;
 pub(super) use judge::{Context, Own, Validator};
+pub(crate) use shape::{DOCUMENT, KIND, SPEC};
 
 use super::text::Text;
 use super::{DetectorId, Finding};

@@ -60,6 +60,17 @@ pub enum Kind {
     Anything,
 }
 
+/// The words of a table that says what each of them stands for, so that a shape and its reader share the table.
+pub const fn words<T, const N: usize>(table: &[(&'static str, T); N]) -> [&'static str; N] {
+    let mut words = [""; N];
+    let mut at = 0;
+    while at < N {
+        words[at] = table[at].0;
+        at += 1;
+    }
+    words
+}
+
 impl Member {
     /// A field that must be there.
     pub const fn required(name: &'static str, kind: Kind, doc: &'static str) -> Self {

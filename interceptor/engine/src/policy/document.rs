@@ -17,11 +17,9 @@ use super::uncertain::{Answer, SomeAnswers, Uncertainty};
 use super::{Action, Direction, Pattern, shape};
 use crate::budget::Limit;
 use crate::detect::Registry;
+use crate::document::resource::{self, identifier};
 use crate::document::{Field, Position};
 use crate::price::Prices;
-
-const API_VERSION: &str = "interceptor.dev/v1alpha1";
-pub(super) const KIND: &str = "EgressPolicy";
 
 /// The names that rules may use. An empty list allows any name, for readers without a catalogue.
 #[derive(Debug, Clone, Copy, Default)]
@@ -103,16 +101,8 @@ impl Reader<'_> {
     }
 
     fn document(&mut self, root: &Field<'_>) -> Option<()> {
-        let top = root.shaped(&shape::DOCUMENT)?;
-        if let Some(field) = top.required("apiVersion") {
-            field.one_of(&[(API_VERSION, ())]);
-        }
-        if let Some(field) = top.required("kind") {
-            field.one_of(&[(KIND, ())]);
-        }
-        let metadata = top.required("metadata").and_then(|m| m.shaped(&shape::METADATA));
-        let name = metadata.and_then(|metadata| metadata.required("name")).and_then(|name| identifier(&name));
-        let spec = top.required("spec")?.shaped(&shape::SPEC)?;
+        let resource = resource::read(root, &shape::DOCUMENT)?;
+        let (name, spec) = (resource.name, resource.spec.shaped(&shape::SPEC)?);
         if let Some(description) = spec.optional("description") {
             description.text();
         }
@@ -287,19 +277,6 @@ fn check_headers(at: &Field<'_>, target: &Target, conditions: &Conditions) -> Op
         return None;
     }
     Some(())
-}
-
-/// A name of lower-case letters, digits and dashes, at most 63, as Kubernetes takes them.
-fn identifier<'a>(field: &Field<'a>) -> Option<&'a str> {
-    field.parsed(
-        "at most 63 lower-case letters, digits and `-`, with a letter or digit at both ends",
-        |name| {
-            let plain = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit();
-            let bytes = name.as_bytes();
-            let ends = bytes.first().is_some_and(|b| plain(*b)) && bytes.last().is_some_and(|b| plain(*b));
-            (ends && bytes.len() <= 63 && bytes.iter().all(|b| plain(*b) || *b == b'-')).then_some(name)
-        },
-    )
 }
 
 /// A list of names that others chose, and patterns of such.

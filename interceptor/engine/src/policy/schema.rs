@@ -5,6 +5,7 @@ use serde_json::{Map, Value, json};
 
 use super::shape;
 use crate::document::{Shape, json_schema, structural_schema};
+use crate::{catalogue, detect};
 
 /// A kind of document that a policy is made of.
 #[derive(Debug)]
@@ -22,13 +23,29 @@ pub struct DocumentKind {
 }
 
 /// All kinds.
-pub static KINDS: &[DocumentKind] = &[DocumentKind {
-    name: "EgressPolicy",
-    plural: "egresspolicies",
-    short: "egp",
-    shape: &shape::DOCUMENT,
-    spec: &shape::SPEC,
-}];
+pub static KINDS: &[DocumentKind] = &[
+    DocumentKind {
+        name: shape::KIND,
+        plural: "egresspolicies",
+        short: "egp",
+        shape: &shape::DOCUMENT,
+        spec: &shape::SPEC,
+    },
+    DocumentKind {
+        name: detect::SET_KIND,
+        plural: "detectorsets",
+        short: "detset",
+        shape: &detect::SET,
+        spec: &detect::SET_SPEC,
+    },
+    DocumentKind {
+        name: catalogue::ENDPOINTS_KIND,
+        plural: "endpointcatalogs",
+        short: "epcat",
+        shape: &catalogue::ENDPOINTS,
+        spec: &catalogue::ENDPOINTS_SPEC,
+    },
+];
 
 /// The schema of files that hold documents of these shapes.
 pub fn for_editors(shapes: &[&'static Shape]) -> Value {

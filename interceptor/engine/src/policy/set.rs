@@ -5,8 +5,8 @@
 
 use std::sync::Arc;
 
-use super::{Policy, Vocabulary, document, version};
-use crate::catalogue::Catalogue;
+use super::{Policy, Vocabulary, shape, version};
+use crate::catalogue::{Catalogue, ENDPOINTS_KIND};
 use crate::detect::{Detectors, SET_KIND, is_list, read_sets};
 use crate::document::{Document, Field, Limits, Mistakes, Report, Value};
 
@@ -22,7 +22,7 @@ pub struct PolicySet {
 }
 
 /// The kinds of documents, and what each is for.
-const KINDS: [&str; 3] = [document::KIND, SET_KIND, "EndpointCatalog"];
+const KINDS: [&str; 3] = [shape::KIND, SET_KIND, ENDPOINTS_KIND];
 
 impl PolicySet {
     /// Reads the files of a set, each a name and its text, on top of `corrections` of the catalogue. Files whose

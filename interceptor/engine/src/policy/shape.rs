@@ -2,9 +2,9 @@
 //! here, so that what they know and what a schema says cannot differ.
 
 use super::Uncertainty;
+use crate::document::resource::{METADATA_MEMBER, NAME, VERSION_MEMBER};
 use crate::document::{Kind, Member, Shape};
 
-const NAME: Kind = Kind::Fitting("^[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?$");
 /// A name or pattern of the catalogue or of a detector.
 const PATTERN: Kind = Kind::Fitting("^[a-z0-9._*-]{1,128}$");
 /// A name that others chose, or a pattern of such.
@@ -28,26 +28,19 @@ pub(super) const MOST: u64 = 1_000_000_000_000_000;
 /// Highest `spec.priority`.
 pub(super) const PRIORITY: u64 = 1_000_000;
 
+/// What documents of this kind say in `kind`.
+pub(super) const KIND: &str = "EgressPolicy";
+
 /// A whole document.
 pub(super) static DOCUMENT: Shape = Shape {
-    name: "EgressPolicy",
+    name: KIND,
     doc: "What callers may send to AI providers, and what may come back to them.",
     fields: &[
-        Member::required(
-            "apiVersion",
-            Kind::Word(&["interceptor.dev/v1alpha1"]),
-            "The version of the language.",
-        ),
-        Member::required("kind", Kind::Word(&["EgressPolicy"]), "What the document is."),
-        Member::required("metadata", Kind::Map(&METADATA), "What the policy is called."),
+        VERSION_MEMBER,
+        Member::required("kind", Kind::Word(&[KIND]), "What the document is."),
+        METADATA_MEMBER,
         Member::required("spec", Kind::Map(&SPEC), "What the policy says."),
     ],
-};
-
-pub(super) static METADATA: Shape = Shape {
-    name: "Metadata",
-    doc: "What a document is called.",
-    fields: &[Member::required("name", NAME, "Lower-case letters, digits and dashes.")],
 };
 
 pub(super) static SPEC: Shape = Shape {

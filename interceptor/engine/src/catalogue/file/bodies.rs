@@ -1,8 +1,10 @@
 //! Reads where text lies in a format's bodies. What several formats share is put together in `merge`.
 
 use crate::catalogue::format::{DeltaKind, Framing};
-use crate::document::{Field, Fields};
+use crate::document::{Field, Fields, Shape};
 use crate::json::{Capture, Class, Place, Role, Usage};
+
+use super::{shape, take};
 
 /// Rules of one body, not yet compiled.
 pub(super) type Rules = Vec<(Place, Role)>;
@@ -84,23 +86,6 @@ pub(super) struct CloseDraft<'a> {
     pub(super) keys: Vec<Place>,
 }
 
-const BODY_FIELDS: &[&str] = &[
-    "include",
-    "lines",
-    "model",
-    "tools",
-    "methods",
-    "stream",
-    "text",
-    "jsonString",
-    "jsonValue",
-    "schema",
-    "binary",
-    "sealed",
-    "plain",
-    "tokens",
-    "usage",
-];
 const CLASSES: [(&str, Class); 7] = [
     ("text", Class::Text),
     ("jsonString", Class::JsonString),
@@ -110,9 +95,8 @@ const CLASSES: [(&str, Class); 7] = [
     ("sealed", Class::Sealed),
     ("plain", Class::Plain),
 ];
-const PARTS: &[(&str, Part)] =
-    &[("request", Part::Request), ("response", Part::Response), ("event", Part::Event)];
-const USAGE_FIELDS: &[&str] = &["input", "output", "cacheRead", "cacheWrite", "reasoning"];
+pub(super) const PARTS: [(&str, Part); 3] =
+    [("request", Part::Request), ("response", Part::Response), ("event", Part::Event)];
 const USAGES: [(&str, Usage); 5] = [
     ("input", Usage::Input),
     ("output", Usage::Output),
@@ -120,13 +104,13 @@ const USAGES: [(&str, Usage); 5] = [
     ("cacheWrite", Usage::CacheWrite),
     ("reasoning", Usage::Reasoning),
 ];
-const DELTA_KINDS: &[(&str, DeltaKind)] = &[
+pub(super) const DELTA_KINDS: [(&str, DeltaKind); 4] = [
     ("text", DeltaKind::Text),
     ("json", DeltaKind::Json),
     ("sealed", DeltaKind::Sealed),
     ("binary", DeltaKind::Binary),
 ];
-const FRAMINGS: &[(&str, Framing)] = &[
+pub(super) const FRAMINGS: [(&str, Framing); 5] = [
     ("sse", Framing::Sse),
     ("ndjson", Framing::Ndjson),
     ("jsonArray", Framing::JsonArray),
@@ -136,20 +120,11 @@ const FRAMINGS: &[(&str, Framing)] = &[
 
 impl<'a> BodiesDraft<'a> {
     /// Takes over the bodies that are written; the others stay as they were.
-    pub(super) fn correct(&mut self, fields: &Fields<'a>) -> Option<()> {
-        if let Some(field) = fields.optional("bothSpellings") {
-            self.both_spellings = field.boolean()?;
-        }
-        if let Some(field) = fields.optional("request") {
-            self.request = Some(body(&field)?);
-        }
-        if let Some(field) = fields.optional("response") {
-            self.response = Some(body(&field)?);
-        }
-        if let Some(field) = fields.optional("stream") {
-            self.stream = Some(StreamDraft::read(&field)?);
-        }
-        Some(())
+    pub(super) fn correct(&mut self, fields: &Fields<'a>) {
+        take(fields, "bothSpellings", &mut self.both_spellings, Field::boolean);
+        take(fields, "request", &mut self.request, |field| body(field).map(Some));
+        take(fields, "response", &mut self.response, |field| body(field).map(Some));
+        take(fields, "stream", &mut self.stream, |field| StreamDraft::read(field).map(Some));
     }
 
     /// Everything that names another format.
@@ -162,64 +137,58 @@ impl<'a> BodiesDraft<'a> {
     }
 }
 
-/// The rules of one body.
+/// The rules of one body. What is wrong with one of them does not hide what is wrong with another.
 fn body<'a>(field: &Field<'a>) -> Option<BodyDraft<'a>> {
-    let fields = field.map(BODY_FIELDS)?;
+    let fields = field.shaped(&shape::BODY)?;
+    let one = |fields: &Fields<'a>, name| fields.optional(name).and_then(|field| place(&field));
+    let places = |name, class| {
+        let list = fields.optional(name).and_then(|list| list.list_of(|field| place_for(field, class)));
+        list.unwrap_or_default()
+    };
     let mut rules = Vec::new();
     for (name, capture) in [("model", Capture::Model), ("stream", Capture::Stream)] {
-        if let Some(field) = fields.optional(name) {
-            rules.push((place(&field)?, Role::Capture(capture)));
-        }
+        rules.extend(one(&fields, name).map(|place| (place, Role::Capture(capture))));
     }
     for (name, capture) in [("tools", Capture::Tool), ("methods", Capture::Method)] {
-        let Some(list) = fields.optional(name) else { continue };
-        let places = list.list_of(|field| place_for(field, Class::Plain))?;
-        rules.extend(places.into_iter().map(|place| (place, Role::Capture(capture))));
+        rules.extend(places(name, Class::Plain).into_iter().map(|place| (place, Role::Capture(capture))));
     }
     for (name, class) in CLASSES {
-        let Some(list) = fields.optional(name) else { continue };
-        for place in list.list_of(|field| place_for(field, class))? {
-            rules.push((place, Role::Class(class)));
-        }
+        rules.extend(places(name, class).into_iter().map(|place| (place, Role::Class(class))));
     }
-    if let Some(list) = fields.optional("tokens") {
-        rules.extend(list.list_of(place)?.into_iter().map(|place| (place, Role::Tokens)));
-    }
-    if let Some(field) = fields.optional("usage") {
-        let fields = field.map(USAGE_FIELDS)?;
+    let tokens = fields.optional("tokens").and_then(|list| list.list_of(place)).unwrap_or_default();
+    rules.extend(tokens.into_iter().map(|place| (place, Role::Tokens)));
+    if let Some(fields) = fields.optional("usage").and_then(|usage| usage.shaped(&shape::USAGE)) {
         for (name, usage) in USAGES {
-            if let Some(field) = fields.optional(name) {
-                rules.push((place(&field)?, Role::Capture(Capture::Usage(usage))));
-            }
+            let place = one(&fields, name);
+            rules.extend(place.map(|place| (place, Role::Capture(Capture::Usage(usage)))));
         }
     }
-    let lines = fields.optional("lines").map_or(Some(false), |field| field.boolean())?;
-    Some(BodyDraft { rules, includes: includes(&fields)?, lines })
+    let lines = fields.optional("lines").and_then(|field| field.boolean()).unwrap_or_default();
+    Some(BodyDraft { rules, includes: includes(&fields, &shape::INCLUDE), lines })
 }
 
-/// `include: [{ format, body, at }]`
-fn includes<'a>(fields: &Fields<'a>) -> Option<Vec<Include<'a>>> {
-    fields.optional("include").map_or(Some(Vec::new()), |list| list.list_of(include))
+/// `include: [{ format, body, at }]`; of streams there is one for each format, and so no `body`.
+fn includes<'a>(fields: &Fields<'a>, shape: &'static Shape) -> Vec<Include<'a>> {
+    let list = fields.optional("include").and_then(|list| list.list_of(|field| include(field, shape)));
+    list.unwrap_or_default()
 }
 
-fn include<'a>(field: &Field<'a>) -> Option<Include<'a>> {
-    let fields = field.map(&["format", "body", "at"])?;
-    let body = match fields.optional("body") {
-        Some(field) => Some(field.one_of(PARTS)?),
-        None => None,
-    };
-    let at = match fields.optional("at") {
-        Some(field) => {
-            let at = place(&field)?;
-            if at.is_filtered() || at.is_open_ended() {
-                field.mistake("what is included stands at one place, whatever its type", None);
-                return None;
-            }
-            Some(at)
+fn include<'a>(field: &Field<'a>, shape: &'static Shape) -> Option<Include<'a>> {
+    let fields = field.shaped(shape)?;
+    let mut body = None;
+    if shape.member("body").is_some() {
+        take(&fields, "body", &mut body, |field| field.one_of(&PARTS).map(Some));
+    }
+    let at = fields.optional("at").and_then(|field| {
+        let at = place(&field)?;
+        if at.is_filtered() || at.is_open_ended() {
+            field.mistake("what is included stands at one place, whatever its type", None);
+            return None;
         }
-        None => None,
-    };
-    Some(Include { format: fields.required("format")?, format_id: None, body, at })
+        Some(at)
+    });
+    let format = fields.required("format").filter(|name| name.text().is_some());
+    Some(Include { format: format?, format_id: None, body, at })
 }
 
 fn place(field: &Field<'_>) -> Option<Place> {
@@ -239,70 +208,56 @@ fn place_for(field: &Field<'_>, class: Class) -> Option<Place> {
 
 impl<'a> StreamDraft<'a> {
     fn read(field: &Field<'a>) -> Option<Self> {
-        let fields = field.map(&["framing", "kind", "include", "deltas", "raw", "closes", "event"])?;
+        let fields = field.shaped(&shape::STREAM)?;
+        let framing = fields.required("framing");
         let mut draft = StreamDraft {
             field: field.clone(),
-            framings: fields.required("framing")?.list_of(|framing| framing.one_of(FRAMINGS))?,
-            kind: None,
+            framings: framing.and_then(|list| list.list_of(|f| f.one_of(&FRAMINGS))).unwrap_or_default(),
+            kind: fields.optional("kind").and_then(|kind| place(&kind)),
             event: BodyDraft::default(),
             deltas: Vec::new(),
             raw: None,
             closes: Vec::new(),
-            includes: includes(&fields)?,
+            includes: includes(&fields, &shape::STREAM_INCLUDE),
         };
-        if let Some(kind) = fields.optional("kind") {
-            draft.kind = Some(place(&kind)?);
-        }
-        if let Some(event) = fields.optional("event") {
-            draft.event = body(&event)?;
-        }
-        if let Some(list) = fields.optional("deltas") {
-            draft.deltas = list.list_of(delta)?;
-        }
-        if let Some(field) = fields.optional("raw") {
-            draft.raw = Some(raw(&field)?);
-        }
-        if let Some(list) = fields.optional("closes") {
-            draft.closes = list.list_of(close)?;
-        }
+        take(&fields, "event", &mut draft.event, body);
+        take(&fields, "deltas", &mut draft.deltas, |list| list.list_of(delta));
+        take(&fields, "raw", &mut draft.raw, |field| raw(field).map(Some));
+        take(&fields, "closes", &mut draft.closes, |list| list.list_of(close));
         Some(draft)
     }
 }
 
 fn delta<'a>(field: &Field<'a>) -> Option<DeltaDraft<'a>> {
-    let fields = field.map(&["event", "path", "place", "kind", "keys"])?;
-    Some(DeltaDraft {
-        event: event(&fields)?,
-        path: place(&fields.required("path")?)?,
-        place: fields.required("place")?.text()?.to_owned(),
-        kind: fields.required("kind")?.one_of(DELTA_KINDS)?,
-        keys: keys(&fields)?,
-    })
+    let fields = field.shaped(&shape::DELTA)?;
+    let (event, keys) = (event(&fields), keys(&fields));
+    let path = fields.required("path").and_then(|path| place(&path));
+    let place = fields.required("place").and_then(|place| place.text());
+    let kind = fields.required("kind").and_then(|kind| kind.one_of(&DELTA_KINDS));
+    Some(DeltaDraft { event, path: path?, place: place?.to_owned(), kind: kind?, keys })
 }
 
 fn raw<'a>(field: &Field<'a>) -> Option<RawDraft<'a>> {
-    let fields = field.map(&["event", "place"])?;
-    Some(RawDraft { event: event(&fields)?, place: fields.required("place")?.text()?.to_owned() })
+    let fields = field.shaped(&shape::RAW)?;
+    let (event, place) = (event(&fields), fields.required("place").and_then(|place| place.text()));
+    Some(RawDraft { event, place: place?.to_owned() })
 }
 
 fn close<'a>(field: &Field<'a>) -> Option<CloseDraft<'a>> {
-    let fields = field.map(&["event", "path", "keys"])?;
-    let path = match fields.optional("path") {
-        Some(path) => Some(place(&path)?),
-        None => None,
-    };
-    let event = event(&fields)?;
-    if path.is_none() && event.is_none() {
+    let fields = field.shaped(&shape::CLOSE)?;
+    let (before, path) = (field.mistakes(), fields.optional("path").and_then(|path| place(&path)));
+    let (event, keys) = (event(&fields), keys(&fields));
+    if path.is_none() && event.is_none() && field.mistakes() == before {
         field.mistake("nothing says what closes", Some("`event` or `path`"));
     }
-    Some(CloseDraft { event, path, keys: keys(&fields)? })
+    Some(CloseDraft { event, path, keys })
 }
 
-fn keys(fields: &Fields<'_>) -> Option<Vec<Place>> {
-    fields.optional("keys").map_or(Some(Vec::new()), |list| list.list_of(place))
+fn keys(fields: &Fields<'_>) -> Vec<Place> {
+    fields.optional("keys").and_then(|list| list.list_of(place)).unwrap_or_default()
 }
 
 /// The event's type, if one is asked for.
-fn event<'a>(fields: &Fields<'a>) -> Option<Option<&'a str>> {
-    fields.optional("event").map_or(Some(None), |field| Some(Some(field.text()?)))
+fn event<'a>(fields: &Fields<'a>) -> Option<&'a str> {
+    fields.optional("event").and_then(|field| field.text())
 }

@@ -7,13 +7,9 @@ use std::sync::Arc;
 use super::super::{Confidence, DetectorId, Detectors, Registry, RegistryError};
 use super::judge::{FARTHEST, LONGEST_WORD};
 use super::pattern::Pattern;
-use super::{Compiled, Context, Definition, LONGEST, Own, SHORTEST, Validator};
+use super::{Compiled, Context, Definition, LONGEST, Own, SHORTEST, Validator, shape};
+use crate::document::resource;
 use crate::document::{Field, Fields, Mistake, Position, Report};
-
-const API_VERSION: &str = "interceptor.dev/v1alpha1";
-
-/// What documents of this kind say in `kind`.
-pub(crate) const KIND: &str = "DetectorSet";
 
 /// First parts of names that detectors of a build have, or may have.
 const RESERVED: [&str; 3] = ["secret", "pii", "risk"];
@@ -69,17 +65,7 @@ pub(crate) fn read<'a>(
 
 impl<'a> Reader<'a> {
     fn set(&mut self, root: &Field<'a>) -> Option<()> {
-        let top = root.map(&["apiVersion", "kind", "metadata", "spec"])?;
-        if let Some(field) = top.required("apiVersion") {
-            field.one_of(&[(API_VERSION, ())]);
-        }
-        if let Some(field) = top.required("kind") {
-            field.one_of(&[(KIND, ())]);
-        }
-        if let Some(metadata) = top.required("metadata").and_then(|m| m.map(&["name"])) {
-            metadata.required("name").and_then(|name| name.text());
-        }
-        let spec = top.required("spec")?.map(&["detectors"])?;
+        let spec = resource::read(root, &shape::DOCUMENT)?.spec.shaped(&shape::SPEC)?;
         for detector in spec.required("detectors")?.filled_list()? {
             if self.definitions.len() == MOST_DETECTORS {
                 detector.mistake(format!("there are more than {MOST_DETECTORS} detectors"), None);
@@ -93,19 +79,7 @@ impl<'a> Reader<'a> {
     }
 
     fn detector(&mut self, field: &Field<'a>) -> Option<Definition> {
-        let fields = field.map(&[
-            "name",
-            "label",
-            "description",
-            "literals",
-            "literalsFile",
-            "pattern",
-            "ignoreCase",
-            "wholeWord",
-            "context",
-            "validator",
-            "confidence",
-        ])?;
+        let fields = field.shaped(&shape::DETECTOR)?;
         let before = self.report.count();
         let name = fields.required("name");
         let name = name.and_then(|field| Some((field.parsed(NAME, name_of)?, field)));
@@ -131,7 +105,7 @@ impl<'a> Reader<'a> {
         let context = fields.optional("context").map(|context| self::context(&context));
         let validator = fields.optional("validator").map(|v| v.one_of(&Validator::WORDS));
         let confidence = match fields.optional("confidence") {
-            Some(field) => field.one_of(&Confidence::ALL.map(|c| (c.name(), c))),
+            Some(field) => field.one_of(&shape::CONFIDENCE),
             None => Some(Confidence::Medium),
         };
         name?;
@@ -254,7 +228,7 @@ fn pattern(field: &Field<'_>, ignore_case: bool) -> Option<Pattern> {
 }
 
 fn context(field: &Field<'_>) -> Option<Context> {
-    let fields = field.map(&["words", "within", "required"])?;
+    let fields = field.shaped(&shape::CONTEXT)?;
     let words = fields.required("words").and_then(|words| words.filled_list());
     let word = |text: &str| {
         let right = (2..=LONGEST_WORD).contains(&text.len());
