@@ -10,7 +10,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use ::redis::aio::MultiplexedConnection;
-use ::redis::{AsyncConnectionConfig, RedisConnectionInfo, RedisError, Script};
+use ::redis::{
+    AsyncConnectionConfig, FromRedisValue, RedisConnectionInfo, RedisError, Script, ScriptInvocation,
+};
 use arc_swap::ArcSwapOption;
 use interceptor_engine::budget::Count;
 use rustls::pki_types::ServerName;
@@ -55,7 +57,8 @@ pub(super) struct Store {
     tls: Option<(TlsConnector, ServerName<'static>)>,
     /// This process among the nodes. A daemon that starts again is another one, and what it had used stays used.
     node: String,
-    script: Script,
+    take: Script,
+    age: Script,
     /// The connection, while it works.
     live: ArcSwapOption<MultiplexedConnection>,
 }
@@ -79,7 +82,8 @@ impl Store {
             info,
             tls: spec.tls.then(|| spec::tls(spec)).transpose()?,
             node: format!("{:016x}", u64::from_ne_bytes(node)),
-            script: Script::new(include_str!("take.lua")),
+            take: Script::new(include_str!("redis/take.lua")),
+            age: Script::new(include_str!("redis/age.lua")),
             live: ArcSwapOption::empty(),
         })
     }
@@ -109,7 +113,7 @@ impl Store {
     }
 
     async fn call(&self, live: &MultiplexedConnection, asks: &[Ask]) -> Result<Answer, RedisError> {
-        let mut call = self.script.prepare_invoke();
+        let mut call = self.take.prepare_invoke();
         call.arg(&self.node);
         for Ask { count, amount, enforced, .. } in asks {
             call.key(format!("{{interceptor}}:{}:{}", count.window.number, count.key));
@@ -117,9 +121,7 @@ impl Store {
             call.arg(count.change).arg(count.own).arg(*amount).arg(most);
             call.arg(count.window.end.saturating_add(KEPT));
         }
-        let mut connection = live.clone();
-        let called = timeout(self.spec.deadline, call.invoke_async::<Vec<i64>>(&mut connection)).await;
-        let answer = called.map_err(|_| io::Error::from(io::ErrorKind::TimedOut))??;
+        let answer: Vec<i64> = self.invoke(&call, live).await?;
         let numbers: Vec<u64> = answer.into_iter().map(|number| u64::try_from(number).unwrap_or(0)).collect();
         match numbers.split_first() {
             Some((refused, others)) if others.len() == asks.len() => Ok(Answer {
@@ -128,6 +130,24 @@ impl Store {
             }),
             _ => Err(io::Error::from(io::ErrorKind::InvalidData).into()),
         }
+    }
+
+    /// How long ago somebody first asked the store, as it is now: one that has forgotten everything is young again.
+    async fn age(&self, live: &MultiplexedConnection) -> Result<Duration, RedisError> {
+        let mut call = self.age.prepare_invoke();
+        let age: i64 = self.invoke(call.key("{interceptor}:since"), live).await?;
+        // A clock that was set back makes it young.
+        Ok(Duration::from_millis(u64::try_from(age).unwrap_or(0)))
+    }
+
+    async fn invoke<T: FromRedisValue>(
+        &self,
+        call: &ScriptInvocation<'_>,
+        live: &MultiplexedConnection,
+    ) -> Result<T, RedisError> {
+        let mut connection = live.clone();
+        let called = timeout(self.spec.deadline, call.invoke_async(&mut connection)).await;
+        called.map_err(|_| io::Error::from(io::ErrorKind::TimedOut))?
     }
 
     async fn connect(&self) -> io::Result<(MultiplexedConnection, Driver)> {

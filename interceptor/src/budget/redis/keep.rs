@@ -19,6 +19,9 @@ const TOLD_AT_ONCE: usize = 256;
 /// A new connection may take so long, and a failed one is followed by another after so long.
 const CONNECT: Duration = Duration::from_secs(2);
 const AGAIN: Duration = Duration::from_millis(250);
+/// A store that has forgotten everything is not asked before it is so old: by then all nodes that were waiting for it have
+/// connected, and told what they had used.
+const YOUNG: Duration = Duration::from_secs(1);
 
 /// Keeps the connection, on a thread of its own, until the budgets are dropped. Workers send over it from their own
 /// threads; a connection for each of them would save them the way to another thread, and cost one on each of many nodes.
@@ -63,11 +66,12 @@ async fn use_while(
     was_up: &mut bool,
 ) -> Result<(), RedisError> {
     store.call(live, &[]).await?;
-    // A server that has forgotten everything is told before anybody is asked whether there is enough left.
-    if let Some(budgets) = budgets.upgrade() {
-        budgets.table().tell_all();
-        while tell(store, &budgets, live).await? > 0 {}
+    let age = store.age(live).await?;
+    if let Some(young) = YOUNG.checked_sub(age) {
+        tell_all(store, budgets, live, Hear::Nothing).await?;
+        tokio::time::sleep(young).await;
     }
+    tell_all(store, budgets, live, Hear::Others).await?;
     tracing::info!("the shared store of limits answers");
     *was_up = true;
     store.live.store(Some(live.clone()));
@@ -93,15 +97,44 @@ async fn tell_while(
             // A worker has given it up.
             return Err(io::Error::from(io::ErrorKind::TimedOut).into());
         }
-        if tell(store, &budgets, live).await? == 0 && tick % 20 == 0 {
+        if tell(store, &budgets, live, Hear::Others).await? == 0 && tick % 20 == 0 {
             store.call(live, &[]).await?;
         }
     }
     Ok(())
 }
 
+/// Tells of all counts, because the store may have forgotten them.
+async fn tell_all(
+    store: &Store,
+    budgets: &Weak<Budgets>,
+    live: &MultiplexedConnection,
+    hear: Hear,
+) -> Result<(), RedisError> {
+    if let Some(budgets) = budgets.upgrade() {
+        budgets.table().tell_all();
+        // Fewer are all there are; what changes meanwhile is told later.
+        while tell(store, &budgets, live, hear).await? == TOLD_AT_ONCE {}
+    }
+    Ok(())
+}
+
+/// What is made of an answer.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Hear {
+    /// It says what the others have used.
+    Others,
+    /// The store has forgotten what the others have used, and what was last heard of them is more.
+    Nothing,
+}
+
 /// Tells of some of the counts that have changed, and says of how many.
-async fn tell(store: &Store, budgets: &Budgets, live: &MultiplexedConnection) -> Result<usize, RedisError> {
+async fn tell(
+    store: &Store,
+    budgets: &Budgets,
+    live: &MultiplexedConnection,
+    hear: Hear,
+) -> Result<usize, RedisError> {
     let counts = budgets.table().untold(TOLD_AT_ONCE);
     if counts.is_empty() {
         return Ok(0);
@@ -111,7 +144,8 @@ async fn tell(store: &Store, budgets: &Budgets, live: &MultiplexedConnection) ->
     let mut table = budgets.table();
     match told {
         Ok(answer) => {
-            for (count, others) in counts.iter().zip(answer.others) {
+            let others = answer.others.into_iter().filter(|_| hear == Hear::Others);
+            for (count, others) in counts.iter().zip(others) {
                 table.learn(&count.key, count.window.number, others);
             }
             Ok(counts.len())
