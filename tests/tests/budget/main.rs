@@ -1,7 +1,8 @@
 //! Limits that nodes share through a real Redis server, in network namespaces of the tests' own.
-//! A node is what a daemon has of it: its counts, and its connection to the store.
+//! A node is what a daemon has of it: its counts, and its connection to the store. `daemons.rs` has whole daemons.
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on should stop here")]
 
+mod daemons;
 mod server;
 
 use std::sync::Arc;

@@ -59,7 +59,9 @@ impl Drop for Server {
 
 fn spawn(namespace: &Namespace) -> Child {
     let mut command = namespace.command(PROGRAM);
-    command.arg0("redis-server").args(["--port", "6379", "--bind", "127.0.0.1", "--save", ""]);
+    // The namespace has no way out, and daemons may come from other ones.
+    command.arg0("redis-server").args(["--port", "6379", "--bind", "0.0.0.0", "--protected-mode", "no"]);
+    command.args(["--save", ""]);
     command.args(["--appendonly", "no", "--daemonize", "no", "--dir", "/"]);
     let mut child = command.stdin(Stdio::null()).stdout(Stdio::piped()).spawn().unwrap();
     let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
