@@ -17,6 +17,7 @@ mod start;
 mod told;
 pub mod treatment;
 
+pub use delivery::signature;
 pub use ready::Ready;
 pub use running::{Daemon, Stop};
 pub use start::{StartError, engine};

@@ -54,6 +54,8 @@ pub struct Config {
     pub policies: Vec<PathBuf>,
     /// A directory of more of them, which is watched.
     pub policy_directory: Option<PathBuf>,
+    /// Files with the public keys of those from whom policy is taken; none takes it from everybody.
+    pub policy_keys: Vec<PathBuf>,
     /// The file with the secret that tokens are made with; `None` takes a random one.
     pub redaction_key: Option<PathBuf>,
     /// Where audit lines go.
@@ -156,6 +158,7 @@ impl Config {
             capture,
             policies: new.policies,
             policy_directory: new.policy_directory,
+            policy_keys: new.policy_keys,
             catalogue: new.catalogue,
             ..self.clone()
         })
@@ -190,6 +193,7 @@ impl Config {
             system_roots: true,
             policies: Vec::new(),
             policy_directory: None,
+            policy_keys: Vec::new(),
             redaction_key: None,
             audit: Destination::File(PathBuf::from("/var/lib/interceptor/audit.jsonl")),
             admin: Some(SocketAddr::from(([127, 0, 0, 1], 9465))),

@@ -2,6 +2,8 @@
 //! Knows how directories change under a reader: Kubernetes swaps a link, people write files in place. Does not know what
 //! the files say.
 
+pub mod signature;
+
 use std::fs::{File, OpenOptions};
 use std::io::Read as _;
 use std::os::unix::fs::{MetadataExt as _, OpenOptionsExt as _};
@@ -130,7 +132,9 @@ impl Look {
     fn at(directory: &Path) -> Self {
         let current = current(directory);
         let files = list(&current, directory).unwrap_or_default();
-        let files = files.into_iter().map(|path| {
+        // A set that is signed anew is another set.
+        let signed = [signature::MANIFEST, signature::SIGNATURE].map(|name| current.join(name));
+        let files = files.into_iter().chain(signed).map(|path| {
             let facts = path.metadata().ok().map(|file| {
                 [file.ino().cast_signed(), file.size().cast_signed(), file.mtime(), file.mtime_nsec()]
             });

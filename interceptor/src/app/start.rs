@@ -9,6 +9,7 @@ use interceptor_engine::policy::PolicySet;
 use interceptor_engine::{Engine, Limits, RedactionKey, VerdictCache};
 use zeroize::Zeroizing;
 
+use super::delivery::signature::{self, SignatureError};
 use super::delivery::{self, DeliveryError, Watch};
 use super::exempt::ExemptError;
 use super::namespaces::EnrolError;
@@ -43,6 +44,9 @@ pub enum StartError {
     /// Policy cannot be had.
     #[error(transparent)]
     Delivery(#[from] DeliveryError),
+    /// Policy is not from whom it should be.
+    #[error(transparent)]
+    Signature(#[from] SignatureError),
     /// A policy or catalogue file is wrong.
     #[error("{0}")]
     Mistakes(Mistakes),
@@ -125,8 +129,9 @@ const REMEMBERED: usize = 16 << 20;
 /// # Errors
 /// A file cannot be read, or is wrong.
 pub fn engine(config: &Config) -> Result<Arc<Engine>, StartError> {
-    let set = PolicySet::load(&read_all(&config.catalogue)?, &delivery::policies(config)?)
-        .map_err(StartError::Mistakes)?;
+    let files = delivery::policies(config)?;
+    let signed = signature::check(config, &files)?;
+    let set = PolicySet::load(&read_all(&config.catalogue)?, &files).map_err(StartError::Mistakes)?;
     let limits = Limits {
         held_body: usize::try_from(config.inspection.held_body).unwrap_or(usize::MAX),
         ..Limits::STANDARD
@@ -135,6 +140,7 @@ pub fn engine(config: &Config) -> Result<Arc<Engine>, StartError> {
     let engine = Engine::keyed(set.catalogue, set.policy, set.detectors, limits, key);
     let mut secret = [0; 32];
     aws_lc_rs::rand::fill(&mut secret).map_err(|_| SetupError)?;
+    signed.accept()?;
     Ok(engine.remembering(VerdictCache::new(secret, REMEMBERED)))
 }
 

@@ -174,12 +174,26 @@ impl Reader<'_> {
                 fields.this().mistake("trusts nobody", Some("`systemRoots: true` or files in `roots`"));
             }
         }
-        if let Some(fields) = spec.optional("policy").and_then(|field| field.map(&["files", "directory"])) {
+        if let Some(fields) =
+            spec.optional("policy").and_then(|field| field.map(&["files", "directory", "signature"]))
+        {
             set(&mut config.policies, self.paths(&fields, "files"));
             config.policy_directory = fields.optional("directory").and_then(|field| self.path(&field));
+            if let Some(field) = fields.optional("signature") {
+                self.signature(&field, config);
+            }
         }
         if let Some(fields) = spec.optional("redaction").and_then(|field| field.map(&["keyFile"])) {
             config.redaction_key = fields.optional("keyFile").and_then(|field| self.path(&field));
+        }
+    }
+
+    fn signature(&self, field: &Field<'_>, config: &mut Config) {
+        let keys = field.map(&["publicKeys"]).and_then(|fields| fields.required("publicKeys"));
+        let keys = keys.and_then(|keys| keys.filled_list()).unwrap_or_default();
+        config.policy_keys = keys.iter().filter_map(|key| self.path(key)).collect();
+        if config.policies.is_empty() && config.policy_directory.is_none() {
+            field.mistake("nobody signs the built-in policy", Some("`files` or `directory` beside it"));
         }
     }
 
@@ -370,6 +384,21 @@ mod tests {
                     url: rediss://redis.example/2\n      roots: [ca.pem]\n      passwordFile: word\n      nodes: 3\n";
         let config = read("file.yaml", text, Path::new("/etc/interceptor")).expect("no mistakes");
         expect![[r#"StoreSpec { host: "redis.example", port: 6379, database: 2, tls: true, roots: ["/etc/interceptor/ca.pem"], user: None, password: Some("/etc/interceptor/word"), deadline: 100ms, nodes: 3 }"#]].assert_eq(&format!("{:?}", config.store.expect("a store")));
+    }
+
+    #[test]
+    fn keys_of_policies_are_read() {
+        let head = "apiVersion: interceptor.dev/v1alpha1\nkind: InterceptorConfig\nspec:\n  policy:\n";
+        let text =
+            format!("{head}    directory: policies\n    signature: {{ publicKeys: [a.pub, /b.pub] }}\n");
+        let config = read("file.yaml", &text, Path::new("/etc/interceptor")).expect("no mistakes");
+        assert_eq!(config.policy_keys, [Path::new("/etc/interceptor/a.pub"), Path::new("/b.pub")]);
+        check(
+            &format!("{head}    signature: {{ publicKeys: [] }}\n"),
+            expect![[r#"
+                file.yaml:5:16: spec.policy.signature: nobody signs the built-in policy; expected `files` or `directory` beside it
+                file.yaml:5:30: spec.policy.signature.publicKeys: is an empty list; expected at least one element"#]],
+        );
     }
 
     #[test]

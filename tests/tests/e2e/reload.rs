@@ -208,3 +208,51 @@ async fn a_directory_is_taken_up_when_it_changes_and_a_bad_one_never() -> Result
     assert_eq!(decided_by, [first, first, &event["in_force"], first].map(Value::clone));
     Ok(())
 }
+
+/// The policy directory as `deliver` fills it, with a manifest that somebody signed.
+fn deliver_signed(lab: &Lab, version: &str, action: &str, pair: &minisign::KeyPair) -> Result<()> {
+    let folder = lab.folder().join(format!("policies/..{version}"));
+    std::fs::create_dir_all(&folder)?;
+    let digest = aws_lc_rs::digest::digest(&aws_lc_rs::digest::SHA256, policy(action).as_bytes());
+    let hash: String = digest.as_ref().iter().map(|byte| format!("{byte:02x}")).collect();
+    let manifest = format!("{hash}  lab.yaml\n");
+    let comment = format!("timestamp:{version}");
+    let signature = minisign::sign(None, &pair.sk, manifest.as_bytes(), Some(&comment), None)?;
+    std::fs::write(folder.join("policy.sha256"), manifest)?;
+    std::fs::write(folder.join("policy.sha256.minisig"), signature.into_string())?;
+    deliver(lab, version, &policy(action))
+}
+
+#[tokio::test]
+async fn policy_is_taken_only_from_whom_it_should_be() -> Result<()> {
+    let (pair, other) = (
+        minisign::KeyPair::generate_unencrypted_keypair()?,
+        minisign::KeyPair::generate_unencrypted_keypair()?,
+    );
+    let signature = json!({"publicKeys": ["policy.pub"]});
+    let setup = Setup::default().spec(json!({"policy": {"directory": "policies", "signature": signature}}));
+    let (key, first) = (pair.pk.to_box()?.into_string(), pair.clone());
+    let setup = setup.before(move |lab| {
+        lab.file("policy.pub", key).expect("the folder takes files");
+        deliver_signed(lab, "1", "block", &first).expect("the folder takes files");
+    });
+    let Some(stage) = setup.up().await? else { return Ok(()) };
+    let good = stage.daemon.ready()["policy"].clone();
+    assert_eq!(status(&mut stage.openai().await?).await?, 403);
+
+    deliver(&stage.lab, "2", &policy("audit"))?;
+    let event = reload(&stage, 1).await?;
+    assert_eq!((&event["result"], &event["in_force"]), (&json!("kept"), &good), "{event}");
+    assert!(event["detail"].as_str().is_some_and(|d| d.contains("only signed policy is taken")), "{event}");
+    deliver_signed(&stage.lab, "3", "audit", &other)?;
+    let event = reload(&stage, 2).await?;
+    assert!(event["detail"].as_str().is_some_and(|d| d.contains("made with a key that")), "{event}");
+    assert_eq!(status(&mut stage.openai().await?).await?, 403);
+
+    deliver_signed(&stage.lab, "4", "audit", &pair)?;
+    assert_eq!(reload(&stage, 3).await?["result"], "in_force");
+    assert_eq!(status(&mut stage.openai().await?).await?, 200);
+    let metrics = stage.metrics().await?;
+    assert!(metrics.contains("interceptor_reloads_total{part=\"policy\",result=\"kept\"} 2"), "{metrics}");
+    Ok(())
+}

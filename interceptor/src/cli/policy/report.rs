@@ -85,13 +85,19 @@ impl ProblemKind {
 }
 
 impl Report {
-    /// One case for each of these files, with the mistakes that are in it.
+    /// One case for each of these files, with the mistakes that are in it, and for each other file that has some.
     pub fn of_mistakes<'f>(
         name: &str,
         files: impl IntoIterator<Item = &'f str>,
-        mistakes: Option<&Mistakes>,
+        mistakes: Option<&'f Mistakes>,
     ) -> Self {
         let all: Vec<&Mistake> = mistakes.into_iter().flatten().collect();
+        let mut files: Vec<&str> = files.into_iter().collect();
+        for mistake in &all {
+            if !files.contains(&&*mistake.file) {
+                files.push(&mistake.file);
+            }
+        }
         let suites = files.into_iter().map(|file| {
             let here = all.iter().filter(|mistake| *mistake.file == *file);
             let problems = here.map(|mistake| Problem::of(mistake)).collect();
