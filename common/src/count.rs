@@ -85,6 +85,11 @@ pub enum Counter {
     RawPacketLeft = 34,
     /// The same, dropped.
     RawPacketRefused = 35,
+
+    /// Refused: an endpoint that policy forbids the caller, whatever is sent there.
+    ForbiddenRefused = 36,
+    /// An address of a name that is nobody's in the catalogue could not be noted: `OTHERS` has no room.
+    OthersFull = 37,
 }
 
 impl Counter {
@@ -92,7 +97,7 @@ impl Counter {
     pub const COUNT: usize = Self::ALL.len();
 
     /// All, in the order of their numbers.
-    pub const ALL: [Self; 36] = [
+    pub const ALL: [Self; 38] = [
         Self::Inactive,
         Self::Exempt,
         Self::OtherProtocol,
@@ -129,6 +134,8 @@ impl Counter {
         Self::UnknownRefused,
         Self::RawPacketLeft,
         Self::RawPacketRefused,
+        Self::ForbiddenRefused,
+        Self::OthersFull,
     ];
 
     /// The slot in `STATS`.
@@ -142,7 +149,10 @@ impl Counter {
     #[must_use]
     pub const fn is_of_attempts(self) -> bool {
         self.slot() < Self::FlowEntered.slot()
-            || matches!(self, Self::SilentLeft | Self::SilentRefused | Self::UnknownRefused)
+            || matches!(
+                self,
+                Self::SilentLeft | Self::SilentRefused | Self::UnknownRefused | Self::ForbiddenRefused
+            )
     }
 
     /// The counter of a slot, if this build knows it.
@@ -191,6 +201,8 @@ impl Counter {
             Self::UnknownRefused => "refused_unknown_namespace",
             Self::RawPacketLeft => "left_raw_packet",
             Self::RawPacketRefused => "refused_raw_packet",
+            Self::ForbiddenRefused => "refused_forbidden",
+            Self::OthersFull => "dns_others_full",
         }
     }
 }

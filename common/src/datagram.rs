@@ -70,6 +70,9 @@ mod tests {
         fn has_listener(&self, _: Address, _: u16) -> bool {
             unreachable!("a datagram is not redirected")
         }
+        fn verdict(&self, _: Address) -> crate::Verdict {
+            unreachable!("a datagram to an endpoint is refused to everyone")
+        }
     }
 
     fn ip(text: &str) -> Address {

@@ -1,7 +1,7 @@
 //! What a connect hook does with one attempt. Pure: the tables are asked through [`World`], which the BPF
 //! programs answer from maps and the tests from memory.
 
-use crate::{Address, Counter, Namespace};
+use crate::{Address, Counter, Namespace, Verdict};
 
 /// `IPPROTO_TCP`. MPTCP calls the hooks on its subflows, which say TCP as well.
 const TCP: u32 = 6;
@@ -38,6 +38,8 @@ pub trait World {
     fn is_alive(&self, worker: u32) -> bool;
     /// Whether somebody listens on this port of the loopback address of the destination's family.
     fn has_listener(&self, destination: Address, port: u16) -> bool;
+    /// By what policy forbids the task this endpoint, whatever it would send there.
+    fn verdict(&self, destination: Address) -> Verdict;
 }
 
 /// What is to be done with an attempt.
@@ -100,6 +102,8 @@ pub enum Refused {
     DaemonSilent,
     /// The socket or `FLOWS` could not take the record, and the workload fails closed.
     NotRecorded,
+    /// Policy forbids the caller this endpoint, whatever is sent there.
+    Forbidden(Verdict),
 }
 
 impl Target {
@@ -134,6 +138,7 @@ impl Decision {
             Self::Refuse(Refused::NoListener) => Counter::NoListenerRefused,
             Self::Refuse(Refused::DaemonSilent) => Counter::SilentRefused,
             Self::Refuse(Refused::NotRecorded) => Counter::NotRecordedRefused,
+            Self::Refuse(Refused::Forbidden(_)) => Counter::ForbiddenRefused,
         }
     }
 }
@@ -199,6 +204,14 @@ fn candidate(attempt: &Attempt, is_proxy: bool, world: &impl World) -> Decision 
     }
     if !world.has_listener(attempt.destination, port) {
         return without_listener(closed);
+    }
+    // In the place of a daemon that is there to refuse it: while it is not, the fail policy answers, here as for all that
+    // it would have to decide. What is asked of a proxy it may refuse itself, for only then is it known.
+    if !is_proxy {
+        let verdict = world.verdict(attempt.destination);
+        if !verdict.is_none() {
+            return Decision::Refuse(Refused::Forbidden(verdict));
+        }
     }
     Decision::Redirect(Target { port, closed, is_proxy })
 }

@@ -113,7 +113,7 @@ impl State {
         labels: [Label::EMPTY; LABELS as usize],
     };
 
-    /// Whose name was asked for, once the question turned out to be ours; never 0 then.
+    /// Whose name was asked for, once the question was read: 0 if nobody's of the catalogue.
     #[inline(always)]
     #[must_use]
     pub const fn provider(&self) -> u32 {

@@ -1,6 +1,6 @@
 //! What is remembered of one redirected connection, and what is told of one that could not be redirected.
 
-use crate::Address;
+use crate::{Address, Verdict};
 use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout};
 
 /// Length of a task's name in the kernel, its final zero included.
@@ -102,8 +102,14 @@ pub struct Event {
     pub uid: u32,
     /// Name of the connecting thread, zero-padded.
     pub comm: [u8; COMM_LEN],
+    /// When it happened, nanoseconds of `CLOCK_MONOTONIC`.
+    pub at: u64,
+    /// By what an attempt was refused, where that was a verdict of policy.
+    pub verdict: Verdict,
+    /// Always zero.
+    pub rest: u32,
 }
-const _: () = assert!(size_of::<Event>() == 64);
+const _: () = assert!(size_of::<Event>() == 88);
 
 /// What an [`Event`] is about.
 #[repr(u32)]
@@ -130,6 +136,8 @@ pub enum EventKind {
     Bypass = 9,
     /// A raw packet for an endpoint came out of a guarded interface, and went on or was dropped.
     RawPacket = 10,
+    /// Attempts to connect to an endpoint were refused that policy forbids the caller. How many, `REFUSALS` says.
+    Forbidden = 11,
 }
 
 impl EventKind {
@@ -150,6 +158,7 @@ impl EventKind {
             8 => Some(Self::DatagramRefused),
             9 => Some(Self::Bypass),
             10 => Some(Self::RawPacket),
+            11 => Some(Self::Forbidden),
             _ => None,
         }
     }

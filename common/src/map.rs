@@ -16,12 +16,16 @@ pub struct Config {
     pub former_cgroup: u64,
     /// How old a worker's last sign of life may be, in nanoseconds.
     pub heartbeat_limit: u64,
-    /// [`Config::ACTIVE`], [`Config::VETH`] and [`Config::VETH_DROP`].
+    /// [`Config::ACTIVE`], [`Config::VETH`], [`Config::VETH_DROP`] and [`Config::FORBIDS`].
     pub flags: u32,
     /// Flags of [`Namespace`], for every namespace that is not enrolled.
     pub unknown: u32,
+    /// The policy in force: verdicts of another one do not count.
+    pub generation: u32,
+    /// Always zero.
+    pub pad: u32,
 }
-const _: () = assert!(size_of::<Config>() == 32);
+const _: () = assert!(size_of::<Config>() == 40);
 
 impl Config {
     /// The tables are filled and connections may be redirected. Cleared first when the daemon stops.
@@ -30,6 +34,8 @@ impl Config {
     pub const VETH: u32 = 2;
     /// They are dropped as well.
     pub const VETH_DROP: u32 = 4;
+    /// There may be verdicts in `FORBIDDEN`, and addresses of other names are noted in `OTHERS`.
+    pub const FORBIDS: u32 = 8;
 
     /// Whether connections of tasks in this cgroup are left alone.
     #[inline(always)]
@@ -180,7 +186,7 @@ const _: () = assert!(size_of::<ProxyPlace>() == 20);
 #[repr(C)]
 #[derive(Clone, Copy, Debug, PartialEq, Eq, IntoBytes, FromBytes, Immutable, KnownLayout)]
 pub struct Endpoint {
-    /// A number that the daemon chose for the provider; the kernel side only carries it. 0 is "not said".
+    /// A number that the daemon chose for the provider. 0 is "not said", or that it is more than one's.
     pub provider: u32,
 }
 const _: () = assert!(size_of::<Endpoint>() == 4);

@@ -2,13 +2,13 @@
 
 use crate::maps::{self, CONFIG, NAMESPACES, ORIGINS};
 use crate::packet::{LOOPBACK4, LOOPBACK6, UDP};
-use crate::{context, datagram, event, flow, liveness, mark, workload};
+use crate::{context, datagram, event, flow, forbid, liveness, mark, workload};
 use aya_ebpf::EbpfContext as _;
 use aya_ebpf::helpers::generated;
 use aya_ebpf::programs::SockAddrContext;
 use interceptor_common::{
-    Address, Attempt, Config, Decision, EventKind, Flow, Left, Namespace, Refused, Target, WorkloadKey,
-    World, decide,
+    Address, Attempt, Config, Decision, EventKind, Flow, Left, Namespace, RefusalKey, Refused, Target,
+    Verdict, WorkloadKey, World, decide,
 };
 
 /// What the hook returns to let `connect` go on.
@@ -103,6 +103,11 @@ impl<Rewrite> World for Hook<'_, Rewrite> {
         } else {
             liveness::listens6(self.ctx, LOOPBACK6, port)
         }
+    }
+
+    #[inline(always)]
+    fn verdict(&self, destination: Address) -> Verdict {
+        forbid::verdict(context::cgroup(), self.ctx.uid(), destination)
     }
 }
 
@@ -205,6 +210,10 @@ impl<Rewrite: Fn(Address)> Hook<'_, Rewrite> {
                 EventKind::NoListener
             }
             Decision::Refuse(Refused::DirectConnect) => EventKind::DirectConnect,
+            Decision::Refuse(Refused::Forbidden(verdict)) => {
+                forbid::count(&RefusalKey { cgroup: context::cgroup(), uid: self.ctx.uid(), verdict });
+                return event::send_refusal(self.ctx, netns(self.ctx), attempt, verdict);
+            }
             _ => return,
         };
         event::send(self.ctx, kind, netns(self.ctx), attempt);

@@ -7,7 +7,7 @@
 
 use crate::maps::{self, CONFIG, DNS, LEARNED, NAMES, RESOLVERS};
 use crate::packet::{self, Read, TCP, Transport};
-use crate::{context, event};
+use crate::{context, event, forbid};
 use aya_ebpf::bindings::BPF_NOEXIST;
 use aya_ebpf::helpers::generated;
 use aya_ebpf::programs::SkBuffContext;
@@ -71,7 +71,7 @@ fn answer(ctx: &SkBuffContext, transport: &Transport) -> i32 {
     }
     let Some(mut message) = Message::load(ctx, transport) else { return PASS };
     match dns::question(&mut message) {
-        Asked::Ours if message.is_known() => message.believe(),
+        Asked::Ours | Asked::Theirs if message.is_wanted(config) => message.believe(),
         Asked::Ours => {
             maps::count(Counter::DnsStranger);
             let (cgroup, sender) = message.origin();
@@ -82,7 +82,7 @@ fn answer(ctx: &SkBuffContext, transport: &Transport) -> i32 {
             message.miss(true);
             PASS
         }
-        Asked::Other => {
+        Asked::Other | Asked::Theirs => {
             message.miss(false);
             PASS
         }
@@ -193,10 +193,17 @@ impl Message {
     /// Learns from an answer of a known resolver, and says whether the packet goes on.
     #[inline(always)]
     fn believe(&mut self) -> i32 {
-        maps::count(Counter::DnsAnswer);
-        count_if(self.state().is_truncated(), Counter::DnsTruncated);
+        if self.is_ours() {
+            maps::count(Counter::DnsAnswer);
+            count_if(self.state().is_truncated(), Counter::DnsTruncated);
+        } else {
+            self.miss(false);
+        }
         if self.state().is_success() {
             self.learn_all();
+        }
+        if !self.is_ours() {
+            return PASS;
         }
         // SAFETY: as in `load`.
         let (is_stream, cgroup) = unsafe { ((*self.scratch).is_stream != 0, (*self.scratch).cgroup) };
@@ -213,7 +220,7 @@ impl Message {
     fn learn_all(&mut self) {
         match dns::answers(self) {
             Walked::All => {}
-            Walked::Bound => maps::count(Counter::DnsBound),
+            Walked::Bound => count_if(self.is_ours(), Counter::DnsBound),
             // What was cut off by its sender has been counted.
             Walked::Broken => count_if(!self.state().is_truncated(), Counter::DnsBroken),
         }
@@ -244,12 +251,23 @@ impl Message {
     fn enter(&mut self, number: usize) {
         // SAFETY: as in `load`.
         let address = unsafe { (*self.scratch).found[number] };
+        // Nothing in `LEARNED` would tell afterwards that an address was another provider's, too.
+        if !self.is_ours() || self.keep(address) {
+            forbid::note_other(address);
+        }
+    }
+
+    /// Keeps one address of an endpoint, and says whether it was another provider's before.
+    #[inline(always)]
+    fn keep(&mut self, address: Address) -> bool {
         let learned = Learned { at: context::now(), provider: self.state().provider(), pad: 0 };
         if let Some(known) = LEARNED.get_ptr_mut(address) {
             // SAFETY: the kernel frees an element after a grace period that this program is part of. The daemon does
             // not write to this map, and of two writers either may win.
+            let former = unsafe { (&raw const (*known).provider).read_volatile() };
+            // SAFETY: as above.
             unsafe { known.write(learned) };
-            return;
+            return former != learned.provider;
         }
         match LEARNED.insert(&address, &learned, u64::from(BPF_NOEXIST)) {
             Ok(()) => maps::count(Counter::DnsLearned),
@@ -260,6 +278,19 @@ impl Message {
                 unsafe { (*self.scratch).refused = address };
             }
         }
+        false
+    }
+
+    /// Whether the answers are to be read.
+    #[inline(always)]
+    fn is_wanted(&mut self, config: &Config) -> bool {
+        self.is_known() && (self.is_ours() || config.flags & Config::FORBIDS != 0)
+    }
+
+    /// Whether an endpoint's name was asked for.
+    #[inline(always)]
+    fn is_ours(&mut self) -> bool {
+        self.state().provider() != 0
     }
 
     #[inline(always)]

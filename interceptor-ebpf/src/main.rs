@@ -24,6 +24,7 @@ mod datagram;
 mod dns;
 mod event;
 mod flow;
+mod forbid;
 mod guard;
 mod liveness;
 mod maps;

@@ -7,8 +7,8 @@ use aya_ebpf::macros::btf_map;
 use core::arch::asm;
 use interceptor_common::dns::{NameEdge, NameKey};
 use interceptor_common::{
-    Address, Config, Counter, Endpoint, Event, Flow, FlowKey, Learned, Mark, Namespace, NoteKey, Ports,
-    ProxyPlace, RawPackets, WORKERS, WorkloadKey,
+    Address, Config, Counter, Endpoint, Event, Flow, FlowKey, Forbidden, ForbiddenKey, Learned, Mark,
+    Namespace, NoteKey, Ports, ProxyPlace, RawPackets, RefusalKey, WORKERS, WorkloadKey,
 };
 
 /// Elements are allocated as they come: the maps below are sized for the worst day, not for every day.
@@ -46,6 +46,20 @@ pub static ADDRESSES: HashMap<Address, Endpoint, 65536, NO_PREALLOC> = HashMap::
 /// endpoints that are used without being looked up again.
 #[btf_map]
 pub static LEARNED: HashMap<Address, Learned, 65536, NO_PREALLOC> = HashMap::new();
+
+/// Who may not call whom. Not an LRU map: the daemon removes what has no use any more, and what finds no room it decides
+/// itself.
+#[btf_map]
+pub static FORBIDDEN: HashMap<ForbiddenKey, Forbidden, 16384, NO_PREALLOC> = HashMap::new();
+
+/// Attempts that were refused by that.
+#[btf_map]
+pub static REFUSALS: HashMap<RefusalKey, u64, 16384, NO_PREALLOC> = HashMap::new();
+
+/// Addresses that were given for other names than one provider's, and when. Not an LRU map: one that is forgotten would
+/// be taken for the provider's alone. What finds no room is noted under `MISSED`.
+#[btf_map]
+pub static OTHERS: HashMap<Address, u64, 65536, NO_PREALLOC> = HashMap::new();
 
 /// The catalogue's names, as an automaton.
 #[btf_map]

@@ -18,6 +18,7 @@ mod pins;
 mod program;
 mod stats;
 mod table;
+mod verdicts;
 mod veth;
 mod workloads;
 
@@ -31,11 +32,13 @@ pub use names::DeepName;
 pub use object::{EMBEDDED, object};
 pub use pins::{Pins, is_ready as pins_are_ready};
 pub use stats::{Counters, Stats};
+pub use verdicts::Verdicts;
 pub use veth::{Interface, Interfaces, Settled, has_links, interfaces, remove_filters};
 pub use workloads::{WorkloadCount, Workloads};
 
 use crate::netns::NetnsCookie;
 use aya::Ebpf;
+use heartbeat::nanoseconds;
 use interceptor_common::{Address, Config, Endpoint, Namespace, Ports, Prefix, ProxyPlace, ProxyPrefix};
 use link::Link;
 use nix::time::{ClockId, clock_gettime};
@@ -101,6 +104,7 @@ pub struct Capture {
     addresses: Table<Address, Endpoint>,
     learning: Learning,
     workloads: Workloads,
+    verdicts: Verdicts,
     flows: Flows,
     heartbeats: Heartbeats,
     events: Option<Events>,
@@ -133,6 +137,7 @@ impl Capture {
             addresses: Table::open(&programs, "ADDRESSES")?,
             learning: Learning::open(&programs)?,
             workloads: Workloads::open(&programs)?,
+            verdicts: Verdicts::open(&programs)?,
             flows: Flows::open(&programs, config.flows)?,
             heartbeats: Heartbeats::open(&programs)?,
             guards: Guards::open(&programs)?,
@@ -145,7 +150,7 @@ impl Capture {
         capture.change_config(|found| {
             found.former_cgroup = if has_predecessor { found.daemon_cgroup } else { 0 };
             found.daemon_cgroup = config.exempt;
-            found.heartbeat_limit = heartbeat::nanoseconds(HEARTBEAT_LIMIT);
+            found.heartbeat_limit = nanoseconds(HEARTBEAT_LIMIT);
         })?;
         capture.set_ports(&config.ports, &config.proxies)?;
         Ok(capture)
@@ -205,12 +210,26 @@ impl Capture {
 
     /// How old a worker's last sign of life may be before connections meet the fail policy of their namespace.
     pub fn set_heartbeat_limit(&self, limit: Duration) -> Result<(), CaptureError> {
-        self.change_config(|config| config.heartbeat_limit = heartbeat::nanoseconds(limit))
+        self.change_config(|config| config.heartbeat_limit = nanoseconds(limit))
     }
 
     /// How connections in namespaces that are not enrolled are treated: flags of [`Namespace`].
     pub fn set_unknown(&self, flags: u32) -> Result<(), CaptureError> {
         self.change_config(|config| config.unknown = flags)
+    }
+
+    /// Verdicts of this generation count from now on, and no others. Where policy `forbids` nobody anything as such, none
+    /// is looked for.
+    pub fn set_policy(&self, generation: u32, forbids: bool) -> Result<(), CaptureError> {
+        self.change_config(|config| {
+            config.generation = generation;
+            config.flags = config.flags & !Config::FORBIDS | if forbids { Config::FORBIDS } else { 0 };
+        })
+    }
+
+    /// The generation in force, of an earlier daemon perhaps.
+    pub fn generation(&self) -> Result<u32, CaptureError> {
+        Ok(self.config.look_up(&0)?.map_or(0, |config| config.generation))
     }
 
     /// What becomes of raw packets that come out of guarded interfaces. Whatever sockets send is noted for that from now
@@ -345,6 +364,12 @@ impl Capture {
     #[must_use]
     pub fn workloads(&self) -> &Workloads {
         &self.workloads
+    }
+
+    /// What is refused whatever would be sent; a handle to be cloned for whoever enters and reports it.
+    #[must_use]
+    pub fn verdicts(&self) -> &Verdicts {
+        &self.verdicts
     }
 
     /// The redirected connections that wait to be accepted; a handle to be cloned for each worker.

@@ -12,6 +12,8 @@ mod bypass;
 mod dns;
 #[path = "capture/failure.rs"]
 mod failure;
+#[path = "capture/forbid.rs"]
+mod forbid;
 #[path = "capture/pins.rs"]
 mod pins;
 #[path = "capture/raw.rs"]

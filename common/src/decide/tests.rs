@@ -15,7 +15,11 @@ struct Node {
     alive: u32,
     /// Whether the listeners of the enrolment are there.
     listens: bool,
+    /// What policy forbids.
+    forbidden: Option<&'static str>,
 }
+
+const VERDICT: Verdict = Verdict { provider: 3, generation: 1, rule: 2 };
 
 const ENROLLED: Namespace = Namespace { port4: 15443, port6: 15444, flags: 0, worker: 1 };
 
@@ -47,6 +51,9 @@ impl World for Node {
     fn has_listener(&self, destination: Address, port: u16) -> bool {
         self.listens && port == if destination.is_v4() { ENROLLED.port4 } else { ENROLLED.port6 }
     }
+    fn verdict(&self, destination: Address) -> Verdict {
+        if self.forbidden.is_some_and(|text| ip(text) == destination) { VERDICT } else { Verdict::NONE }
+    }
 }
 
 fn ip(text: &str) -> Address {
@@ -54,7 +61,15 @@ fn ip(text: &str) -> Address {
 }
 
 fn node() -> Node {
-    Node { active: true, exempt: false, namespace: Some(ENROLLED), unknown: 0, alive: 1, listens: true }
+    Node {
+        active: true,
+        exempt: false,
+        namespace: Some(ENROLLED),
+        unknown: 0,
+        alive: 1,
+        listens: true,
+        forbidden: None,
+    }
 }
 
 fn connect(node: &Node, to: &str, port: u16) -> Decision {
@@ -199,4 +214,33 @@ fn nothing_happens_before_the_daemon_is_active() {
     for (to, port) in [("203.0.113.10", 443), ("127.0.0.1", 15443)] {
         assert_eq!(connect(&inactive, to, port), Decision::Leave(Left::Inactive));
     }
+}
+
+#[test]
+fn what_policy_forbids_is_refused_in_the_place_of_a_daemon_that_is_there() {
+    let forbids = |text| Node { forbidden: Some(text), ..node() };
+    let refused = Decision::Refuse(Refused::Forbidden(VERDICT));
+    assert_eq!(connect(&forbids("203.0.113.10"), "::ffff:203.0.113.10", 443), refused);
+    assert_eq!(connect(&forbids("2001:db8::10"), "2001:db8::10", 443), refused);
+    assert!(matches!(connect(&forbids("203.0.113.10"), "2001:db8::10", 443), Decision::Redirect(_)));
+    // Only endpoints and captured ports, never the daemon, and nothing that is asked of a proxy.
+    let node = forbids("203.0.113.10");
+    assert_eq!(connect(&node, "203.0.113.10", 80), Decision::Leave(Left::OtherPort));
+    assert_eq!(connect(&Node { exempt: true, ..node }, "203.0.113.10", 443), Decision::Leave(Left::Exempt));
+    assert_eq!(connect(&forbids("203.0.113.11"), "203.0.113.11", 443), Decision::Leave(Left::OtherAddress));
+    assert!(matches!(connect(&forbids("203.0.113.30"), "203.0.113.30", 3128), Decision::Redirect(_)));
+    // Without the daemon the fail policy answers.
+    for gone in
+        [Node { alive: 0, ..forbids("203.0.113.10") }, Node { listens: false, ..forbids("203.0.113.10") }]
+    {
+        assert!(matches!(connect(&gone, "203.0.113.10", 443), Decision::Leave(_)));
+        let closed = Some(Namespace { flags: Namespace::CLOSED, ..ENROLLED });
+        let answer = connect(&Node { namespace: closed, ..gone }, "203.0.113.10", 443);
+        assert!(
+            matches!(answer, Decision::Refuse(Refused::DaemonSilent | Refused::NoListener)),
+            "{answer:?}"
+        );
+    }
+    let unknown = Node { namespace: None, ..forbids("203.0.113.10") };
+    assert_eq!(connect(&unknown, "203.0.113.10", 443), Decision::Leave(Left::UnknownNamespace));
 }

@@ -12,7 +12,10 @@ const MAX_LABEL: u8 = 63;
 pub enum Asked {
     /// It answers a question for an endpoint's name. The state says more of it, and [`crate::dns::answers`] may follow.
     Ours,
-    /// It is no answer to one question, or one about another name.
+    /// It answers a question for the name of somebody else. [`crate::dns::answers`] may follow, for whoever wants to know
+    /// who else is at an address; the state's provider is 0.
+    Theirs,
+    /// It is no answer to one question.
     Other,
     /// It breaks the format.
     Broken,
@@ -82,14 +85,11 @@ fn asked(world: &mut impl World) -> Asked {
         return Asked::Other;
     }
     let provider = provider(world);
-    if provider == 0 {
-        return Asked::Other;
-    }
     let (flags, answers) = (number(world, 2), number(world, 6));
     let state = world.state();
     (state.at, state.provider, state.kind) = (next, provider, kind);
     (state.flags, state.answers) = (flags, u32::from(answers));
-    Asked::Ours
+    if provider == 0 { Asked::Theirs } else { Asked::Ours }
 }
 
 /// Whose name the labels are, or 0.

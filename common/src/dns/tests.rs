@@ -16,6 +16,8 @@ struct Memory {
     edges: HashMap<NameKey, NameEdge>,
     state: State,
     learned: Vec<String>,
+    /// Addresses of other names.
+    others: Vec<String>,
 }
 
 impl World for Memory {
@@ -29,8 +31,13 @@ impl World for Memory {
         self.edges.get(key).copied()
     }
     fn learn(&mut self, address: Address) {
-        assert_eq!(self.state.provider(), PROVIDER);
-        self.learned.push(address.to_string());
+        match self.state.provider() {
+            PROVIDER => self.learned.push(address.to_string()),
+            provider => {
+                assert_eq!(provider, 0);
+                self.others.push(address.to_string());
+            }
+        }
     }
     fn state(&mut self) -> &mut State {
         &mut self.state
@@ -47,18 +54,23 @@ fn memory(bytes: &[u8]) -> Memory {
         (NameKey::any(2), edge(4, 0)),
         (NameKey::whole(4, Label::of(b"deep")), edge(5, PROVIDER)),
     ]);
-    Memory { bytes: bytes.to_vec(), edges, state: State::NEW, learned: Vec::new() }
+    Memory { bytes: bytes.to_vec(), edges, state: State::NEW, learned: Vec::new(), others: Vec::new() }
 }
 
 /// What reading the whole message comes to.
 fn read(bytes: &[u8]) -> (Asked, Option<Walked>, Vec<String>) {
+    let (asked, walked, memory) = read_all(bytes);
+    (asked, walked, memory.learned)
+}
+
+fn read_all(bytes: &[u8]) -> (Asked, Option<Walked>, Memory) {
     let mut memory = memory(bytes);
     let asked = question(&mut memory);
     let walked = match asked {
-        Asked::Ours => Some(answers(&mut memory)),
+        Asked::Ours | Asked::Theirs => Some(answers(&mut memory)),
         _ => None,
     };
-    (asked, walked, memory.learned)
+    (asked, walked, memory)
 }
 
 fn name(text: &str) -> Vec<u8> {
@@ -142,8 +154,9 @@ fn wildcards_match_whole_labels_and_tails() {
         "",
     ];
     for other in others {
-        let (asked, _, learned) = read(&message(SUCCESS, other, 1, &records));
-        assert_eq!((asked, learned.len()), (Asked::Other, 0), "{other}");
+        let (asked, walked, memory) = read_all(&message(SUCCESS, other, 1, &records));
+        assert_eq!((asked, walked, memory.learned.len()), (Asked::Theirs, Some(Walked::All), 0), "{other}");
+        assert_eq!(memory.others.len(), records.len(), "{other}");
     }
 }
 

@@ -48,6 +48,8 @@ pub(super) fn say(event: &Event) {
             cgroup,
             "a connection met the fail policy: nobody listens in its namespace"
         ),
+        // What policy refuses is told of in the audit trail.
+        Some(EventKind::Forbidden) => {}
         Some(EventKind::UnknownNamespace | EventKind::DirectConnect | EventKind::NotRecorded) | None => {}
     }
 }

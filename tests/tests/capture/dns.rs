@@ -21,12 +21,12 @@ use std::time::{Duration, Instant};
 const RESOLVERS: [&str; 2] = ["203.0.113.53", "2001:db8::53"];
 const STRANGER: &str = "203.0.113.54";
 /// A name that is written out in the catalogue, and one that a pattern covers.
-const NAME: &str = "api.openai.com";
+pub(crate) const NAME: &str = "api.openai.com";
 const COVERED: &str = "corp.openai.azure.com";
 const PATIENCE: Duration = Duration::from_secs(20);
 
 /// A bed without endpoints, in which names are learned and the world has name servers.
-fn bed() -> Bed {
+pub(crate) fn bed() -> Bed {
     let bed = Bed::new();
     for endpoint in ENDPOINTS {
         bed.capture.remove_address(ip(endpoint)).unwrap();
@@ -97,13 +97,13 @@ fn answered(bed: &Bed, answers: &[(&str, Vec<u8>)], received: usize) -> Vec<Stri
 }
 
 /// The same for one message of the first resolver.
-fn answered_by_one(bed: &Bed, message: &Message) {
+pub(crate) fn answered_by_one(bed: &Bed, message: &Message) {
     let bytes = message.to_vec().unwrap();
     let whole = hexadecimal(&bytes);
     assert_eq!(answered(bed, &[(RESOLVERS[0], bytes)], 1), [whole]);
 }
 
-fn message(name: &str, kind: RecordType, records: Vec<Record>) -> Message {
+pub(crate) fn message(name: &str, kind: RecordType, records: Vec<Record>) -> Message {
     let mut message = Message::new(7, MessageType::Response, OpCode::Query);
     message.metadata.response_code = ResponseCode::NoError;
     message.add_query(Query::query(full(name), kind));
@@ -119,7 +119,7 @@ fn full(name: &str) -> Name {
     name
 }
 
-fn record(owner: &str, address: &str) -> Record {
+pub(crate) fn record(owner: &str, address: &str) -> Record {
     let data = match ip(address) {
         IpAddr::V4(v4) => RData::A(A(v4)),
         IpAddr::V6(v6) => RData::AAAA(AAAA(v6)),

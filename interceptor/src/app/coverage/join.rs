@@ -133,13 +133,13 @@ fn kind(counter: Counter) -> Option<Kind> {
         C::SilentRefused | C::UnknownRefused | C::DatagramRefused => Some(Kind::Refused),
         C::UnknownNamespace | C::NoListenerLeft | C::NotRecordedLeft | C::SilentLeft => Some(Kind::Left),
         C::RawPacketLeft => Some(Kind::Left),
-        C::RawPacketRefused => Some(Kind::Refused),
+        C::RawPacketRefused | C::ForbiddenRefused => Some(Kind::Refused),
         C::GuardLeft | C::GuardUnseen => Some(Kind::Seen),
         C::GuardDropped => Some(Kind::SeenDropped),
         C::Inactive | C::Exempt | C::OtherProtocol | C::Loopback | C::OtherPort | C::OtherAddress => None,
         C::FlowEntered | C::FlowFull | C::EventLost | C::PeerShown | C::WorkloadsFull => None,
         C::DnsAnswer | C::DnsLearned | C::DnsFull | C::DnsStranger | C::DnsTruncated => None,
-        C::DnsBound | C::DnsBroken | C::DnsUnread | C::DnsServiceDropped => None,
+        C::DnsBound | C::DnsBroken | C::DnsUnread | C::DnsServiceDropped | C::OthersFull => None,
     }
 }
 
