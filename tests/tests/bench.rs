@@ -161,6 +161,24 @@ fn the_command_finds_out_what_namespaces_cost() {
     assert!(descriptors("after") <= descriptors("before"), "dead namespaces are let go: {result}");
 }
 
+#[test]
+fn the_command_finds_out_what_policy_costs() {
+    require_kernel!();
+    let result = run(&["policy", "--quick"]);
+    let identity = &result["identity"];
+    assert!(identity["known_ns"]["p50"].is_number() && identity["first_us"]["p99"].is_number(), "{result}");
+    let ways = |part: &str, scenario: usize| {
+        let ways = result[part]["scenarios"][scenario].as_array().unwrap();
+        ways.iter().map(|way| way["way"].as_str().unwrap().to_owned()).collect::<Vec<_>>()
+    };
+    assert_eq!(ways("store", 0), ["unlimited", "limited", "shared"]);
+    assert_eq!(ways("reload", 1), ["left alone", "reading"]);
+    let shared = &result["store"]["scenarios"][0][2];
+    assert_eq!(shared["compared_with"], "limited");
+    assert!(shared["ratios"]["cpu"]["median"].as_f64().unwrap() > 0.0, "{result}");
+    assert!(result["reload"]["times"].as_u64().unwrap() >= 2, "{result}");
+}
+
 /// One scenario for a moment.
 fn command(scenario: &str, contenders: &[&str]) -> Value {
     let scenario = ["--quick", "--seconds", "0.2", "--only", scenario];

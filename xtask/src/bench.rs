@@ -8,6 +8,7 @@ mod install;
 mod lab;
 mod measure;
 mod namespaces;
+mod policy;
 mod priority;
 mod report;
 mod scenario;
@@ -64,8 +65,8 @@ pub(crate) struct Args {
 enum Part {
     /// What the programs in the kernel cost: connections, DNS answers, packets, a burst.
     Capture(capture::Args),
-    /// What policy costs: a decision among few and many policies, expressions, and reading a set anew.
-    Policy,
+    /// What policy costs: decisions, expressions, callers, a store that nodes share, and reading a set anew.
+    Policy(policy::Args),
     /// What many network namespaces cost the daemon, and what their first calls meet.
     Namespaces(namespaces::Args),
 }
@@ -82,7 +83,7 @@ pub(crate) struct Effort {
 pub(crate) fn run(args: &Args) -> anyhow::Result<()> {
     match &args.part {
         Some(Part::Capture(args)) => return capture::run(args),
-        Some(Part::Policy) => return policy(),
+        Some(Part::Policy(args)) => return policy::run(args),
         Some(Part::Namespaces(args)) => return namespaces::run(args),
         None => {}
     }
@@ -118,14 +119,6 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<()> {
     report.write(&args.json)?;
     println!("written to {}", args.json.display());
     report.verdict()
-}
-
-/// Criterion measures and prints; there is nothing to compare with a peer.
-fn policy() -> anyhow::Result<()> {
-    let bench = ["bench", "--locked", "-p", "interceptor-engine", "--bench", "policy"];
-    let status = cargo().args(bench).status()?;
-    ensure!(status.success(), "the benchmark of policy failed; what it said is above");
-    Ok(())
 }
 
 fn effort(args: &Args) -> Effort {

@@ -13,6 +13,8 @@ use std::time::{Duration, Instant};
 use anyhow::{Context as _, bail, ensure};
 use serde::Serialize;
 
+pub(super) use interceptor::{Setting, audit, metrics};
+
 use super::lab::{Lab, Origin, Running, command, text};
 use super::scenario::{Needs, Scenario};
 
@@ -94,6 +96,7 @@ impl Contender {
 /// A contender in its namespace, ready for load.
 pub(super) struct Contestant<'a> {
     pub(super) contender: Contender,
+    setting: Setting,
     lab: &'a Lab,
     namespace: String,
     cgroup: Option<PathBuf>,
@@ -104,14 +107,42 @@ impl<'a> Contestant<'a> {
     /// Makes the namespace, redirects what is to be redirected and starts the contender.
     pub(super) fn start(lab: &'a Lab, contender: Contender, number: usize) -> anyhow::Result<Self> {
         let namespace = lab.client_namespace(contender.name(), number)?;
-        let mut contestant = Self { contender, lab, namespace, cgroup: None, process: None };
+        let setting = Setting::standard();
+        let mut contestant = Self { contender, setting, lab, namespace, cgroup: None, process: None };
         match contender {
             Contender::Direct => {}
-            Contender::Interceptor => contestant.cgroup = Some(interceptor::prepare(lab)?),
+            Contender::Interceptor => {
+                contestant.cgroup = Some(interceptor::prepare(lab, &contestant.setting)?);
+            }
             _ => contestant.redirect()?,
         }
         contestant.restart()?;
         Ok(contestant)
+    }
+
+    /// The same for one of several daemons.
+    pub(super) fn daemon(lab: &'a Lab, setting: Setting, number: usize) -> anyhow::Result<Self> {
+        let namespace = lab.client_namespace(&setting.name, number)?;
+        let cgroup = Some(interceptor::prepare(lab, &setting)?);
+        let contender = Contender::Interceptor;
+        let mut contestant = Self { contender, setting, lab, namespace, cgroup, process: None };
+        contestant.restart()?;
+        Ok(contestant)
+    }
+
+    /// Its name among those that are measured together.
+    pub(super) fn name(&self) -> &str {
+        if self.contender == Contender::Interceptor { &self.setting.name } else { self.contender.name() }
+    }
+
+    /// What it was started with, if it is a daemon of ours.
+    pub(super) fn setting(&self) -> &Setting {
+        &self.setting
+    }
+
+    /// Its process, if it has one.
+    pub(super) fn process(&self) -> Option<&Running> {
+        self.process.as_ref()
     }
 
     /// Starts the process anew, so that memory tells of this scenario alone, and waits until it answers.
@@ -121,7 +152,9 @@ impl<'a> Contestant<'a> {
         self.process = match self.contender {
             Contender::Direct => None,
             Contender::Relay => Some(relay(lab, namespace)?),
-            Contender::Interceptor => Some(interceptor::start(lab, namespace, self.cgroup.as_deref())?),
+            Contender::Interceptor => {
+                Some(interceptor::start(lab, namespace, self.cgroup.as_deref(), &self.setting)?)
+            }
             Contender::Nginx => Some(nginx::start(lab, namespace)?),
             Contender::Haproxy => Some(haproxy::start(lab, namespace)?),
             Contender::Squid => Some(squid::start(lab, namespace)?),
@@ -132,7 +165,7 @@ impl<'a> Contestant<'a> {
             self.check()?;
             if Instant::now() > deadline {
                 let log = self.process.as_ref().map(Running::log_tail).unwrap_or_default();
-                return Err(error.context(format!("{} does not answer; {log}", self.contender.name())));
+                return Err(error.context(format!("{} does not answer; {log}", self.name())));
             }
             std::thread::sleep(Duration::from_millis(100));
         }
@@ -154,7 +187,8 @@ impl<'a> Contestant<'a> {
         if let Some(process) = &mut self.process
             && process.ended()?
         {
-            bail!("{} ended by itself; {}", self.contender.name(), process.log_tail());
+            let log = process.log_tail();
+            bail!("{} ended by itself; {log}", self.name());
         }
         Ok(())
     }

@@ -12,7 +12,7 @@ use crate::tools::cargo::{cargo, metadata, target_directory};
 pub(super) const ID: &str = "engine";
 pub(super) const TITLE: &str = "throughput of the engine alone (criterion)";
 
-const PACKAGE: &str = "interceptor-engine";
+pub(super) const PACKAGE: &str = "interceptor-engine";
 
 /// One criterion benchmark.
 #[derive(Debug, Serialize)]

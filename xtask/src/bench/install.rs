@@ -14,8 +14,14 @@ const POLICY: &str = "/usr/sbin/policy-rc.d";
 
 /// Sees to it that every chosen contender's program is there.
 pub(super) fn peers(contenders: &[Contender]) -> anyhow::Result<()> {
+    let needs: Vec<_> = contenders.iter().flat_map(|contender| contender.needs()).copied().collect();
+    programs(&needs)
+}
+
+/// Sees to it that these files are there, by the Debian packages that bring them.
+pub(super) fn programs(needs: &[(&'static str, &'static str)]) -> anyhow::Result<()> {
     let mut packages: Vec<&str> = Vec::new();
-    for (file, package) in contenders.iter().flat_map(|contender| contender.needs()) {
+    for (file, package) in needs {
         if !Path::new(file).exists() && !packages.contains(package) {
             packages.push(package);
         }
@@ -25,7 +31,7 @@ pub(super) fn peers(contenders: &[Contender]) -> anyhow::Result<()> {
     }
     ensure!(
         debian::is_here(),
-        "the peers are missing and this is no Debian: install {} by hand, or leave them out with --contender",
+        "programs are missing and this is no Debian: install {} by hand, or leave out what needs them",
         packages.join(" ")
     );
     let _quiet = NoServices::enter()?;

@@ -241,6 +241,11 @@ impl Lab {
         Place { namespace, cgroup: None, user, core: self.pins.proxy }
     }
 
+    /// Where what the contenders need runs, out of their way.
+    pub(super) fn aside_place<'a>(&self, namespace: &'a str) -> Place<'a> {
+        Place { namespace, cgroup: None, user: None, core: self.pins.origin }
+    }
+
     /// Runs the load generator to its end and returns its result.
     pub(super) fn load(
         &self,

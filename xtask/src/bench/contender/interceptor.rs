@@ -2,11 +2,29 @@
 //! The built-in policy inspects every call.
 
 use std::fs;
+use std::io::{Read as _, Write as _};
+use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, ensure};
 
 use crate::bench::lab::{Lab, Origin, Place, Running, command, text};
+
+/// What sets one daemon apart from another that is measured beside it.
+#[derive(Clone, Debug)]
+pub(in crate::bench) struct Setting {
+    /// Its name in files and namespaces.
+    pub(in crate::bench) name: String,
+    /// More of `spec`, in YAML on lines of their own that begin with two spaces.
+    pub(in crate::bench) spec: String,
+}
+
+impl Setting {
+    /// As it comes, with the built-in policy.
+    pub(in crate::bench) fn standard() -> Self {
+        Self { name: "interceptor".to_owned(), spec: String::new() }
+    }
+}
 
 /// The control group of the load, which is intercepted, and that of the daemon beside it, as a container has one.
 const LOAD: &str = "load";
@@ -16,22 +34,32 @@ const DAEMON: &str = "daemon";
 const CAPABILITIES: &str = "-all,+bpf,+net_admin,+sys_admin,+sys_ptrace";
 
 /// Makes the authority and the control group whose processes are intercepted.
-pub(super) fn prepare(lab: &Lab) -> anyhow::Result<PathBuf> {
+pub(super) fn prepare(lab: &Lab, setting: &Setting) -> anyhow::Result<PathBuf> {
     let daemon = lab.binary("interceptor")?;
     let (ca, root) = (lab.folder.join("ca"), lab.folder.join("ca-root"));
-    command(&daemon, &["ca", "init", "--directory", text(&ca)?, "--root-directory", text(&root)?])?;
-    let group = unified_root()?.join(format!("interceptor-bench-{}", std::process::id()));
+    // Daemons that are measured beside one another have one authority.
+    if !ca.exists() {
+        command(&daemon, &["ca", "init", "--directory", text(&ca)?, "--root-directory", text(&root)?])?;
+    }
+    let name = format!("interceptor-bench-{}-{}", std::process::id(), setting.name);
+    let group = unified_root()?.join(name);
     for path in [&group, &group.join(LOAD), &group.join(DAEMON)] {
         fs::create_dir(path).with_context(|| format!("make the control group {}", path.display()))?;
     }
     Ok(group.join(LOAD))
 }
 
-pub(super) fn start(lab: &Lab, namespace: &str, cgroup: Option<&Path>) -> anyhow::Result<Running> {
+pub(super) fn start(
+    lab: &Lab,
+    namespace: &str,
+    cgroup: Option<&Path>,
+    setting: &Setting,
+) -> anyhow::Result<Running> {
     let cgroup = cgroup.context("the daemon is started after its control group is made")?;
-    let state = lab.folder.join("state");
-    fs::create_dir_all(&state)?;
-    let file = super::configuration(lab, "interceptor.yaml", &config(lab, namespace, cgroup)?)?;
+    let name = &setting.name;
+    fs::create_dir_all(lab.folder.join(format!("{name}-state")))?;
+    let config = config(lab, namespace, cgroup, setting)?;
+    let file = super::configuration(lab, &format!("{name}.yaml"), &config)?;
     // With the capabilities of the DaemonSet in deploy/ and no others.
     let mut arguments = vec!["setpriv", "--bounding-set", CAPABILITIES, "--inh-caps", "-all", "--"];
     let daemon = lab.binary("interceptor")?;
@@ -41,7 +69,23 @@ pub(super) fn start(lab: &Lab, namespace: &str, cgroup: Option<&Path>) -> anyhow
     let own = lab.daemon_namespace()?;
     let beside = cgroup.with_file_name(DAEMON);
     let place = Place { cgroup: Some(&beside), ..lab.proxy_place(&own, None) };
-    lab.start("interceptor", &place, &arguments)
+    lab.start(name, &place, &arguments)
+}
+
+/// What a daemon measures of itself.
+pub(in crate::bench) fn metrics(lab: &Lab, setting: &Setting) -> anyhow::Result<String> {
+    let socket = lab.folder.join(format!("{}-admin.sock", setting.name));
+    let mut stream =
+        UnixStream::connect(&socket).with_context(|| format!("connect to {}", socket.display()))?;
+    stream.write_all(b"GET /metrics HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n")?;
+    let mut text = String::new();
+    stream.read_to_string(&mut text)?;
+    Ok(text)
+}
+
+/// The events that a daemon has told of.
+pub(in crate::bench) fn audit(lab: &Lab, setting: &Setting) -> PathBuf {
+    lab.folder.join(format!("{}-audit.jsonl", setting.name))
 }
 
 /// The root that clients trust.
@@ -57,8 +101,11 @@ pub(super) fn clean(cgroup: &Path) {
     let _ = cgroup.parent().map(fs::remove_dir);
 }
 
-fn config(lab: &Lab, namespace: &str, cgroup: &Path) -> anyhow::Result<String> {
+fn config(lab: &Lab, namespace: &str, cgroup: &Path, setting: &Setting) -> anyhow::Result<String> {
     let folder = text(&lab.folder)?;
+    let Setting { name, spec } = setting;
+    let audit = audit(lab, setting);
+    let audit = text(&audit)?;
     let cgroup = text(cgroup)?;
     let addresses: Vec<String> = Origin::ALL.iter().map(|origin| format!("\"{}\"", origin.ip())).collect();
     let addresses = addresses.join(", ");
@@ -66,7 +113,7 @@ fn config(lab: &Lab, namespace: &str, cgroup: &Path) -> anyhow::Result<String> {
         "apiVersion: interceptor.dev/v1alpha1
 kind: InterceptorConfig
 spec:
-  stateDirectory: {folder}/state
+  stateDirectory: {folder}/{name}-state
   cgroup: {cgroup}
   namespaces: [/run/netns/{namespace}]
   workers: 1
@@ -78,9 +125,9 @@ spec:
     addresses: [{addresses}]
   ca: {{ directory: {folder}/ca }}
   upstream: {{ roots: [{folder}/pki/origin-root.pem], systemRoots: false }}
-  audit: {{ file: {folder}/audit.jsonl }}
-  admin: {{ address: \"127.0.0.1:0\", portFile: {folder}/admin.port }}
-"
+  audit: {{ file: {audit} }}
+  admin: {{ address: \"127.0.0.1:0\", socket: {folder}/{name}-admin.sock }}
+{spec}"
     ))
 }
 
