@@ -5,6 +5,7 @@ mod answers;
 pub mod coverage;
 mod delivery;
 pub mod exempt;
+mod forbidding;
 pub mod handover;
 mod interfaces;
 pub mod namespaces;

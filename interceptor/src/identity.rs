@@ -28,7 +28,6 @@ use self::table::Table;
 use self::tree::Tree;
 use crate::bpf::CaptureError;
 use crate::proxy::accept::Recorded;
-use crate::proxy::flow::Namespace;
 use crate::telemetry::event::Caller;
 
 /// Where callers are looked up.
@@ -79,8 +78,8 @@ impl Identities {
         Ok(Self { table, tree, asks, wait: spec.wait })
     }
 
-    /// The caller of a recorded connection, as far as it is known at once. What is not is asked for from now on.
-    pub fn caller(&self, namespace: &Namespace, recorded: &Recorded) -> Caller {
+    /// The caller of a recorded connection in a network namespace, as far as it is known at once. What is not is asked for from now on.
+    pub fn caller(&self, namespace: u64, namespace_name: &Arc<str>, recorded: &Recorded) -> Caller {
         let workload = self.table.look(recorded.cgroup);
         let mut said = None;
         let executable = process::executable(recorded.pid, recorded.at, |group| {
@@ -105,8 +104,8 @@ impl Identities {
             pod: None,
         };
         let mut caller = Caller {
-            namespace: namespace.cookie,
-            namespace_name: namespace.name.clone(),
+            namespace,
+            namespace_name: namespace_name.clone(),
             cgroup: recorded.cgroup,
             pid: recorded.pid,
             subject,

@@ -10,6 +10,7 @@ pub mod drain;
 pub mod exchange;
 pub mod flow;
 pub mod framing;
+pub mod hints;
 pub mod limits;
 mod local;
 pub mod passthrough;

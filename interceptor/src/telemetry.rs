@@ -81,6 +81,12 @@ fn log(event: &Event) {
         Event::ExchangeEnded(ended) => tracing::debug!(
             id = %ended.id, host = ended.host.as_str(), ending = ended.ending.label(), "exchange ended"
         ),
+        Event::ConnectRefused(refused) => tracing::debug!(
+            rule = refused.rule.as_deref(),
+            provider = refused.provider.as_deref(),
+            attempts = refused.attempts,
+            "connections were refused"
+        ),
         Event::Capture(Capture::FlowMissed) => {
             tracing::warn!("reset a connection to the listener that the kernel did not redirect");
         }

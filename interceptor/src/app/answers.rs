@@ -6,6 +6,7 @@ use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use interceptor_common::Learned;
 use interceptor_engine::Catalogue;
 
+use super::forbidding::number;
 use super::resolve::resolv_conf;
 use crate::bpf::{Capture, CaptureError};
 use crate::config::{Endpoints, ProxyAt};
@@ -46,8 +47,7 @@ pub(super) fn names(
     catalogue: &Catalogue,
     endpoints: &Endpoints,
 ) -> Result<(), CaptureError> {
-    // 0 is "not said".
-    let names = catalogue.names().map(|(name, provider)| (name, u32::from(provider.number()) + 1));
+    let names = catalogue.names().map(|(name, provider)| (name, number(&catalogue.provider(provider).id)));
     let proxies = endpoints.proxies.iter().filter_map(|proxy| match &proxy.at {
         ProxyAt::Name(name) => Some((name.as_str(), Learned::PROXY)),
         ProxyAt::Network(_) => None,

@@ -292,6 +292,14 @@ impl Namespaces {
         }
     }
 
+    /// What a namespace is called; nothing, if it is not served any more.
+    pub fn name(&self, cookie: u64) -> Arc<str> {
+        let mut served = self.served.values().map(|served| &served.namespace);
+        served
+            .find(|namespace| namespace.cookie == cookie)
+            .map_or_else(Arc::default, |found| found.name.clone())
+    }
+
     /// Namespaces served now.
     pub fn count(&self) -> usize {
         self.served.len()

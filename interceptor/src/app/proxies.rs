@@ -5,7 +5,7 @@
 use std::future::Future;
 use std::net::{IpAddr, SocketAddr};
 
-use super::resolve::{Answers, Learner};
+use super::resolve::{Answers, Learner, Named};
 use crate::bpf::{Capture, CaptureError, Proxy};
 use crate::config::{Endpoints, NetworkPrefix, ProxyAt};
 use crate::telemetry::chain;
@@ -41,7 +41,7 @@ impl Proxies {
                     fixed.push(Proxy { address, bits, port: proxy.port });
                 }
                 ProxyAt::Name(name) => {
-                    names.push(name.to_string());
+                    names.push(Named { name: name.as_str().into(), provider: 0 });
                     ports.push(proxy.port);
                 }
             }

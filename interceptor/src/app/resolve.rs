@@ -25,18 +25,57 @@ const PARALLEL: usize = 32;
 /// More than any name server sends over UDP with the size that is asked for here.
 const MAX_ANSWER: usize = 4096;
 
+/// A name, and the number of the provider whose it is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Named {
+    /// In full, without a wildcard.
+    pub name: Arc<str>,
+    /// 0 if nobody asks.
+    pub provider: u32,
+}
+
 /// Asks for a fixed set of names again and again, and remembers what was answered.
 pub struct Learner {
-    names: Arc<[String]>,
+    names: Arc<[Named]>,
     servers: Arc<[SocketAddr]>,
     keep: Duration,
-    seen: HashMap<IpAddr, Instant>,
+    seen: HashMap<IpAddr, Seen>,
+}
+
+/// An address that was answered.
+struct Seen {
+    at: Instant,
+    /// For which names, and when.
+    names: Vec<(Named, Instant)>,
+    /// Whose it is by that.
+    provider: u32,
+}
+
+impl Seen {
+    fn new(at: Instant) -> Self {
+        Self { at, names: Vec::new(), provider: 0 }
+    }
+
+    fn add(&mut self, named: Named, now: Instant) {
+        match self.names.iter_mut().find(|(known, _)| *known == named) {
+            Some((_, at)) => *at = now,
+            None => self.names.push((named, now)),
+        }
+    }
+
+    /// Works out whose it is, and says whether that has changed: nobody's, if it is more than one's.
+    fn settle(&mut self) -> bool {
+        let mut providers = self.names.iter().map(|(named, _)| named.provider);
+        let first = providers.next().unwrap_or(0);
+        let provider = if providers.all(|other| other == first) { first } else { 0 };
+        std::mem::replace(&mut self.provider, provider) != provider
+    }
 }
 
 /// What was answered in one round.
 #[derive(Debug, Default)]
 pub struct Answers {
-    addresses: Vec<IpAddr>,
+    addresses: Vec<(IpAddr, Named)>,
     unanswered: usize,
 }
 
@@ -45,6 +84,8 @@ pub struct Answers {
 pub struct Change {
     /// Addresses not known before.
     pub added: Vec<IpAddr>,
+    /// Addresses that were known before, and are not the same provider's any more.
+    pub changed: Vec<IpAddr>,
     /// Addresses not seen for longer than they are kept.
     pub dropped: Vec<IpAddr>,
     /// Names that no server answered for: they keep the addresses known before.
@@ -53,19 +94,52 @@ pub struct Change {
 
 impl Learner {
     /// Asks `servers` for `names`; an address is kept for `keep` after it was last seen.
-    pub fn new(names: Vec<String>, servers: Vec<SocketAddr>, keep: Duration) -> Self {
+    pub fn new(names: Vec<Named>, servers: Vec<SocketAddr>, keep: Duration) -> Self {
         Self { names: names.into(), servers: servers.into(), keep, seen: HashMap::new() }
     }
 
-    /// Asks for these names from the next round on. Addresses of names that are gone are kept for their time.
-    pub fn ask_for(&mut self, names: Vec<String>) {
+    /// Asks for these names from the next round on. Addresses of names that are gone are kept for their time, but are
+    /// nobody's from now on: what has changed by that is returned.
+    pub fn ask_for(&mut self, names: Vec<Named>) -> Vec<IpAddr> {
+        if *self.names == *names {
+            return Vec::new();
+        }
+        let mut changed = Vec::new();
+        for (address, seen) in &mut self.seen {
+            seen.names.retain(|(known, _)| names.contains(known));
+            if seen.settle() {
+                changed.push(*address);
+            }
+        }
         self.names = names.into();
+        changed
     }
 
-    /// Takes over addresses that an earlier daemon has learned, as if they were seen now.
+    /// Whose an address is, if it is one's alone; 0 otherwise.
+    pub fn provider(&self, address: IpAddr) -> u32 {
+        self.seen.get(&address).map_or(0, |seen| seen.provider)
+    }
+
+    /// All that count as endpoints.
+    pub fn addresses(&self) -> Vec<IpAddr> {
+        self.seen.keys().copied().collect()
+    }
+
+    /// Whether an address was answered.
+    pub fn knows(&self, address: IpAddr) -> bool {
+        self.seen.contains_key(&address)
+    }
+
+    /// The names that an address was answered for.
+    pub fn names_at(&self, address: IpAddr) -> Vec<Arc<str>> {
+        let seen = self.seen.get(&address);
+        seen.map_or(Vec::new(), |seen| seen.names.iter().map(|(named, _)| named.name.clone()).collect())
+    }
+
+    /// Takes over addresses that an earlier daemon has learned, as if they were seen now. Whose they are is asked anew.
     pub fn adopt(&mut self, addresses: impl IntoIterator<Item = IpAddr>) {
         let now = Instant::now();
-        self.seen.extend(addresses.into_iter().map(|address| (address, now)));
+        self.seen.extend(addresses.into_iter().map(|address| (address, Seen::new(now))));
     }
 
     /// Addresses that count as endpoints.
@@ -80,10 +154,12 @@ impl Learner {
         async move {
             let mut answers = Answers::default();
             for names in names.chunks(PARALLEL) {
-                let asked = names.iter().map(|name| ask(&servers, name));
-                for answer in futures_util::future::join_all(asked).await {
+                let asked = names.iter().map(|named| ask(&servers, &named.name));
+                for (answer, named) in futures_util::future::join_all(asked).await.into_iter().zip(names) {
                     match answer {
-                        Some(addresses) => answers.addresses.extend(addresses),
+                        Some(addresses) => {
+                            answers.addresses.extend(addresses.into_iter().map(|ip| (ip, named.clone())));
+                        }
                         None => answers.unanswered += 1,
                     }
                 }
@@ -94,18 +170,32 @@ impl Learner {
 
     /// Remembers what was answered, and forgets what was not for long.
     pub fn learn(&mut self, answers: Answers) -> Change {
-        let Answers { addresses: mut added, unanswered } = answers;
         let now = Instant::now();
-        added.retain(|address| self.seen.insert(*address, now).is_none());
-        let (keep, mut dropped) = (self.keep, Vec::new());
-        self.seen.retain(|address, at| {
-            let stays = now.duration_since(*at) < keep;
-            if !stays {
-                dropped.push(*address);
+        let mut change = Change { unanswered: answers.unanswered, ..Change::default() };
+        for (address, named) in answers.addresses {
+            let seen = self.seen.entry(address).or_insert_with(|| {
+                change.added.push(address);
+                Seen::new(now)
+            });
+            seen.at = now;
+            // Asked before the names were replaced.
+            if self.names.contains(&named) {
+                seen.add(named, now);
             }
-            stays
+        }
+        let is_kept = |at: Instant| now.duration_since(at) < self.keep;
+        self.seen.retain(|address, seen| {
+            if !is_kept(seen.at) {
+                change.dropped.push(*address);
+                return false;
+            }
+            seen.names.retain(|(_, at)| is_kept(*at));
+            if seen.settle() && !change.added.contains(address) {
+                change.changed.push(*address);
+            }
+            true
         });
-        Change { added, dropped, unanswered }
+        change
     }
 }
 
@@ -210,8 +300,52 @@ mod tests {
         tokio::time::pause();
         let socket = UdpSocket::bind("127.0.0.1:0").await.unwrap();
         let server = socket.local_addr().unwrap();
-        let mut learner = Learner::new(vec!["api.example".into()], vec![server], Duration::from_secs(60));
+        let names = vec![Named { name: "api.example".into(), provider: 1 }];
+        let mut learner = Learner::new(names, vec![server], Duration::from_secs(60));
         let answers = learner.ask().await;
         assert_eq!(learner.learn(answers), Change { unanswered: 1, ..Change::default() });
+    }
+
+    fn named(name: &str, provider: u32) -> Named {
+        Named { name: name.into(), provider }
+    }
+
+    fn answers(all: &[(&str, &Named)]) -> Answers {
+        let addresses = all.iter().map(|(ip, named)| (ip.parse().unwrap(), (*named).clone())).collect();
+        Answers { addresses, unanswered: 0 }
+    }
+
+    #[test]
+    fn an_address_is_a_providers_while_all_its_names_are() {
+        let (a, b, c) = (named("a.example", 1), named("b.example", 1), named("c.example", 2));
+        let mut learner =
+            Learner::new(vec![a.clone(), b.clone(), c.clone()], Vec::new(), Duration::from_secs(60));
+        let ip: IpAddr = "203.0.113.1".parse().unwrap();
+        let text = "203.0.113.1";
+        let first = learner.learn(answers(&[(text, &a), (text, &b)]));
+        assert_eq!((first.added, first.changed.len(), learner.provider(ip)), (vec![ip], 0, 1));
+        assert_eq!(learner.names_at(ip), [a.name.clone(), b.name.clone()]);
+        // Another one's name makes it nobody's, and it stays so although the next answer does not say it again.
+        let second = learner.learn(answers(&[(text, &c)]));
+        assert_eq!((second.added.len(), second.changed, learner.provider(ip)), (0, vec![ip], 0));
+        assert_eq!(learner.learn(answers(&[(text, &a)])), Change::default());
+        // Until that name is no endpoint's any more.
+        assert_eq!(learner.ask_for(vec![a.clone(), b.clone()]), [ip]);
+        assert_eq!(learner.provider(ip), 1);
+        assert!(learner.ask_for(vec![a, b]).is_empty());
+        // What was asked for under the old names says nothing.
+        assert_eq!(learner.learn(answers(&[(text, &c)])), Change::default());
+        assert_eq!(learner.provider(ip), 1);
+    }
+
+    #[test]
+    fn addresses_of_an_earlier_daemon_are_nobodys_until_they_are_answered_again() {
+        let a = named("a.example", 1);
+        let mut learner = Learner::new(vec![a.clone()], Vec::new(), Duration::from_secs(60));
+        let ip: IpAddr = "203.0.113.1".parse().unwrap();
+        learner.adopt([ip]);
+        assert_eq!((learner.knows(ip), learner.provider(ip)), (true, 0));
+        assert_eq!(learner.learn(answers(&[("203.0.113.1", &a)])).changed, [ip]);
+        assert_eq!(learner.provider(ip), 1);
     }
 }

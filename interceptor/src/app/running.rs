@@ -13,24 +13,27 @@ use std::thread::JoinHandle;
 use std::time::Duration;
 
 use interceptor_common::{Endpoint, EventKind};
+use interceptor_engine::{Catalogue, Engine};
 use tokio::io::unix::AsyncFd;
+use tokio::sync::mpsc::Receiver;
 use tokio::sync::oneshot;
 use tokio::time::{Instant, MissedTickBehavior, interval, interval_at};
 
-use self::parts::{crew, load, prefixes};
+use self::parts::{crew, disown, load, prefixes};
 use self::scrape::{AdminPort, current, open_admin, open_socket};
 use self::succession::{apart, knock, or_never, told};
 use super::answers;
 use super::coverage::{Coverage, NO_SOCKET};
 use super::delivery::Watch;
 use super::exempt::Exempt;
+use super::forbidding::{Forbidding, Refused, number};
 use super::handover::{self, Door, Inherited, Predecessor, Successor};
 use super::interfaces::{Changes, Guarding};
 use super::namespaces::{LOOK, Namespaces, attach_point};
 use super::proxies::Proxies;
 use super::ready::Ready;
 use super::reload::{self, Asked, AuthorityFiles};
-use super::resolve::{Answers, Change, Learner};
+use super::resolve::{Answers, Change, Learner, Named};
 use super::start::{self, StartError};
 use super::told::say;
 use super::treatment::{Treatments, flags_of_unknown};
@@ -68,6 +71,7 @@ pub struct Daemon {
     attached: PathBuf,
     learner: Learner,
     proxies: Proxies,
+    forbidding: Forbidding,
     guarding: Guarding,
     changes: Changes,
     coverage: Arc<Coverage>,
@@ -161,9 +165,12 @@ impl Daemon {
         let servers = answers::servers(&config.endpoints);
         answers::teach(&capture, shared.engine.load().catalogue(), &config.endpoints, &servers)?;
         let proxies = Proxies::start(&capture, &config.endpoints, &servers)?;
-        let mut learner = Learner::new(names(&shared), servers, config.endpoints.keep);
-        learner.adopt(capture.addresses()?);
-        let counters = current(capture.counters()?, capture.learning().clone(), shared.clone());
+        let mut learner =
+            Learner::new(names(shared.engine.load().catalogue()), servers, config.endpoints.keep);
+        learner.adopt(disown(&capture)?);
+        let forbidding = Forbidding::start(&capture, &shared)?;
+        let learning = capture.learning().clone();
+        let counters = current(capture.counters()?, learning, shared.clone(), forbidding.tally());
         let coverage = Coverage::new(&capture, shared.telemetry.clone(), attached.clone())?;
         let coverage = Arc::new(coverage);
         let reporter = coverage.clone();
@@ -187,6 +194,7 @@ impl Daemon {
             attached,
             learner,
             proxies,
+            forbidding,
             guarding: Guarding::default(),
             changes,
             coverage,
@@ -250,6 +258,7 @@ impl Daemon {
         let mut authority = interval(AUTHORITY_LOOK);
         let mut delivery = interval(DELIVERY_LOOK);
         let mut sweep = interval(FLOW_SWEEP);
+        let mut hints = self.shared.hints.take();
         let mut reload = tokio::signal::unix::signal(tokio::signal::unix::SignalKind::hangup())?;
         let mut door = self.door.take();
         // Name servers may be slow, and nothing else may wait for them; least of all namespaces that begin meanwhile.
@@ -279,11 +288,18 @@ impl Daemon {
                     offered = self.offer(visit);
                 }
                 guard = readable(events.as_mut()), if offered.is_none() => self.kernel_events(guard?),
+                hint = or_never(hints.as_mut().map(Receiver::recv)), if offered.is_none() => match hint {
+                    Some(hint) => self.forbidding.hint(hint, |address| self.learner.knows(address)),
+                    None => hints = None,
+                },
                 changed = self.changes.next(), if offered.is_none() => {
                     changed?;
                     self.guard();
                 }
-                _ = look.tick(), if offered.is_none() => self.look(),
+                _ = look.tick(), if offered.is_none() => {
+                    self.look();
+                    self.forbidding.look(&self.shared);
+                }
                 _ = learn.tick(), if offered.is_none() && asking.is_none() => {
                     asking = Some(Box::pin(self.ask()));
                 }
@@ -338,6 +354,9 @@ impl Daemon {
             if event.kind == EventKind::UnknownNamespace as u32 {
                 unknown.push(event.tgid);
             }
+            if event.kind == EventKind::Forbidden as u32 {
+                self.refused(&event);
+            }
             say(&event);
         }
         guard.clear_ready();
@@ -348,6 +367,12 @@ impl Daemon {
                 self.namespaces.enrol_process(&self.capture, pid, &treatments);
             }
         }
+    }
+
+    fn refused(&mut self, event: &interceptor_common::Event) {
+        let namespace = self.namespaces.name(event.netns);
+        let hosts = self.learner.names_at(event.destination.into());
+        self.forbidding.refused(Refused { event, namespace, hosts }, &self.shared);
     }
 
     fn look(&mut self) {
@@ -384,11 +409,7 @@ impl Daemon {
                 "no name server answered for some of the catalogue's names"
             );
         }
-        for address in &change.added {
-            if let Err(error) = self.capture.add_address(*address, Endpoint { provider: 0 }) {
-                tracing::error!(error = chain(&error), %address, "calls to this address are not redirected");
-            }
-        }
+        self.tell_whose(change.added.iter().chain(&change.changed));
         for address in &change.dropped {
             if let Err(error) = self.capture.remove_address(*address) {
                 tracing::warn!(error = chain(&error), %address, "an address stays redirected");
@@ -396,12 +417,31 @@ impl Daemon {
         }
     }
 
+    fn tell_whose<'a>(&self, addresses: impl IntoIterator<Item = &'a IpAddr>) {
+        for address in addresses {
+            let endpoint = Endpoint { provider: self.learner.provider(*address) };
+            if let Err(error) = self.capture.add_address(*address, endpoint) {
+                tracing::error!(error = chain(&error), %address, "calls to this address are not redirected");
+            }
+        }
+    }
+
+    /// Has other names asked for, whose addresses are nobody's until then, and puts the engine's policy into force.
+    fn exchange(&mut self, engine: Arc<Engine>) -> Result<(), StartError> {
+        answers::names(&self.capture, engine.catalogue(), &self.config.endpoints)?;
+        let changed = self.learner.ask_for(names(engine.catalogue()));
+        self.tell_whose(&changed);
+        self.forbidding.renew(&self.capture, &self.shared, &engine)?;
+        // Open connections keep the rules they began with.
+        self.shared.engine.store(engine);
+        Ok(())
+    }
+
     /// Everything that may change while the daemon runs, but for what is asked of name servers. Returns what is to be told
     /// afterwards.
     fn reload(&mut self) -> Result<(), StartError> {
         self.authority.look(&self.shared, Asked::BySignal);
         let result = self.reread();
-        self.learner.ask_for(names(&self.shared));
         self.guard();
         self.look();
         result
@@ -410,10 +450,7 @@ impl Daemon {
     /// Takes up what the directory of policies holds by now, by a configuration that stays as it was.
     fn redeliver(&mut self) -> Result<(), StartError> {
         let engine = start::engine(&self.config)?;
-        answers::names(&self.capture, engine.catalogue(), &self.config.endpoints)?;
-        self.shared.engine.store(engine);
-        self.learner.ask_for(names(&self.shared));
-        Ok(())
+        self.exchange(engine)
     }
 
     /// Reads the configuration again for policy, catalogue, and how connections are captured: all of it or nothing.
@@ -425,9 +462,7 @@ impl Daemon {
         self.capture.set_heartbeat_limit(config.capture.heartbeat)?;
         self.capture.set_unknown(flags_of_unknown(&config.capture, config.discovers()))?;
         self.capture.set_raw_packets(config.capture.veth_guard.mode)?;
-        answers::names(&self.capture, engine.catalogue(), &self.config.endpoints)?;
-        // Open connections keep the rules they began with.
-        self.shared.engine.store(engine);
+        self.exchange(engine)?;
         (self.config, self.delivery) = (config, delivery);
         Ok(())
     }
@@ -452,6 +487,7 @@ impl Daemon {
 
     fn sweep(&self) {
         answers::sweep(&self.capture, &self.config.endpoints);
+        self.forbidding.sweep(self.config.endpoints.keep);
         self.make_room();
         let tell = |flow: &interceptor_common::Flow| {
             let why = Dropped::NotAccepted;
@@ -480,7 +516,12 @@ async fn readable(
     }
 }
 
-/// The names whose addresses can be asked for.
-fn names(shared: &Shared) -> Vec<String> {
-    shared.engine.load().catalogue().exact_names().map(str::to_owned).collect()
+/// The names whose addresses can be asked for, each with the one who answers there.
+fn names(catalogue: &Catalogue) -> Vec<Named> {
+    let named = |name: &str| {
+        let provider =
+            catalogue.route(name).map_or(0, |found| number(&catalogue.provider(found.provider).id));
+        Named { name: name.into(), provider }
+    };
+    catalogue.exact_names().map(named).collect()
 }

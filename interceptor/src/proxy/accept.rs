@@ -142,7 +142,11 @@ impl Acceptor {
             namespace: self.namespace.clone(),
             destination: OrigDst(recorded.destination),
             is_proxy: recorded.is_proxy,
-            caller: Arc::new(self.worker.shared.identities.caller(&self.namespace, &recorded)),
+            caller: Arc::new(self.worker.shared.identities.caller(
+                self.namespace.cookie,
+                &self.namespace.name,
+                &recorded,
+            )),
         };
         let taker = self.crew.taker(self.index);
         if taker == self.index {

@@ -13,6 +13,7 @@ use tokio::net::TcpStream;
 
 use super::exchange::unix_time;
 use super::flow::Flow;
+use super::hints::Hint;
 use super::passthrough::{self, Ended, Moved};
 use super::peek::Peeked;
 use super::replay::Replay;
@@ -96,7 +97,12 @@ async fn handle(worker: &Rc<Worker>, stream: TcpStream, flow: &Flow) -> End {
         route::choose(engine.catalogue(), &peeked)
     };
     let mut end = match route {
-        route::Route::Passthrough(why) => pass(worker, stream, flow, None, seen, why).await,
+        route::Route::Passthrough(why) => {
+            if !flow.is_proxy && matches!(why, PassReason::OtherName | PassReason::NoName) {
+                shared.hints.leave(|| Hint::Other(flow.destination.0.ip()));
+            }
+            pass(worker, stream, flow, None, seen, why).await
+        }
         route::Route::Refuse(why) => refuse(&stream, why),
         route::Route::Gone => gone(),
         // Boxed, so that a connection that passes has no room for what it does not do.

@@ -7,6 +7,7 @@ use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use arc_swap::ArcSwap;
 use interceptor_engine::Engine;
 
+use super::hints::Hints;
 use super::limits::Limits;
 use super::trust::Trust;
 use crate::budget::Budgets;
@@ -33,6 +34,8 @@ pub struct Shared {
     pub budgets: Arc<Budgets>,
     /// Which workloads have refused our certificates.
     pub trust: Trust,
+    /// What connections have shown of those to come.
+    pub hints: Hints,
     /// Connections that are open, and how many of them are inspected.
     pub open: Gauge,
     /// See [`Shared::open`].
@@ -62,6 +65,7 @@ impl Shared {
             limits,
             budgets: Budgets::local(),
             trust: Trust::default(),
+            hints: Hints::default(),
             open: Gauge::default(),
             inspected: Gauge::default(),
             resting: Gauge::default(),

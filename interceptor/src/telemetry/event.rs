@@ -22,6 +22,8 @@ pub enum Event {
     ConnectionEnded(Box<Connection>),
     /// One request and its answer have ended.
     ExchangeEnded(Box<Exchange>),
+    /// The kernel side has refused connections in our place.
+    ConnectRefused(Box<Refusal>),
     /// Something about capture itself.
     Capture(Capture),
     /// Files that the daemon runs by were read again.
@@ -33,6 +35,7 @@ impl Event {
     pub(super) fn has_line(&self) -> bool {
         match self {
             Self::ConnectionEnded(_) | Self::ExchangeEnded(_) | Self::Reloaded(_) => true,
+            Self::ConnectRefused(_) => true,
             Self::ConnectionBegan { .. } | Self::Capture(_) => false,
         }
     }
@@ -230,6 +233,27 @@ pub struct Exchange {
     pub reused: bool,
     /// What the engine found and decided.
     pub record: Option<Record>,
+}
+
+/// Attempts to connect that the kernel side refused by a rule, before there was a connection.
+#[derive(Debug)]
+pub struct Refusal {
+    /// When the last of them was seen.
+    pub at: SystemTime,
+    /// Who called, the last time that the kernel side said so.
+    pub caller: Arc<Caller>,
+    /// Where to, likewise; `None` if it only counted.
+    pub destination: Option<SocketAddr>,
+    /// The names that are known of that address.
+    pub hosts: Vec<Arc<str>>,
+    /// The catalogue's provider.
+    pub provider: Option<Arc<str>>,
+    /// The rule; `None` if its policy was replaced too long ago to be remembered.
+    pub rule: Option<Arc<str>>,
+    /// The version of that policy.
+    pub policy: Option<Arc<str>>,
+    /// How many attempts there were since the last such event of this caller, provider and rule.
+    pub attempts: u64,
 }
 
 /// Something about capture itself.

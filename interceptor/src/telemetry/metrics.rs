@@ -149,7 +149,8 @@ impl Metrics {
     /// Counts an event.
     pub fn count(&self, event: &Event) {
         match event {
-            Event::ConnectionBegan { .. } => {}
+            // The kernel's counters have the refused ones.
+            Event::ConnectionBegan { .. } | Event::ConnectRefused(_) => {}
             Event::ConnectionEnded(ended) => self.connection(ended),
             Event::ExchangeEnded(ended) => self.exchange(ended),
             Event::Capture(Capture::FlowMissed) => drop(self.flow_missed.inc()),

@@ -6,6 +6,7 @@
 
 use std::net::SocketAddr;
 use std::process::{Child, Command};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Error, Result, ensure};
@@ -13,7 +14,6 @@ use clap::Parser;
 use interceptor::identity::{Identities, IdentitySpec};
 use interceptor::netns::NetNs;
 use interceptor::proxy::accept::Recorded;
-use interceptor::proxy::flow::Namespace;
 use interceptor_engine::policy::Identity;
 use interceptor_tests::cgroup::Cgroup;
 use interceptor_tests::gate;
@@ -46,14 +46,12 @@ async fn main() -> Result<()> {
     let args = Args::parse();
     gate::kernel().map_err(Error::msg)?;
     let identities = Identities::start(&IdentitySpec::STANDARD)?;
-    let namespace = NetNs::current()?;
-    let cookie = namespace.cookie()?.0;
-    let namespace = Namespace { name: "self".into(), cookie, handle: namespace };
+    let (cookie, name): (u64, Arc<str>) = (NetNs::current()?.cookie()?.0, "self".into());
     let mut first = Vec::new();
     let mut last = None;
     for _ in 0..args.workloads.max(1) {
         let workload = Workload::start()?;
-        first.push(settle(&identities, &namespace, &workload.recorded()?).await?);
+        first.push(settle(&identities, (cookie, &name), &workload.recorded()?).await?);
         last = Some(workload);
     }
     let workload = last.context("there is one workload at least")?;
@@ -63,7 +61,7 @@ async fn main() -> Result<()> {
     let (mut known, mut ended) = (Vec::new(), Vec::new());
     for _ in 0..args.rounds.max(1) {
         let asked = |recorded: &Recorded, is_known: bool| {
-            let caller = identities.caller(&namespace, recorded);
+            let caller = identities.caller(cookie, &name, recorded);
             caller.is_settled && (caller.subject.identity == Identity::Known) == is_known
         };
         known.push(cost(args.block, || asked(&here, true))?);
@@ -79,9 +77,13 @@ async fn main() -> Result<()> {
 }
 
 /// How long it takes until the caller of a workload that nobody has asked about is known.
-async fn settle(identities: &Identities, namespace: &Namespace, recorded: &Recorded) -> Result<Duration> {
+async fn settle(
+    identities: &Identities,
+    namespace: (u64, &Arc<str>),
+    recorded: &Recorded,
+) -> Result<Duration> {
     let begun = Instant::now();
-    let caller = identities.caller(namespace, recorded).into();
+    let caller = identities.caller(namespace.0, namespace.1, recorded).into();
     let caller = identities.settled(&caller).await;
     let took = begun.elapsed();
     ensure!(caller.subject.identity == Identity::Known, "the caller is {:?}", caller.subject.identity);

@@ -11,6 +11,7 @@ mod container;
 mod coverage;
 mod ech;
 mod failure;
+mod forbidden;
 mod framing;
 mod hello;
 mod http;

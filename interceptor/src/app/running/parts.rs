@@ -2,6 +2,7 @@
 //! Knows the configuration. Does not know what order they are made in.
 
 use std::fs::File;
+use std::net::IpAddr;
 use std::sync::Arc;
 use std::thread::JoinHandle;
 
@@ -11,7 +12,7 @@ use super::KernelFlows;
 use crate::app::exempt::Exempt;
 use crate::app::proxies;
 use crate::app::start::StartError;
-use crate::bpf::{self, Capture, CaptureConfig, Pins};
+use crate::bpf::{self, Capture, CaptureConfig, CaptureError, Pins};
 use crate::config::Config;
 use crate::proxy::accept::Flows;
 use crate::proxy::shared::Shared;
@@ -56,4 +57,12 @@ pub(super) fn crew(
     let workers = config.workers.unwrap_or(cores).min(interceptor_common::WORKERS);
     Crew::start(workers, shared, &flows, &capture.heartbeats())
         .map_err(|io| StartError::System { what: "worker threads", io })
+}
+
+/// The addresses that an earlier daemon has learned. Whose they are is asked anew, by this catalogue: until then they
+/// are nobody's.
+pub(super) fn disown(capture: &Capture) -> Result<Vec<IpAddr>, CaptureError> {
+    let addresses = capture.addresses()?;
+    addresses.iter().try_for_each(|address| capture.add_address(*address, Endpoint { provider: 0 }))?;
+    Ok(addresses)
 }

@@ -8,6 +8,7 @@ use std::sync::Arc;
 use tokio::task::AbortHandle;
 
 use crate::admin::Admin;
+use crate::app::forbidding::Tally;
 use crate::app::start::StartError;
 use crate::bpf;
 use crate::config::Config;
@@ -18,9 +19,10 @@ pub(super) fn current(
     counters: bpf::Counters,
     learning: bpf::Learning,
     shared: Arc<Shared>,
+    verdicts: Arc<Tally>,
 ) -> impl Fn() -> String + Send + Sync + 'static {
     let kernel = kernel_counters(counters, learning);
-    move || kernel() + &shared.gauges()
+    move || kernel() + &shared.gauges() + &verdicts.text()
 }
 
 /// The kernel's counters as lines for a scrape. They are the ground truth of coverage.

@@ -35,8 +35,14 @@ impl Daemon {
     }
 
     /// After a successor that did not come to serve.
-    pub(super) fn go_on(&self) {
+    pub(super) fn go_on(&mut self) {
         let unknown = flags_of_unknown(&self.config.capture, self.config.discovers());
+        let engine = self.shared.engine.load_full();
+        if let Err(error) = self.forbidding.renew(&self.capture, &self.shared, &engine) {
+            tracing::error!(error = chain(&error), "what policy forbids is refused in exchanges only");
+        }
+        // It has taken them for nobody's.
+        self.tell_whose(&self.learner.addresses());
         let reasserted =
             self.capture.reassert(self.exempt.id).and_then(|()| self.capture.set_unknown(unknown));
         if let Err(error) = reasserted.and_then(|()| self.namespaces.reassert(&self.capture)) {

@@ -9,6 +9,7 @@ use interceptor_engine::budget::{Drawn, End, Note, Usage};
 use interceptor_engine::{Exchange as Inspection, Record, Refusal};
 
 use crate::budget::Reservation;
+use crate::proxy::hints::Hint;
 use crate::proxy::serve::Served;
 use crate::telemetry::event::{self, Ending, Event, Id};
 
@@ -146,6 +147,11 @@ impl Inner {
             reservation.settle(self.used(record));
         }
         let served = &self.served;
+        if ending == Ending::Blocked {
+            let (caller, provider) = (&served.flow.caller, &served.provider);
+            let hint = || Hint::Refused { caller: caller.clone(), provider: provider.clone() };
+            served.shared.hints.leave(hint);
+        }
         served.shared.telemetry.record(Event::ExchangeEnded(Box::new(event::Exchange {
             id: self.id,
             connection: served.flow.id,

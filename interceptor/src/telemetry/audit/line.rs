@@ -2,6 +2,7 @@
 //! Kinds, places, lengths and rules. There is no payload in an event, and none is added here.
 
 mod caller;
+mod refusal;
 
 use std::io::{self, Write};
 use std::time::{Duration, SystemTime};
@@ -16,6 +17,7 @@ use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 
 use self::caller::CallerLine;
+use self::refusal::RefusalLine;
 use crate::telemetry::event::{Connection, Event, Exchange, Label, Reload};
 
 /// Writes an event as a line, if it has one: capture's own events are metrics and log lines, because they belong
@@ -24,6 +26,7 @@ pub(super) fn write(out: &mut impl Write, event: &Event) -> io::Result<()> {
     match event {
         Event::ConnectionEnded(ended) => serde_json::to_writer(&mut *out, &ConnectionLine::new(ended))?,
         Event::ExchangeEnded(ended) => serde_json::to_writer(&mut *out, &ExchangeLine::new(ended))?,
+        Event::ConnectRefused(refused) => serde_json::to_writer(&mut *out, &RefusalLine::new(refused))?,
         Event::Reloaded(reload) => serde_json::to_writer(&mut *out, &ReloadLine::new(reload))?,
         Event::ConnectionBegan { .. } | Event::Capture(_) => return Ok(()),
     }
