@@ -5,6 +5,7 @@
 mod account;
 mod answer;
 mod body;
+mod calls;
 mod case;
 mod channel;
 mod engine;

@@ -4,6 +4,7 @@
 //! Does not know bodies, formats or findings' text, and does nothing itself: it decides, others act. The
 //! language is described in `policies/README.md`.
 
+mod arguments;
 mod conditions;
 mod context;
 mod decide;
@@ -31,6 +32,7 @@ use crate::detect::{Confidence, DetectorId};
 use crate::document::{Field, Mistakes, Report};
 use crate::price::Prices;
 
+pub(crate) use arguments::Given;
 pub use context::{BodyFacts, Context};
 pub use decide::{Decision, Scope, Shadow};
 pub use document::Vocabulary;

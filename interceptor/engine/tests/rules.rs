@@ -1,6 +1,8 @@
 //! Rules about callers, endpoints, models, tools, sizes and times, run through real exchanges.
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on should stop here")]
 
+#[path = "rules/calls.rs"]
+mod calls;
 #[path = "rules/conditions.rs"]
 mod conditions;
 #[path = "rules/forbid.rs"]

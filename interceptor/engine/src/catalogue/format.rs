@@ -117,6 +117,8 @@ pub struct DeltaRule {
     pub kind: DeltaKind,
     /// Where the text stands in the answer as a whole, with `[]` for each key.
     pub place: Box<str>,
+    /// It is what a tool is called with.
+    pub arguments: bool,
     /// Which numbers tell parallel texts apart; indexes of key places.
     pub(crate) keys: Box<[u8]>,
 }

@@ -51,6 +51,7 @@ impl Exchange {
             let (bodies, limits) = (self.bodies.clone(), self.engine.limits);
             let mut stream =
                 Stream::answer(framing, coded, StreamHead { bodies, detectors, acts, restores, limits });
+            stream.ask_for_calls(self.case.scope.asks_for_arguments(Direction::Response));
             if self.case.revealed.is_some() {
                 stream.reveal();
             }
@@ -74,6 +75,7 @@ impl Exchange {
             limits: self.engine.limits,
         }));
         body.inspector.scanner.remember(self.memory.clone());
+        body.inspector.calls.ask(self.case.scope.asks_for_arguments(Direction::Response));
         if self.case.revealed.is_some() || self.case.scope.makes_tokens(Direction::Response) {
             body.inspector.scanner.reveal();
         }
@@ -132,8 +134,7 @@ impl Exchange {
                 if body.inspector.scanner.unfinished() > 0 {
                     self.case.doubt(Uncertainty::DecodeLimit, Direction::Response)?;
                 }
-                let mut told = 0;
-                self.case.rule_tools(Direction::Response, &body.inspector.facts, &mut told)?;
+                self.case.rule_tools(Direction::Response, &mut body.inspector)?;
                 let left = body.left();
                 let mut edits = self.case.rule_all(Direction::Response, &body.take_hits(left))?;
                 if body.is_kept() {

@@ -7,12 +7,13 @@ use bytes::Bytes;
 
 use crate::catalogue::RefusalShape;
 use crate::edit::Edit;
-use crate::policy::{Action, Answer, Direction, Reply, Scope, Uncertainty};
+use crate::policy::{Action, Answer, Decision, Direction, Reply, Scope, Uncertainty};
 use crate::record::{Doubt, FindingRecord, MOST_FINDINGS, RuleRecord, ToolRecord, Verdict};
 use crate::redact::{Full, is_token};
 use crate::refusal::{Reason, Refusal, Refused};
 use crate::reveal::Revealed;
 
+use super::calls::Told;
 use super::inspect::{Hit, Quoting};
 use super::redactor::Redactor;
 
@@ -31,6 +32,8 @@ pub(super) struct Case {
     pub(super) ruled: Option<RuleRecord>,
     /// What rules said of its tools.
     pub(super) tools: Vec<ToolRecord>,
+    /// The calls of tools that were ruled on.
+    pub(super) calls: Told,
     pub(super) verdict: Verdict,
     /// What takes the place of what is replaced.
     pub(super) redactor: Redactor,
@@ -70,6 +73,7 @@ impl Case {
             doubts: Vec::new(),
             ruled: None,
             tools: Vec::new(),
+            calls: Told::default(),
             verdict: Verdict::Pass,
             redactor,
             revealed: None,
@@ -187,6 +191,22 @@ impl Case {
     /// Asks policy about a tool that is offered or called.
     pub(super) fn rule_tool(&mut self, direction: Direction, name: &str) -> Result<(), Box<Refusal>> {
         let decision = self.scope.tool(direction, name);
+        self.follow(direction, name, decision)
+    }
+
+    /// A tool is about to be called. Only what is certain by now is done, and written down if that ends the exchange.
+    pub(super) fn rule_called(&mut self, direction: Direction, name: &str) -> Result<(), Box<Refusal>> {
+        let decision = self.scope.called(direction, name);
+        if decision.action == Action::Block { self.follow(direction, name, decision) } else { Ok(()) }
+    }
+
+    /// Does what was decided about a tool, and writes it down.
+    pub(super) fn follow(
+        &mut self,
+        direction: Direction,
+        name: &str,
+        decision: Decision,
+    ) -> Result<(), Box<Refusal>> {
         if (decision.rule.is_some() || decision.shadow.is_some()) && self.tools.len() < MOST_FINDINGS {
             let (action, rule, shadow) = (decision.action, decision.rule.clone(), decision.shadow);
             self.tools.push(ToolRecord { name: name.into(), direction, action, rule, shadow });

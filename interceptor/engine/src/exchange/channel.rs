@@ -10,6 +10,7 @@ use crate::json::escape;
 use crate::redact::{Finder, Found, Table};
 use crate::reveal::{Shower, Shown};
 
+use super::calls::Fragments;
 use super::event::Keys;
 use super::inner::{Undone, Unescaper};
 
@@ -35,6 +36,8 @@ pub(super) struct Channel {
     view: Vec<u8>,
     /// The whole text; only where findings are shown.
     pub(super) said: Option<Vec<u8>>,
+    /// What a tool is called with; only where rules ask for that.
+    pub(super) call: Option<Box<Fragments>>,
 }
 
 /// The tokens in a text.
@@ -93,6 +96,7 @@ impl Channel {
             clipped: Vec::new(),
             view: Vec::new(),
             said: None,
+            call: None,
         }
     }
 
@@ -140,6 +144,9 @@ impl Channel {
         } else {
             written
         };
+        if let Some(call) = &mut self.call {
+            call.push(fragment);
+        }
         self.view.clear();
         let undone = (self.kind == DeltaKind::Json).then(|| self.unescaper.push(fragment, &mut self.view));
         let text = if undone.is_some() { &self.view[..] } else { fragment };

@@ -128,6 +128,7 @@ impl Engine {
             limits: self.limits,
         });
         request.inspector.scanner.remember(memory.clone());
+        request.inspector.calls.ask(scope.asks_for_arguments(Direction::Request));
         if scope.makes_tokens(Direction::Request) {
             request.inspector.scanner.reveal();
         }

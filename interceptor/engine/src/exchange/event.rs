@@ -32,12 +32,21 @@ pub(super) struct Closing {
     pub(super) keys: Keys,
 }
 
+/// A tool that is about to be called.
+#[derive(Clone, Debug)]
+pub(super) struct Named {
+    pub(super) name: String,
+    pub(super) keys: Keys,
+}
+
 /// Reads events. Its buffers are kept from one event to the next.
 #[derive(Debug)]
 pub(super) struct EventReader {
     pub(super) inspector: Inspector,
     pub(super) fragments: Vec<Fragment>,
     pub(super) closings: Vec<Closing>,
+    /// Tools that the event names, where calls are asked for.
+    pub(super) named: Vec<Named>,
     /// The event's `type`, if its document has one.
     pub(super) kind: Vec<u8>,
     /// Keys of the document itself.
@@ -45,8 +54,8 @@ pub(super) struct EventReader {
     /// Whole strings in which tokens may stand; looked for only if asked.
     pub(super) candidates: Vec<Candidate>,
     pub(super) restores: bool,
-    /// Fragments and closings that there were when each open container began.
-    marks: Vec<(usize, usize)>,
+    /// Fragments, closings and names that there were when each open container began.
+    marks: Vec<[usize; 3]>,
     /// Keys of containers that are still open: depth, place and number.
     open_keys: Vec<(usize, u8, u32)>,
 }
@@ -57,6 +66,7 @@ impl EventReader {
             inspector: Inspector::new(detectors),
             fragments: Vec::new(),
             closings: Vec::new(),
+            named: Vec::new(),
             kind: Vec::new(),
             keys: Keys::default(),
             candidates: Vec::new(),
@@ -71,6 +81,7 @@ impl EventReader {
         self.inspector.begin();
         self.fragments.clear();
         self.closings.clear();
+        self.named.clear();
         self.kind.clear();
         self.keys = Keys::default();
         self.candidates.clear();
@@ -94,6 +105,12 @@ impl Sink for EventReader {
         if !text.key && cursor.depth() == 1 && state.capture == Some(Capture::Type) {
             self.kind.clear();
             escape::decode(text.raw, &mut self.kind);
+        }
+        if !text.key && state.capture == Some(Capture::Tool) && self.inspector.calls.is_asked() {
+            let mut name = Vec::new();
+            escape::decode(text.raw, &mut name);
+            let name = String::from_utf8_lossy(&name).into_owned();
+            self.named.push(Named { name, keys: Keys::default() });
         }
         let is_delta = !text.key && state.stream.iter().any(|role| matches!(role, Role::Delta(_)));
         if self.restores && !is_delta {
@@ -132,7 +149,7 @@ impl Sink for EventReader {
     }
 
     fn open(&mut self, cursor: &Cursor<'_>) {
-        self.marks.push((self.fragments.len(), self.closings.len()));
+        self.marks.push([self.fragments.len(), self.closings.len(), self.named.len()]);
         self.inspector.open(cursor);
     }
 
@@ -140,11 +157,12 @@ impl Sink for EventReader {
     fn close(&mut self, cursor: &Cursor<'_>) {
         self.inspector.close(cursor);
         let depth = cursor.depth();
-        let Some((fragments, closings)) = self.marks.pop() else { return };
+        let Some([fragments, closings, named]) = self.marks.pop() else { return };
         while let Some((_, place, value)) = self.open_keys.pop_if(|(at, ..)| *at >= depth) {
             let place = usize::from(place);
             let inside = self.fragments[fragments..].iter_mut().map(|fragment| &mut fragment.keys);
             let inside = inside.chain(self.closings[closings..].iter_mut().map(|closing| &mut closing.keys));
+            let inside = inside.chain(self.named[named..].iter_mut().map(|named| &mut named.keys));
             for keys in inside {
                 keys[place] = keys[place].or(Some(value));
             }

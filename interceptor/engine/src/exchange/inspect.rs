@@ -10,6 +10,7 @@ use crate::json::{Capture, Class, Cursor, Sink, Table, Text, Usage, Word, escape
 use crate::record::{Ledger, Tokens};
 use crate::sniff::{Sniffed, sniff};
 
+use super::calls::Calls;
 use super::neighbours::{Across, Neighbours};
 use super::scan::{Scanner, Spot};
 
@@ -76,6 +77,7 @@ pub(super) struct Inspector {
     pub(super) hits: Vec<Hit>,
     pub(super) ledger: Ledger,
     pub(super) facts: Facts,
+    pub(super) calls: Calls,
     /// There were more findings than can be kept.
     pub(super) overflowed: bool,
     marks: Vec<Mark>,
@@ -103,6 +105,7 @@ impl Inspector {
             hits: Vec::new(),
             ledger: Ledger::default(),
             facts: Facts::default(),
+            calls: Calls::default(),
             overflowed: false,
             marks: Vec::new(),
             spots: Vec::new(),
@@ -118,12 +121,14 @@ impl Inspector {
         self.hits.clear();
         self.marks.clear();
         self.spots.clear();
+        self.calls.begin();
         self.neighbours.part();
     }
 
     /// A part of the body begins, which is a document of its own.
     pub(super) fn begin_part(&mut self) -> Mark {
         self.marks.clear();
+        self.calls.begin();
         self.neighbours.part();
         Mark { hits: self.hits.len(), ledger: self.ledger, sealed: false }
     }
@@ -394,6 +399,7 @@ impl Facts {
 
 impl Sink for Inspector {
     fn text(&mut self, cursor: &Cursor<'_>, text: Text<'_>) {
+        self.calls.text(cursor, &text);
         let state = cursor.state();
         let class = state.class;
         if class == Class::Binary && !text.key && is_binary(text.raw) {
@@ -426,6 +432,7 @@ impl Sink for Inspector {
     }
 
     fn number(&mut self, cursor: &Cursor<'_>, raw: &[u8], start: usize) {
+        self.calls.number(cursor, raw);
         let state = cursor.state();
         if let Some(Capture::Usage(usage)) = state.capture {
             let count = std::str::from_utf8(raw).ok().and_then(|text| text.parse().ok());
@@ -448,16 +455,19 @@ impl Sink for Inspector {
     }
 
     fn word(&mut self, cursor: &Cursor<'_>, word: Word) {
+        self.calls.word(cursor, word);
         if cursor.state().capture == Some(Capture::Stream) {
             self.facts.stream = word == Word::True;
         }
     }
 
-    fn open(&mut self, _cursor: &Cursor<'_>) {
+    fn open(&mut self, cursor: &Cursor<'_>) {
+        self.calls.open(cursor);
         self.marks.push(Mark { hits: self.hits.len(), ledger: self.ledger, sealed: false });
     }
 
-    fn close(&mut self, _cursor: &Cursor<'_>) {
+    fn close(&mut self, cursor: &Cursor<'_>) {
+        self.calls.close(cursor);
         let Some(mark) = self.marks.pop().filter(|mark| mark.sealed) else { return };
         // Some may have been dealt with already, if the body was too long to keep.
         let since = mark.hits.min(self.hits.len());

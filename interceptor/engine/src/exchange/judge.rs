@@ -3,9 +3,10 @@
 
 use std::sync::Arc;
 
+use super::calls::Call;
 use super::case::Case;
 use super::head::RequestHead;
-use super::inspect::Facts;
+use super::inspect::Inspector;
 use super::{Exchange, RequestPlan};
 use crate::policy::{BodyFacts, Context, Direction, Headers, Subject, Uncertainty};
 use crate::refusal::{Reason, Refusal};
@@ -116,26 +117,45 @@ impl Exchange {
 
     /// Asks policy about the tools of a request.
     pub(super) fn judge_tools(&mut self) -> Result<(), Box<Refusal>> {
-        let mut told = 0;
-        self.case.rule_tools(Direction::Request, &self.request.inspector.facts, &mut told)
+        self.case.rule_tools(Direction::Request, &mut self.request.inspector)
     }
 }
 
 impl Case {
-    /// Rules on what the facts name and what was not `told` yet.
+    /// Rules on the tools of a document that is complete: on what each is called with, and on those that are only named.
     pub(super) fn rule_tools(
         &mut self,
         direction: Direction,
-        facts: &Facts,
-        told: &mut usize,
+        inspector: &mut Inspector,
     ) -> Result<(), Box<Refusal>> {
-        let news = facts.tools.get(*told..).unwrap_or_default();
-        *told = facts.tools.len();
+        let (calls, left_out) = inspector.calls.take();
         // All are written down, whatever becomes of the exchange.
-        let mut result = Ok(());
-        for tool in news {
-            result = result.and(self.rule_tool(direction, tool));
+        let mut result = if left_out { self.too_many_calls(direction) } else { Ok(()) };
+        for call in &calls {
+            result = result.and(self.rule_call(direction, call));
+        }
+        for tool in &inspector.facts.tools {
+            let is_called = calls.iter().any(|call| call.names.contains(tool));
+            if !(is_called && self.scope.waits_for_call(direction, tool)) {
+                result = result.and(self.rule_tool(direction, tool));
+            }
         }
         result
+    }
+
+    /// A rule asks for calls, and there were more of them, or longer ones, than can be looked at.
+    pub(super) fn too_many_calls(&mut self, direction: Direction) -> Result<(), Box<Refusal>> {
+        self.doubt(Uncertainty::DecodeLimit, direction).map(drop)
+    }
+
+    /// Rules on a call, if a rule asks what its tool is called with. A call that is told again was ruled on.
+    pub(super) fn rule_call(&mut self, direction: Direction, call: &Call) -> Result<(), Box<Refusal>> {
+        let waits = |name: &String| self.scope.waits_for_call(direction, name);
+        if !(call.names.is_empty() || call.names.iter().any(waits)) || !self.calls.is_news(direction, call) {
+            return Ok(());
+        }
+        let decision = self.scope.call(direction, &call.names, &call.given);
+        let name = call.names.first().map_or("*", String::as_str);
+        self.follow(direction, name, decision)
     }
 }

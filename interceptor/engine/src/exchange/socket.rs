@@ -86,6 +86,7 @@ impl Exchange {
             };
             let mut stream =
                 Stream::socket(direction, Messages::new(sender, deflate, limits.held_stream), head);
+            stream.ask_for_calls(self.case.scope.asks_for_arguments(direction));
             if self.case.scope.makes_tokens(direction) {
                 stream.show();
             }

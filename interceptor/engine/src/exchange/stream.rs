@@ -3,6 +3,7 @@
 //! The frames and their order are here, how they are cut is in `framing`, what is looked at in one is in `document`;
 //! the texts that their fragments make up are in `texts`. Does not know which way it runs: an answer's stream and either direction of a WebSocket are alike.
 
+mod calls;
 mod document;
 mod framing;
 mod outlet;
@@ -31,6 +32,7 @@ use super::case::Case;
 use super::channel::{Channel, Piece};
 use super::event::EventReader;
 use super::inspect::Facts;
+use calls::Called;
 pub(super) use framing::Framing;
 use framing::{Cut, Framer, Opened, Shell};
 use outlet::{Held, Outlet};
@@ -64,6 +66,8 @@ pub(super) struct Stream {
     out_of_step: bool,
     /// Tools that policy was asked about.
     told_tools: usize,
+    /// Tools that are called, where rules ask what with.
+    called: Called,
 }
 
 /// What a stream needs to know before it begins.
@@ -114,6 +118,7 @@ impl Stream {
             begun: false,
             out_of_step: false,
             told_tools: 0,
+            called: Called::default(),
         }
     }
 
@@ -339,7 +344,7 @@ impl Stream {
         let Framed { raw, within } = framed;
         self.queue.push_back(Held { raw, within, document: document.clone(), shell, pieces, edits });
         self.document(&document, &data, kind, case)?;
-        case.rule_tools(self.direction, &self.reader.inspector.facts, &mut self.told_tools)?;
+        self.rule_names(case)?;
         if binary {
             self.binary(document.len(), case)?;
         }

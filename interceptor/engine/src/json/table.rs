@@ -34,6 +34,8 @@ pub enum Capture {
     Model,
     /// The name of a tool that is offered or called.
     Tool,
+    /// What a tool is called with.
+    Arguments,
     /// A method of the Model Context Protocol.
     Method,
     /// The switch that asks for a streamed answer.

@@ -6,6 +6,7 @@ mod reader;
 
 use super::table::{Edge, StateId, Table};
 use cursor::Frame;
+pub(crate) use cursor::Member;
 pub use cursor::{Cursor, Sink, Text, Word};
 use reader::Reader;
 
@@ -139,6 +140,11 @@ impl Walker {
             Within::Text { start, .. } => Some((start, &self.carry)),
             _ => None,
         }
+    }
+
+    /// True once a document has ended and nothing but white space has followed it.
+    pub(crate) fn is_complete(&self) -> bool {
+        self.failed.is_none() && self.expect == Expect::Nothing && self.within == Within::Nothing
     }
 
     /// Why reading stopped, if it did.

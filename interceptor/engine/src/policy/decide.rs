@@ -7,6 +7,7 @@ use std::sync::Arc;
 
 use smallvec::SmallVec;
 
+use super::arguments::Given;
 use super::conditions::Holds;
 use super::context::{BodyFacts, Context};
 use super::index::Index;
@@ -273,13 +274,43 @@ impl Scope {
         self.decision(|rule, _| rule.target == Target::Exchange && rule.conditions.are_of_connection())
     }
 
-    /// What happens because a tool is offered (in a request) or called (in an answer).
+    /// What happens because a tool is named, and nothing is known of what it is called with: it is offered, most often.
     pub fn tool(&self, direction: Direction, name: &str) -> Decision {
-        let name = name.to_ascii_lowercase();
-        self.decision(|rule, _| match &rule.target {
-            Target::Tools(patterns) => rule.looks_at(direction) && patterns.fit(&name),
-            Target::Findings { .. } | Target::Exchange => false,
+        self.call(direction, &[name.to_owned()], &Given::default())
+    }
+
+    /// What happens at once because a tool is about to be called. What it is called with is still to come, and an exemption
+    /// that asks for that may take the call out of the rules behind it.
+    pub(crate) fn called(&self, direction: Direction, name: &str) -> Decision {
+        let exempts = |rule: &Rule| rule.mode == Mode::Enforce && rule.action == Action::Allow;
+        let mut waiting = self.chosen.iter().map(|chosen| chosen.rule).filter(|number| {
+            let rule = &self.policy.rules[*number as usize];
+            exempts(rule) && rule.asks_for_arguments_of(direction, name)
+        });
+        let first = waiting.next().unwrap_or(u32::MAX);
+        let names = [name.to_owned()];
+        self.decision(|rule, chosen| {
+            chosen.rule < first && rule.fits_call(direction, &names, &Given::default())
         })
+    }
+
+    /// What happens because a tool is called, with all that is known of the call.
+    pub(crate) fn call(&self, direction: Direction, names: &[String], given: &Given) -> Decision {
+        self.decision(|rule, _| rule.fits_call(direction, names, given))
+    }
+
+    /// True if some rule asks what the tool of this name is called with.
+    pub fn waits_for_call(&self, direction: Direction, name: &str) -> bool {
+        self.rules().any(|rule| rule.asks_for_arguments_of(direction, name))
+    }
+
+    /// True if some rule that can apply asks what tools are called with.
+    pub fn asks_for_arguments(&self, direction: Direction) -> bool {
+        let asks = |rule: &Rule| match &rule.target {
+            Target::Tools(tools) => tools.arguments.is_some() && rule.looks_at(direction),
+            Target::Findings { .. } | Target::Exchange => false,
+        };
+        self.rules().any(asks)
     }
 
     /// What rules do with the headers of the request. Only those that hold for certain are asked.

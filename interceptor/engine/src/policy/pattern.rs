@@ -23,6 +23,12 @@ impl Pattern {
         (!text.is_empty() && text.len() <= LONGEST && text.chars().all(allowed)).then(|| Self(text.into()))
     }
 
+    /// Reads a pattern of a text that a tool is called with: blanks are allowed, line breaks are not.
+    pub(super) fn parse_text(text: &str) -> Option<Self> {
+        let allowed = |c: char| !c.is_control();
+        (!text.is_empty() && text.len() <= LONGEST && text.chars().all(allowed)).then(|| Self(text.into()))
+    }
+
     /// The same, to be compared with names in small letters.
     #[must_use]
     pub fn folded(self) -> Self {

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use super::arguments::{Given, Wanted};
 use super::conditions::{Conditions, Quantifier};
 use super::pattern::Patterns;
 use super::{Action, Cell, Direction};
@@ -52,10 +53,36 @@ pub(super) enum Target {
         /// So many in one direction of an exchange.
         at_least: u32,
     },
-    /// Tools that are offered or called; the patterns are in small letters.
-    Tools(Patterns),
+    /// Tools that are offered or called.
+    Tools(Tools),
     /// The exchange as such.
     Exchange,
+}
+
+/// Tools, and what they are called with.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Tools {
+    /// In small letters.
+    pub(super) names: Patterns,
+    /// Rules that ask for this are about calls, and not about offers.
+    pub(super) arguments: Option<Wanted>,
+}
+
+impl Tools {
+    pub(super) fn fit(&self, name: &str) -> bool {
+        self.names.fit(&name.to_ascii_lowercase())
+    }
+
+    /// A call whose tool is not named, or named twice, may be a call of any of these.
+    fn fit_call(&self, names: &[String], given: &Given, quantifier: Quantifier) -> bool {
+        let mut fits = names.iter().map(|name| self.fit(name));
+        let is_of_these = match quantifier {
+            Quantifier::Any if names.is_empty() => self.arguments.is_some(),
+            Quantifier::Any => fits.any(|fits| fits),
+            Quantifier::All => !names.is_empty() && fits.all(|fits| fits),
+        };
+        is_of_these && self.arguments.as_ref().is_none_or(|wanted| wanted.fits(given, quantifier))
+    }
 }
 
 /// A set of detectors.
@@ -152,6 +179,18 @@ impl Rule {
             }
             Target::Tools(_) | Target::Exchange => false,
         }
+    }
+
+    /// True if it is about the call of a tool.
+    pub(super) fn fits_call(&self, direction: Direction, names: &[String], given: &Given) -> bool {
+        let Target::Tools(tools) = &self.target else { return false };
+        self.looks_at(direction) && tools.fit_call(names, given, self.quantifier())
+    }
+
+    /// True if it asks what the tool of this name is called with.
+    pub(super) fn asks_for_arguments_of(&self, direction: Direction, name: &str) -> bool {
+        let Target::Tools(tools) = &self.target else { return false };
+        self.looks_at(direction) && tools.arguments.is_some() && tools.fit(name)
     }
 
     /// How its names are compared with what an exchange names several of.

@@ -9,6 +9,8 @@ use crate::document::{Kind, Member, Shape};
 const PATTERN: Kind = Kind::Fitting("^[a-z0-9._*-]{1,128}$");
 /// A name that others chose, or a pattern of such.
 const ANY_PATTERN: Kind = Kind::Fitting("^[^ \\t\\r\\n]{1,512}$");
+/// A text with blanks in it, or a pattern of such.
+const TEXT_PATTERN: Kind = Kind::Name;
 const HEADER: Kind = Kind::Fitting("^[A-Za-z0-9_-]{1,64}$");
 const CLOCK: Kind = Kind::Fitting("^([01][0-9]|2[0-4]):[0-5][0-9]$");
 const PATTERNS: Kind = Kind::List(&PATTERN);
@@ -141,6 +143,11 @@ pub(super) static MATCH: Shape = Shape {
             "How many findings in one direction. Default 1.",
         ),
         Member::optional("tools", ANY_PATTERNS, "Tools that are offered or called."),
+        Member::optional(
+            "arguments",
+            Kind::Entries(&Kind::Either(&[TEXT_PATTERN, Kind::List(&TEXT_PATTERN)])),
+            "What the tools are called with: keys with dots between them, and patterns of the values there.",
+        ),
         Member::optional("providers", PATTERNS, "Providers of the catalogue."),
         Member::optional("hosts", ANY_PATTERNS, "Hosts that are called."),
         Member::optional("paths", ANY_PATTERNS, "Paths, without their queries."),

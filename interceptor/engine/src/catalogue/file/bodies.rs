@@ -149,7 +149,9 @@ fn body<'a>(field: &Field<'a>) -> Option<BodyDraft<'a>> {
     for (name, capture) in [("model", Capture::Model), ("stream", Capture::Stream)] {
         rules.extend(one(&fields, name).map(|place| (place, Role::Capture(capture))));
     }
-    for (name, capture) in [("tools", Capture::Tool), ("methods", Capture::Method)] {
+    for (name, capture) in
+        [("tools", Capture::Tool), ("arguments", Capture::Arguments), ("methods", Capture::Method)]
+    {
         rules.extend(places(name, Class::Plain).into_iter().map(|place| (place, Role::Capture(capture))));
     }
     for (name, class) in CLASSES {

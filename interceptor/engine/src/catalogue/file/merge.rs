@@ -39,11 +39,12 @@ impl<'d, 'a> Merge<'d, 'a> {
         if request.is_none() && response.is_none() && stream.is_none() {
             return None;
         }
+        let arguments = argument_places(response.as_deref().unwrap_or_default());
         Some(Bodies {
             request: Table::compile(request.unwrap_or_default()),
             response: Table::compile(response.unwrap_or_default()),
             lines: [self.lines(format, Part::Request), self.lines(format, Part::Response)],
-            stream: stream.and_then(|stream| self.compile(format, stream)),
+            stream: stream.and_then(|stream| self.compile(format, stream, &arguments)),
         })
     }
 
@@ -152,7 +153,7 @@ impl<'d, 'a> Merge<'d, 'a> {
     }
 
     /// Numbers the keys and compiles the events' table.
-    fn compile(&self, format: usize, stream: Stream<'a>) -> Option<StreamRules> {
+    fn compile(&self, format: usize, stream: Stream<'a>, arguments: &[String]) -> Option<StreamRules> {
         let mut keys: Vec<Place> = Vec::new();
         let mut numbers = |places: &[Place]| -> Box<[u8]> {
             let number = |place: &Place| {
@@ -169,8 +170,11 @@ impl<'d, 'a> Merge<'d, 'a> {
         for delta in &stream.deltas {
             let number = u16::try_from(deltas.len()).expect("a file of at most 100,000 values");
             rules.push((delta.path.clone(), Role::Delta(number)));
-            let (place, keys) = (delta.place.as_str().into(), numbers(&delta.keys));
-            deltas.push(DeltaRule { event: delta.event.map(Into::into), kind: delta.kind, place, keys });
+            let keys = numbers(&delta.keys);
+            // Text may be what a tool is called with, too, where the whole answer has it at that place.
+            let arguments = delta.kind == DeltaKind::Json || arguments.contains(&delta.place);
+            let (event, place) = (delta.event.map(Into::into), delta.place.as_str().into());
+            deltas.push(DeltaRule { event, kind: delta.kind, place, arguments, keys });
         }
         for close in &stream.closes {
             let number = u16::try_from(closes.len()).expect("a file of at most 100,000 values");
@@ -180,7 +184,7 @@ impl<'d, 'a> Merge<'d, 'a> {
         let raw = stream.raw.map(|raw| {
             let number = u16::try_from(deltas.len()).expect("a file of at most 100,000 values");
             let (place, kind, keys) = (raw.place.into(), DeltaKind::Raw, Box::default());
-            deltas.push(DeltaRule { event: None, kind, place, keys });
+            deltas.push(DeltaRule { event: None, kind, place, arguments: false, keys });
             RawRule { event: raw.event.map(Into::into), delta: number }
         });
         if keys.len() > MOST_KEYS {
@@ -219,6 +223,12 @@ impl<'a> Stream<'a> {
             ..close
         }));
     }
+}
+
+/// Where a body has what tools are called with.
+fn argument_places(rules: &[(Place, Role)]) -> Vec<String> {
+    let are = |role: &Role| *role == Role::Capture(Capture::Arguments);
+    rules.iter().filter(|(_, role)| are(role)).map(|(place, _)| place.to_string()).collect()
 }
 
 fn below(at: &Option<Place>, place: Place) -> Place {

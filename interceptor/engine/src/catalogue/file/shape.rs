@@ -135,6 +135,11 @@ pub(super) static BODY: Shape = Shape {
         Member::optional("lines", Kind::Boolean, "Whether it may be JSON lines."),
         Member::optional("model", Kind::Text, "The model's name."),
         Member::optional("tools", PLACES, "Names of tools."),
+        Member::optional(
+            "arguments",
+            PLACES,
+            "What tools are called with; the tool is named in the same object.",
+        ),
         Member::optional("methods", PLACES, "Methods of the Model Context Protocol."),
         Member::optional("stream", Kind::Text, "Whether an answer in pieces is asked for."),
         Member::optional("text", PLACES, "Prose."),

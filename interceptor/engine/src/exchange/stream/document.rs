@@ -60,10 +60,12 @@ impl Stream {
         {
             self.reader.kind.extend_from_slice(&name);
         }
+        self.take_names(case);
         let fragments = std::mem::take(&mut self.reader.fragments);
         let result = fragments.iter().try_for_each(|fragment| self.fragment(document, fragment, case));
         self.reader.fragments = fragments;
         result?;
+        self.rule_calls(case)?;
         self.close(case)?;
         self.rule_on_event(document, case)?;
         self.restore_strings(document, case);

@@ -9,6 +9,7 @@ use super::{Stream, stream_rules};
 use crate::catalogue::DeltaKind;
 use crate::detect::StreamFinding;
 use crate::edit::{self, Edit};
+use crate::exchange::calls::Fragments;
 use crate::exchange::case::{Case, Ruling};
 use crate::exchange::channel::{Channel, Piece};
 use crate::exchange::event::{Fragment, Keys, class_of};
@@ -52,6 +53,7 @@ impl Stream {
             return Ok(());
         }
         let Some(at) = self.channel(number, kind, &fragment.keys) else {
+            self.not_followed(number, case)?;
             return self.lone_fragment(event, fragment, "data");
         };
         self.count(kind, fragment);
@@ -65,6 +67,7 @@ impl Stream {
             held.pieces.push(piece);
         }
         found.iter().try_for_each(|finding| self.found(at, finding, case))?;
+        self.rule_fragments(at, case)?;
         self.restore_text(at, case);
         Ok(())
     }
@@ -118,6 +121,8 @@ impl Stream {
         let place = rule.place_of(&own).into();
         let mut channel = Channel::new(number, own, kind, place, detectors, self.restoring(number, kind));
         channel.said = self.reveals.then(Vec::new);
+        let is_of_call = rule.arguments && self.reader.inspector.calls.is_asked();
+        channel.call = is_of_call.then(|| Box::new(Fragments::new(kind == DeltaKind::Json)));
         self.channels.push(channel);
         self.open += 1;
         Some(self.channels.len() - 1)
@@ -197,10 +202,8 @@ impl Stream {
     }
 
     fn close_matching(&mut self, places: &[u8], keys: &Keys, case: &mut Case) -> Result<(), Box<Refusal>> {
-        if self.open == 0 {
-            return Ok(());
-        }
-        for at in 0..self.channels.len() {
+        let channels = if self.open == 0 { 0 } else { self.channels.len() };
+        for at in 0..channels {
             let channel = &mut self.channels[at];
             let shared = |place: &u8| channel.keys[usize::from(*place)] == keys[usize::from(*place)];
             if !channel.is_open() || !places.iter().all(shared) {
@@ -210,9 +213,10 @@ impl Stream {
             channel.finish(&case.redactor.table, &mut found);
             self.open -= 1;
             found.iter().try_for_each(|finding| self.found(at, finding, case))?;
+            self.rule_fragments(at, case)?;
             self.restore_text(at, case);
         }
-        Ok(())
+        self.rule_waiting(places, keys, case)
     }
 
     /// What a finding says, if all of it is still here.

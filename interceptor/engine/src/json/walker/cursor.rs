@@ -30,10 +30,15 @@ pub enum Word {
 
 impl Word {
     pub(super) fn spelling(self) -> &'static [u8] {
+        self.as_str().as_bytes()
+    }
+
+    /// As it is written.
+    pub(crate) fn as_str(self) -> &'static str {
         match self {
-            Word::True => b"true",
-            Word::False => b"false",
-            Word::Null => b"null",
+            Word::True => "true",
+            Word::False => "false",
+            Word::Null => "null",
         }
     }
 }
@@ -58,6 +63,17 @@ impl Text<'_> {
     }
 }
 
+/// How a value stands in the container around it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Member<'a> {
+    /// Under a key that the catalogue names.
+    Named(&'a str),
+    /// Under the key that was read last.
+    Other,
+    /// Among the elements of a list, or around everything.
+    Element,
+}
+
 /// Where the reader stands.
 pub struct Cursor<'a> {
     pub(super) table: &'a Table,
@@ -80,6 +96,19 @@ impl<'a> Cursor<'a> {
     /// True if the value is a member of an object.
     pub(crate) fn is_member(&self) -> bool {
         self.frames.last().is_some_and(|frame| !frame.array)
+    }
+
+    /// How the value here stands in the container around it.
+    pub(crate) fn member(&self) -> Member<'a> {
+        let (around, edge) = match (self.value, self.frames) {
+            (Some((_, edge)), [.., around]) => (around, edge),
+            (None, [.., around, own]) => (around, own.edge),
+            _ => return Member::Element,
+        };
+        if around.array {
+            return Member::Element;
+        }
+        self.table.name(around.state, edge).map_or(Member::Other, Member::Named)
     }
 
     /// The number of the state of the value here.

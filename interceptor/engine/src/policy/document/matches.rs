@@ -2,13 +2,14 @@
 
 use super::{Field, any_patterns};
 use crate::detect::{Confidence, Registry};
-use crate::document::Fields;
+use crate::document::{Fields, Value};
 use crate::policy::Pattern;
+use crate::policy::arguments::{KeyPath, Wanted};
 use crate::policy::conditions::{Conditions, Size, Time};
 use crate::policy::document::Vocabulary;
 use crate::policy::expression::Expression;
 use crate::policy::pattern::Patterns;
-use crate::policy::rule::{Detectors, Target};
+use crate::policy::rule::{Detectors, Target, Tools};
 use crate::policy::shape;
 
 /// The checked `match` of a rule.
@@ -50,6 +51,9 @@ fn directions(fields: &Fields<'_>, target: Option<&Target>) -> Option<[bool; 2]>
 
 fn target(fields: &Fields<'_>, registry: Option<&Registry>) -> Option<Target> {
     if let Some(field) = fields.optional("detectors") {
+        if let Some(field) = fields.optional("arguments") {
+            field.mistake("say something of calls", Some("`tools` beside them, and no `detectors`"));
+        }
         let detectors = detectors(&field, registry.unwrap_or(&Registry::builtin()));
         let confidence = match fields.optional("confidence") {
             Some(field) => field.one_of(&Confidence::ALL.map(|c| (c.name(), c))),
@@ -70,10 +74,47 @@ fn target(fields: &Fields<'_>, registry: Option<&Registry>) -> Option<Target> {
             field.mistake("says something of findings", Some("`detectors` beside it"));
         }
     }
-    match fields.optional("tools") {
-        Some(field) => Some(Target::Tools(folded(&field)?)),
-        None => Some(Target::Exchange),
+    let arguments = fields.optional("arguments").map(|field| (arguments(&field), field));
+    match (fields.optional("tools"), arguments) {
+        (Some(names), arguments) => {
+            let (names, arguments) = (folded(&names), arguments.map(|(read, _)| read));
+            let arguments = arguments.map_or(Some(None), |read| read.map(Some));
+            Some(Target::Tools(Tools { names: names?, arguments: arguments? }))
+        }
+        (None, Some((_, field))) => {
+            field.mistake("say something of calls", Some("`tools` beside them"));
+            None
+        }
+        (None, None) => Some(Target::Exchange),
     }
+}
+
+/// Paths of keys, each with patterns of what has to stand there.
+fn arguments(field: &Field<'_>) -> Option<Wanted> {
+    let entries = field.entries()?;
+    if entries.is_empty() {
+        field.mistake("asks for nothing", Some("at least one key"));
+        return None;
+    }
+    let read = |(path, field): &(&str, Field<'_>)| {
+        let parsed = KeyPath::parse(path);
+        if parsed.is_none() {
+            let expected =
+                "keys with dots between them, in which `*` stands for any characters and `**` for any keys";
+            field.mistake("stands under no path", Some(expected));
+        }
+        let items = match field.value() {
+            Value::List(_) => field.filled_list()?,
+            _ => vec![field.clone()],
+        };
+        let expected = "a text or pattern without line breaks, at most 512 bytes";
+        let texts: Vec<Pattern> =
+            items.iter().filter_map(|item| item.parsed(expected, Pattern::parse_text)).collect();
+        let whole = texts.len() == items.len();
+        Some((parsed?, Patterns::new(texts.into_iter().map(Pattern::folded).collect()))).filter(|_| whole)
+    };
+    let read: Vec<_> = entries.iter().filter_map(read).collect();
+    (read.len() == entries.len()).then(|| Wanted(read.into()))
 }
 
 fn conditions(fields: &Fields<'_>, vocabulary: &Vocabulary<'_>, target: &Option<Target>) -> Conditions {

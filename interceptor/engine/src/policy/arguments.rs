@@ -1,0 +1,185 @@
+//! What rules ask of what a tool is called with, and what such a call says.
+//! Knows keys and values. Does not know how calls are written, or where they stand.
+
+use std::fmt;
+
+use super::conditions::Quantifier;
+use super::pattern::{Pattern, Patterns};
+
+/// Most values that are kept of one call.
+const MOST_VALUES: usize = 4_096;
+/// Most bytes of keys and values that are kept of one call.
+const MOST_BYTES: usize = 256 << 10;
+/// Most keys in a path that a rule names.
+const MOST_STEPS: usize = 16;
+
+/// The keys that lead to a value, from the outermost.
+type Keys = Box<[Box<str>]>;
+
+/// What a tool is called with: single values, each with the keys that lead to it. Elements of a list stand where the list
+/// stands. All of it is in small letters, as it is compared.
+#[derive(Clone, Default, PartialEq, Eq, Hash)]
+pub(crate) struct Given {
+    values: Vec<(Keys, Box<str>)>,
+    bytes: usize,
+    is_whole: bool,
+}
+
+impl Given {
+    /// Takes in a value. False if there is no room for it.
+    pub(crate) fn add<'p>(&mut self, path: impl IntoIterator<Item = &'p str>, value: &str) -> bool {
+        let path: Keys = path.into_iter().map(|key| key.to_ascii_lowercase().into()).collect();
+        self.bytes += value.len() + path.iter().map(|key| key.len()).sum::<usize>();
+        if self.values.len() == MOST_VALUES || self.bytes > MOST_BYTES {
+            return false;
+        }
+        self.values.push((path, value.to_ascii_lowercase().into()));
+        true
+    }
+
+    /// Nothing more will come, and nothing is missing.
+    pub(crate) fn is_whole(&mut self) {
+        self.is_whole = true;
+    }
+
+    /// True if it says nothing at all.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.values.is_empty()
+    }
+}
+
+impl fmt::Debug for Given {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Given({} values, {} bytes)", self.values.len(), self.bytes)
+    }
+}
+
+/// What has to be true of a call: of each path one of the patterns.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Wanted(pub(super) Box<[(KeyPath, Patterns)]>);
+
+impl Wanted {
+    /// An exemption has to fit all values at its paths, and there has to be one: what is said twice is read in one way or
+    /// the other, nobody knows which.
+    pub(super) fn fits(&self, given: &Given, quantifier: Quantifier) -> bool {
+        self.0.iter().all(|(path, patterns)| {
+            let at = given.values.iter().filter(|(keys, _)| path.fits(keys));
+            let mut fits = at.map(|(_, value)| patterns.fit(value)).peekable();
+            match quantifier {
+                Quantifier::Any => fits.any(|fits| fits),
+                Quantifier::All => given.is_whole && fits.peek().is_some() && fits.all(|fits| fits),
+            }
+        })
+    }
+}
+
+/// Keys with dots between them. `*` in one stands for any characters, `**` for any number of keys, also none.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct KeyPath(Box<[Step]>);
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+enum Step {
+    Key(Pattern),
+    Any,
+}
+
+impl KeyPath {
+    /// `None` if it is no such path.
+    pub(super) fn parse(text: &str) -> Option<Self> {
+        let step = |key: &str| match key {
+            "**" => Some(Step::Any),
+            key => Pattern::parse_any(key).map(|key| Step::Key(key.folded())),
+        };
+        let steps: Box<[Step]> = text.split('.').map(step).collect::<Option<_>>()?;
+        (steps.len() <= MOST_STEPS).then_some(Self(steps))
+    }
+
+    /// As patterns of names are compared: of several `**` only the last has to be tried again.
+    fn fits(&self, keys: &[Box<str>]) -> bool {
+        let (mut step, mut key) = (0, 0);
+        let mut again = None;
+        loop {
+            match self.0.get(step) {
+                Some(Step::Any) => {
+                    again = Some((step, key));
+                    step += 1;
+                    continue;
+                }
+                Some(Step::Key(pattern)) if keys.get(key).is_some_and(|key| pattern.fits(key)) => {
+                    (step, key) = (step + 1, key + 1);
+                    continue;
+                }
+                None if key == keys.len() => return true,
+                _ => {}
+            }
+            match again {
+                Some((any, from)) if from < keys.len() => {
+                    again = Some((any, from + 1));
+                    (step, key) = (any + 1, from + 1);
+                }
+                _ => return false,
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn fits(path: &str, keys: &str) -> bool {
+        let keys: Vec<Box<str>> = keys.split('.').filter(|key| !key.is_empty()).map(Into::into).collect();
+        KeyPath::parse(path).expect("a path").fits(&keys)
+    }
+
+    #[test]
+    fn paths_fit_keys() {
+        for (path, keys) in [
+            ("a", "a"),
+            ("a.b", "a.b"),
+            ("a.*", "a.x"),
+            ("f*.b", "foo.b"),
+            ("**", ""),
+            ("**", "a.b"),
+            ("**.c", "c"),
+            ("**.c", "a.c.b.c"),
+            ("a.**.c", "a.c"),
+            ("a.**.c.**", "a.x.c.y.c.z"),
+            ("A", "a"),
+        ] {
+            assert!(fits(path, keys), "{path} {keys}");
+        }
+        for (path, keys) in
+            [("a", ""), ("a", "b"), ("a", "a.b"), ("a.b", "a"), ("*", ""), ("**.c", "c.d"), ("a.**.c", "a.b")]
+        {
+            assert!(!fits(path, keys), "{path} {keys}");
+        }
+        let long = vec!["a"; MOST_STEPS + 1].join(".");
+        for wrong in ["", ".", "a.", ".a", "a..b", "a b", &long] {
+            assert!(KeyPath::parse(wrong).is_none(), "{wrong}");
+        }
+    }
+
+    #[test]
+    fn what_is_said_twice_exempts_nothing_and_hides_nothing() {
+        let one =
+            |pattern: &str| Patterns::new(vec![Pattern::parse_text(pattern).expect("a pattern").folded()]);
+        let wanted = |pattern| Wanted([(KeyPath::parse("command").expect("a path"), one(pattern))].into());
+        let mut given = Given::default();
+        assert!(given.add(["Command"], "LS -l") && given.add(["command"], "rm -rf /"));
+        assert!(wanted("*rm -rf*").fits(&given, Quantifier::Any));
+        given.is_whole();
+        assert!(!wanted("ls*").fits(&given, Quantifier::All));
+        assert!(wanted("*").fits(&given, Quantifier::All));
+        assert!(!wanted("*").fits(&Given::default(), Quantifier::All));
+    }
+
+    #[test]
+    fn a_call_has_bounds() {
+        let mut given = Given::default();
+        assert!(!given.add([], &"x".repeat(MOST_BYTES + 1)));
+        let mut given = Given::default();
+        assert_eq!((0..MOST_VALUES + 1).filter(|_| given.add(["k"], "v")).count(), MOST_VALUES);
+        assert_eq!(format!("{given:?}"), "Given(4096 values, 8194 bytes)");
+    }
+}

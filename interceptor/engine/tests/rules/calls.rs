@@ -1,0 +1,316 @@
+//! Rules about what tools are called with, in whole answers, in streams and in calls of the Model Context Protocol.
+
+use bytes::Bytes;
+use expect_test::expect;
+use interceptor_engine::policy::Action;
+use interceptor_engine::{Engine, ResponseHead};
+use serde_json::{Value, json};
+use std::sync::Arc;
+
+use super::{Call, engine};
+
+/// Whoever is forbidden to delete, and may only read below `/srv`.
+const RULES: &str = "\
+rules:
+  - { name: no-deleting, match: { tools: [\"shell*\"], arguments: { command: [\"*rm -rf*\", \"*mkfs*\"] } }, action: block }
+  - { name: our-files, match: { tools: [read_file], direction: response, arguments: { path: \"/srv/*\" } }, action: allow }
+  - { name: no-files, match: { tools: [read_file], direction: response }, action: block }";
+
+fn answered(kind: &'static str, answer: String) -> Call {
+    Call { answer: Some((kind, answer)), ..Call::model("m") }
+}
+
+/// An answer of OpenAI's that calls a tool with this text.
+fn chat(name: &str, arguments: &str) -> Call {
+    let call = json!({ "id": "c", "type": "function", "function": { "name": name, "arguments": arguments } });
+    let choices = json!([{ "message": { "role": "assistant", "tool_calls": [call] } }]);
+    answered("application/json", json!({ "choices": choices }).to_string())
+}
+
+#[test]
+fn what_a_tool_is_called_with_decides() {
+    let engine = engine(&[RULES]);
+    let verdict = |name: &str, arguments: Value| chat(name, &arguments.to_string()).verdict(&engine);
+    assert_eq!(verdict("shell", json!({ "command": "ls -l" })), "pass");
+    assert_eq!(verdict("shell", json!({ "command": "cd / && rm -rf ." })), "403 by no-deleting");
+    assert_eq!(verdict("Shell_v2", json!({ "Command": ["sudo", "RM -RF /"] })), "403 by no-deleting");
+    assert_eq!(verdict("search", json!({ "command": "rm -rf /" })), "pass");
+    assert_eq!(verdict("shell", json!({ "comment": "rm -rf /" })), "pass");
+    assert_eq!(verdict("read_file", json!({ "path": "/srv/a" })), "pass");
+    assert_eq!(verdict("read_file", json!({ "path": "/etc/shadow" })), "403 by no-files");
+    assert_eq!(verdict("read_file", json!({})), "403 by no-files");
+    let fate = chat("shell", r#"{"command":"rm -rf /"}"#).run(&engine);
+    let told: Vec<_> = fate.record.tools.iter().map(|t| (&*t.name, t.action, t.rule.as_deref())).collect();
+    assert_eq!(told, [("shell", Action::Block, Some("no-deleting"))]);
+}
+
+/// An offer is no call: rules about calls say nothing of it.
+#[test]
+fn what_is_offered_is_called_with_nothing() {
+    let engine = engine(&[RULES]);
+    let tools =
+        ["shell", "read_file"].map(|name| json!({ "type": "function", "function": { "name": name } }));
+    let offer = Call::chat(&json!({ "model": "m", "messages": [], "tools": tools }));
+    assert_eq!(offer.verdict(&engine), "pass");
+}
+
+/// However it is written, it is read; and what is said twice exempts nothing.
+#[test]
+fn nothing_hides_in_how_a_call_is_written() {
+    let engine = engine(&[RULES]);
+    let nested = json!({ "command": "rm -rf /" }).to_string();
+    let deeper =
+        json!({ "input": json!({ "command": "ls" }).to_string(), "command": json!([nested]) }).to_string();
+    for arguments in [
+        r#"{"command":"\u0072m -\u0072f /"}"#,
+        r#"{"c\u006fmmand":"rm -rf /"}"#,
+        r#"{"command":"ls","command":"rm -rf /"}"#,
+        r#"{"command":"rm -rf /","command":"ls"}"#,
+        r#"  {  "command" : [ [ "rm -rf /" ] ] }  "#,
+        r#"{"command":"[\"rm -rf /\"]"}"#,
+        &deeper,
+    ] {
+        assert_eq!(chat("shell", arguments).verdict(&engine), "403 by no-deleting", "{arguments}");
+    }
+    for arguments in [
+        r#"{"path":"/srv/a","path":"/etc/shadow"}"#,
+        r#"{"path":"/etc/shadow","path":"/srv/a"}"#,
+        r#"{"path":["/srv/a","/etc/shadow"]}"#,
+        r#"{"path":"/srv/a""#,
+        r#"{"path":"/srv/a"}{"path":"/etc/shadow"}"#,
+        "/srv/a",
+        "",
+    ] {
+        assert_eq!(chat("read_file", arguments).verdict(&engine), "403 by no-files", "{arguments}");
+    }
+}
+
+#[test]
+fn a_name_that_stands_twice_is_read_both_ways() {
+    let engine = engine(&[RULES]);
+    for names in [r#""name":"read_file","name":"shell""#, r#""name":"shell","name":"search""#] {
+        let call = format!(r#"{{"function":{{"arguments":"{{\"command\":\"rm -rf /\"}}",{names}}}}}"#);
+        let answer = format!(r#"{{"choices":[{{"message":{{"tool_calls":[{call}]}}}}]}}"#);
+        assert_eq!(answered("application/json", answer).verdict(&engine), "403 by no-deleting", "{names}");
+    }
+}
+
+/// Any text, and any depth.
+#[test]
+fn two_stars_are_any_keys() {
+    let engine = engine(&["\
+rules:
+  - { name: r, match: { tools: [\"*\"], arguments: { \"**\": \"*.ssh/*\", \"opt.*.force\": \"true\" } }, action: block }"]);
+    let verdict = |arguments: &str| chat("t", arguments).verdict(&engine);
+    assert_eq!(verdict(r#"{"a":[{"b":"/root/.ssh/id"}],"opt":{"x":{"force":true}}}"#), "403 by r");
+    assert_eq!(verdict(r#"{"a":[{"b":"/root/.ssh/id"}],"opt":{"x":{"force":false}}}"#), "pass");
+    assert_eq!(verdict(r#"{"opt":{"x":{"force":true}}}"#), "pass");
+    let text = self::engine(&[
+        "rules: [{ name: r, match: { tools: [patch], arguments: { \"**\": \"*/etc/*\" } }, action: block }]",
+    ]);
+    let custom = |input: &str| {
+        let call = json!({ "type": "custom", "custom": { "name": "patch", "input": input } });
+        answered(
+            "application/json",
+            json!({ "choices": [{ "message": { "tool_calls": [call] } }] }).to_string(),
+        )
+    };
+    assert_eq!(custom("{ +++ /etc/passwd").verdict(&text), "403 by r");
+    assert_eq!(custom("+++ /srv/a").verdict(&text), "pass");
+}
+
+/// Events, and the status and rule under which the stream ends, in every cutting into two.
+fn stream(engine: &Arc<Engine>, call: &Call, events: &[String], expected: &str, left: usize) {
+    let whole = events.concat();
+    for cut in 0..whole.len() {
+        let mut exchange = call.begin(engine);
+        let (mut out, mut back) = (Vec::new(), Vec::new());
+        exchange.begin().unwrap();
+        exchange.request_data(Bytes::from(call.body.clone()), &mut out).unwrap();
+        exchange.request_end(&mut out).unwrap();
+        let head = ResponseHead {
+            status: 200,
+            content_type: Some("text/event-stream"),
+            content_encoding: None,
+            content_length: None,
+        };
+        exchange.response_head(&head).unwrap();
+        let result = { [&whole[..cut], &whole[cut..]].into_iter() }
+            .try_for_each(|piece| exchange.response_data(Bytes::copy_from_slice(piece.as_bytes()), &mut back))
+            .and_then(|()| exchange.response_end(&mut back));
+        let verdict = result.map_or_else(|refusal| refusal.rule.to_string(), |()| "pass".into());
+        assert_eq!(verdict, expected, "cut at {cut}");
+        let received = String::from_utf8(back.concat()).unwrap();
+        assert_eq!(received, events[..left].concat(), "cut at {cut}");
+    }
+}
+
+fn data(event: &Value) -> String {
+    format!("data: {event}\n\n")
+}
+
+/// The events of a call of OpenAI's in fragments.
+fn chunks(calls: &[(u32, &str, &[&str])]) -> Vec<String> {
+    let event = |delta: Value| data(&json!({ "choices": [{ "index": 0, "delta": delta }] }));
+    let mut events = vec![event(json!({ "content": "let me see" }))];
+    for (index, name, _) in calls {
+        let function = json!({ "name": name, "arguments": "" });
+        events.push(event(json!({ "tool_calls": [{ "index": index, "function": function }] })));
+    }
+    for at in 0.. {
+        let pieces: Vec<_> = calls.iter().filter_map(|(index, _, all)| Some((index, all.get(at)?))).collect();
+        if pieces.is_empty() {
+            break;
+        }
+        let call =
+            |(index, piece): &(&u32, &&str)| json!({ "index": index, "function": { "arguments": piece } });
+        events.extend(pieces.iter().map(|piece| event(json!({ "tool_calls": [call(piece)] }))));
+    }
+    events.push(data(&json!({ "choices": [{ "index": 0, "delta": {}, "finish_reason": "tool_calls" }] })));
+    events.push("data: [DONE]\n\n".to_owned());
+    events
+}
+
+#[test]
+fn a_stream_ends_before_the_call_is_complete() {
+    let engine = engine(&[RULES]);
+    let call = Call::model("m");
+    let events = chunks(&[(0, "shell", &["{\"comm", "and\":\"\\u00", "72m -r", "f /\"", "}"])]);
+    // The bracket that makes it a call stays behind.
+    stream(&engine, &call, &events, "no-deleting", 6);
+    let events = chunks(&[(0, "shell", &["{\"command\":\"ls", " -l\"}"])]);
+    stream(&engine, &call, &events, "pass", events.len());
+    let events = chunks(&[(0, "read_file", &["{\"path\":", "\"/srv/a\"}"])]);
+    stream(&engine, &call, &events, "pass", events.len());
+    let events = chunks(&[(0, "read_file", &["{\"path\":", "\"/etc/a\"}"])]);
+    stream(&engine, &call, &events, "no-files", 3);
+    // What is no whole document is nothing that anybody has to exempt: it ends with the event that ends the call.
+    let events = chunks(&[(0, "read_file", &["{\"path\":", "\"/srv/a\""])]);
+    stream(&engine, &call, &events, "no-files", 4);
+    let events = chunks(&[(0, "read_file", &["{\"path\":\"/srv/a\"}", "{\"path\":\"/etc/a\"}"])]);
+    stream(&engine, &call, &events, "no-files", 4);
+    // Called with nothing: that is clear once the call has ended.
+    let events = chunks(&[(0, "read_file", &[])]);
+    stream(&engine, &call, &events, "no-files", 2);
+}
+
+#[test]
+fn parallel_calls_are_told_apart() {
+    let engine = engine(&[RULES]);
+    let call = Call::model("m");
+    let ls: &[&str] = &["{\"command\":", "\"ls\"}"];
+    let note: &[&str] = &["{\"command\":", "\"rm -rf /\"}"];
+    let events = chunks(&[(0, "shell", ls), (1, "note", note)]);
+    stream(&engine, &call, &events, "pass", events.len());
+    let events = chunks(&[(0, "note", ls), (1, "shell", note)]);
+    stream(&engine, &call, &events, "no-deleting", 6);
+}
+
+#[test]
+fn every_maker_streams_calls_in_a_way_of_its_own() {
+    let engine = engine(&[RULES]);
+    let anthropic = Call {
+        provider: "anthropic",
+        path: "/v1/messages".into(),
+        host: "api.anthropic.com",
+        ..Call::model("m")
+    };
+    let event = |event: Value| format!("event: {}\n{}", event["type"].as_str().unwrap(), data(&event));
+    let begin = json!({ "type": "tool_use", "id": "t", "name": "shell", "input": {} });
+    let delta = |json: &str| {
+        event(
+            json!({ "type": "content_block_delta", "index": 1, "delta": { "type": "input_json_delta", "partial_json": json } }),
+        )
+    };
+    let events = [
+        event(json!({ "type": "content_block_start", "index": 1, "content_block": begin })),
+        delta("{\"command\": \"mk"),
+        delta("fs /dev/sda\"}"),
+        event(json!({ "type": "content_block_stop", "index": 1 })),
+    ];
+    stream(&engine, &anthropic, &events, "no-deleting", 2);
+
+    let responses = Call { path: "/v1/responses".into(), ..Call::model("m") };
+    let item = |arguments: &str| json!({ "type": "function_call", "name": "shell", "arguments": arguments });
+    let delta = |text: &str| {
+        event(json!({ "type": "response.function_call_arguments.delta", "output_index": 0, "delta": text }))
+    };
+    let deleting = r#"{"command":"rm -rf /"}"#;
+    let added = event(json!({ "type": "response.output_item.added", "output_index": 0, "item": item("") }));
+    let events = [added.clone(), delta("{\"command\":\"rm "), delta("-rf /\"}")];
+    stream(&engine, &responses, &events, "no-deleting", 2);
+    // Told as a whole only, without the name beside it.
+    let done =
+        json!({ "type": "response.function_call_arguments.done", "output_index": 0, "arguments": deleting });
+    stream(&engine, &responses, &[added, event(done)], "no-deleting", 1);
+    let done = json!({ "type": "response.output_item.done", "output_index": 0, "item": item(deleting) });
+    stream(&engine, &responses, &[event(done)], "no-deleting", 0);
+
+    let google = Call {
+        provider: "google-gemini",
+        path: "/v1beta/models/gemini-pro:streamGenerateContent?alt=sse".into(),
+        host: "generativelanguage.googleapis.com",
+        ..Call::model("m")
+    };
+    let part = json!({ "functionCall": { "name": "shell", "args": { "command": "rm -rf /" } } });
+    let events = [data(&json!({ "candidates": [{ "content": { "parts": [part] } }] }))];
+    stream(&engine, &google, &events, "no-deleting", 0);
+}
+
+/// A call of a tool of the Model Context Protocol.
+fn mcp(engine: &Arc<Engine>, body: &Value) -> Call {
+    let provider = engine.catalogue().providers().find(|(_, provider)| {
+        provider.formats.iter().any(|format| &*engine.catalogue().format(*format).id == "mcp.streamable_http")
+    });
+    let provider: &'static str = Box::leak(provider.unwrap().1.id.to_string().into_boxed_str());
+    Call { provider, path: "/mcp".into(), ..Call::chat(body) }
+}
+
+#[test]
+fn calls_of_the_model_context_protocol_are_requests() {
+    let engine = engine(&[RULES]);
+    let body = |params: Value| json!({ "jsonrpc": "2.0", "id": 1, "method": "tools/call", "params": params });
+    let verdict = |body: Value| mcp(&engine, &body).verdict(&engine);
+    let deleting = json!({ "arguments": { "command": "rm -rf /" }, "name": "shell" });
+    assert_eq!(verdict(body(deleting.clone())), "403 by no-deleting");
+    assert_eq!(verdict(body(json!({ "name": "shell", "arguments": { "command": "ls" } }))), "pass");
+    assert_eq!(verdict(body(json!({ "name": "note", "arguments": { "command": "rm -rf /" } }))), "pass");
+    assert_eq!(verdict(json!([body(json!({ "name": "note" })), body(deleting)])), "403 by no-deleting");
+}
+
+/// What is more than can be looked at is policy's to answer, once a rule asks for it.
+#[test]
+fn calls_without_end_are_an_uncertainty() {
+    let blocks = engine(&[&format!("{RULES}\nuncertain: {{ decodeLimit: block }}")]);
+    let long = json!({ "command": "x".repeat(300 << 10) }).to_string();
+    assert_eq!(chat("shell", &long).verdict(&blocks), "403 by uncertain.decodeLimit");
+    let lets = engine(&[&format!("{RULES}\nuncertain: {{ decodeLimit: audit }}")]);
+    assert_eq!(chat("shell", &long).verdict(&lets), "pass");
+    let unasked = engine(&["rules: []\nuncertain: { decodeLimit: block }"]);
+    assert_eq!(chat("shell", &long).verdict(&unasked), "pass");
+    let pieces: Vec<&str> = std::iter::once("{\"command\":\"").chain([&*long; 1]).collect();
+    let events = chunks(&[(0, "shell", &pieces)]).concat();
+    assert_eq!(answered("text/event-stream", events).verdict(&blocks), "403 by uncertain.decodeLimit");
+}
+
+#[test]
+fn what_is_wrong_with_arguments_is_told_at_once() {
+    super::mistakes::mistakes(
+        "\
+rules:
+  - { name: a, match: { arguments: { command: x } }, action: block }
+  - { name: b, match: { direction: response, detectors: [pii.email], arguments: { command: x } }, action: block }
+  - { name: c, match: { tools: [x], arguments: {} }, action: block }
+  - { name: d, match: { tools: [x], arguments: { a..b: x, ok: [], c: [\"a\\nb\"] } }, action: block }
+  - { name: e, match: { tools: [x], arguments: [x] }, action: block }",
+        expect![[r#"
+            p.yaml:6:38: spec.rules[0].match.arguments: say something of calls; expected `tools` beside them
+            p.yaml:7:83: spec.rules[1].match.arguments: say something of calls; expected `tools` beside them, and no `detectors`
+            p.yaml:8:50: spec.rules[2].match.arguments: asks for nothing; expected at least one key
+            p.yaml:9:58: spec.rules[3].match.arguments.a..b: stands under no path; expected keys with dots between them, in which `*` stands for any characters and `**` for any keys
+            p.yaml:9:65: spec.rules[3].match.arguments.ok: is an empty list; expected at least one element
+            p.yaml:9:73: spec.rules[3].match.arguments.c[0]: `a
+            b` is not allowed; expected a text or pattern without line breaks, at most 512 bytes
+            p.yaml:10:50: spec.rules[4].match.arguments: is a list; expected a mapping"#]],
+    );
+}
