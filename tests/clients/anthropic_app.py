@@ -2,7 +2,7 @@
 
 import anthropic
 
-from common import run, say
+from common import Retries, run, say
 
 client = anthropic.Anthropic()
 
@@ -27,4 +27,5 @@ def messages_stream(wanted):
         say("answer", text=stream.get_final_text())
 
 
-run(anthropic, {f.__name__: f for f in (messages, messages_stream)})
+steps = (messages, messages_stream)
+run(anthropic.APIError, {f.__name__: f for f in steps}, retries=Retries("anthropic"))

@@ -1,4 +1,4 @@
-"""What both SDK clients share: one JSON object a line on standard output, and how an exception is told.
+"""What the SDK clients share: one JSON object a line on standard output, and how an exception is told.
 
 Knows nothing of interception: this is an application as anybody would write it.
 """
@@ -28,20 +28,26 @@ class Retries(logging.Handler):
             self.count += 1
 
 
-def run(library, steps):
+def run(failure, steps, tell=None, retries=None):
     """Reads `{"call": NAME, "prompt": TEXT, ...}` from each line of standard input and makes the call.
 
-    The SDK's own exception ends a call, never the program; its retries are reported beside it.
+    The SDK's own exception, `failure`, ends a call, never the program; `tell` makes data of it. Retries are reported beside
+    it where the SDK announces them.
     """
-    retries = Retries(library.__name__)
+    tell = tell or told
     for line in sys.stdin:
         wanted = json.loads(line)
-        retries.count = 0
+        count = {}
+        if retries is not None:
+            retries.count = 0
         try:
             steps[wanted["call"]](wanted)
-            say("done", retries=retries.count)
-        except library.APIError as error:
-            say("error", **told(error), retries=retries.count)
+            event, fields = "done", {}
+        except failure as error:
+            event, fields = "error", tell(error)
+        if retries is not None:
+            count = {"retries": retries.count}
+        say(event, **fields, **count)
 
 
 def told(error):

@@ -2,7 +2,7 @@
 
 import openai
 
-from common import run, say
+from common import Retries, run, say
 
 client = openai.OpenAI()
 
@@ -40,4 +40,5 @@ def embeddings(wanted):
     say("answer", text=str(answer.data[0].embedding))
 
 
-run(openai, {f.__name__: f for f in (chat, chat_stream, responses, responses_stream, embeddings)})
+steps = (chat, chat_stream, responses, responses_stream, embeddings)
+run(openai.APIError, {f.__name__: f for f in steps}, retries=Retries("openai"))

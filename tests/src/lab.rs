@@ -27,12 +27,16 @@ use crate::topology::{self, Topology, v4, v6};
 pub const OPENAI: &str = "api.openai.com";
 /// The name whose answers are in the shape of Anthropic's API.
 pub const ANTHROPIC: &str = "api.anthropic.com";
-/// A name in no catalogue, at the same address as the two.
+/// The name whose answers a test prepares in the shape of Amazon Bedrock's API.
+pub const BEDROCK: &str = "bedrock-runtime.us-east-1.amazonaws.com";
+/// The name whose answers a test prepares in the shape of Google's Gemini API.
+pub const GEMINI: &str = "generativelanguage.googleapis.com";
+/// A name in no catalogue, at the same address as the others.
 pub const STATIC: &str = "static.example.net";
 
 /// The hosts of the laboratory's internet, by the last byte of their addresses.
 pub mod host {
-    /// OpenAI, Anthropic and a plain site share this one; HTTP/2 and HTTP/1.1.
+    /// All providers and a plain site share this one; HTTP/2 and HTTP/1.1.
     pub const SHARED: u8 = 10;
     /// The same names, HTTP/1.1 only.
     pub const HTTP1: u8 = 11;
@@ -103,7 +107,7 @@ impl Lab {
                 provider.serve(&pki, &site(number), topology::listen(&topology.internet, address)?)?;
             }
         }
-        for name in [OPENAI, ANTHROPIC, STATIC] {
+        for name in [OPENAI, ANTHROPIC, BEDROCK, GEMINI, STATIC] {
             zone.address(name, v4(SHARED));
             zone.address(name, v6(SHARED));
         }
@@ -301,7 +305,7 @@ fn folder() -> Result<TempDir> {
 }
 
 fn site(number: u8) -> Site {
-    let site = Site::new(&[STATIC, OPENAI, ANTHROPIC]);
+    let site = Site::new(&[STATIC, OPENAI, ANTHROPIC, BEDROCK, GEMINI]);
     match number {
         host::HTTP1 => site.alpn(&["http/1.1"]),
         host::EXPIRED => site.quality(Quality::Expired),

@@ -20,6 +20,10 @@ pub enum App {
     OpenAi,
     /// Uses the official Anthropic SDK.
     Anthropic,
+    /// Uses Amazon's SDK for Bedrock.
+    Bedrock,
+    /// Uses Google's SDK for Gemini.
+    Gemini,
 }
 
 impl App {
@@ -27,6 +31,8 @@ impl App {
         match self {
             Self::OpenAi => "openai_app.py",
             Self::Anthropic => "anthropic_app.py",
+            Self::Bedrock => "bedrock_app.py",
+            Self::Gemini => "gemini_app.py",
         }
     }
 }
@@ -45,7 +51,8 @@ pub struct Sdk {
 }
 
 impl Sdk {
-    /// Starts one. It trusts the laboratory's bundle by `SSL_CERT_FILE` and is not changed in any other way.
+    /// Starts one. It trusts the laboratory's bundle by `SSL_CERT_FILE`, or what its SDK has instead, and is not changed in any
+    /// other way.
     pub fn start(lab: &Lab, app: App) -> Result<Self> {
         Self::start_with(lab, app, &[])
     }
@@ -54,9 +61,13 @@ impl Sdk {
     pub fn start_with(lab: &Lab, app: App, environment: &[(&str, &str)]) -> Result<Self> {
         let mut command = lab.app()?.command(python().map_err(anyhow::Error::msg)?);
         command.arg("-u").arg(Path::new(env!("CARGO_MANIFEST_DIR")).join("clients").join(app.script()));
-        command.env("SSL_CERT_FILE", lab.folder().join("bundle.pem"));
+        let bundle = lab.folder().join("bundle.pem");
+        command.env("SSL_CERT_FILE", &bundle).env("AWS_CA_BUNDLE", &bundle);
         command.env("OPENAI_API_KEY", samples::openai_key());
         command.env("ANTHROPIC_API_KEY", samples::anthropic_key());
+        // Only the form of these matters, and of the first not even that.
+        command.env("GEMINI_API_KEY", "nobody's").env("AWS_SECRET_ACCESS_KEY", "nobody's");
+        command.env("AWS_ACCESS_KEY_ID", samples::aws_key_id()).env("AWS_DEFAULT_REGION", "us-east-1");
         command.env("PYTHONDONTWRITEBYTECODE", "1").envs(environment.iter().copied());
         command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::inherit());
         let mut child = Command::from(command).kill_on_drop(true).spawn().context("start Python")?;

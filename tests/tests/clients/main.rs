@@ -2,6 +2,7 @@
 //! Needs root, the BPF object and what `cargo xtask setup` installs; says aloud when it cannot run.
 
 mod answered;
+mod cloud;
 mod proxied;
 mod refused;
 mod tools;

@@ -125,9 +125,10 @@ fn environment(requirements: &Path) -> Result<PathBuf> {
     Ok(path)
 }
 
-/// Whether both SDKs can be imported there. A half-finished installation cannot.
+/// Whether all SDKs can be imported there. From a half-finished installation they cannot.
 fn works(environment: &Path) -> bool {
-    output(Command::new(environment.join("bin/python")).args(["-c", "import openai, anthropic"])).is_some()
+    let python = environment.join("bin/python");
+    output(Command::new(python).args(["-c", "import openai, anthropic, boto3, google.genai"])).is_some()
 }
 
 /// Makes `link` lead to `target`, whatever was there before.

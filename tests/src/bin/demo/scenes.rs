@@ -75,6 +75,7 @@ async fn secret(world: &World<'_>, app: App, call: &str, host: &str, secret: &st
         App::Anthropic => {
             ("anthropic SDK (Python), client.messages.create", "The same, in Anthropic's words")
         }
+        App::Bedrock | App::Gemini => anyhow::bail!("there is no scene of {app:?}"),
     };
     Ok(Scene {
         title,
