@@ -47,6 +47,7 @@ pub(crate) fn run(args: &Args) -> Result<()> {
     if everything {
         // Programs that tests start are found beside the test's own.
         build_programs()?;
+        counts.push(tier::run(&Tier::PLANS)?);
         counts.push(tier::run(&Tier::LABORATORY)?);
         counts.push(tier::run(&Tier::KERNEL)?);
         counts.push(tier::run(&Tier::END_TO_END)?);

@@ -22,6 +22,9 @@ pub(crate) struct Tier {
 impl Tier {
     /// Plain `cargo test`: no root, no network, no BPF.
     pub(crate) const PURE: Self = Self { name: "pure", arguments: &[], prepared: false };
+    /// The table of numbering plans is that of the library in use. Its compiler takes longer than the tests.
+    pub(crate) const PLANS: Self =
+        Self { name: "numbering plans", arguments: &["-p", "interceptor-plan"], prepared: false };
     /// The laboratory tests itself.
     pub(crate) const LABORATORY: Self = Self {
         name: "laboratory",

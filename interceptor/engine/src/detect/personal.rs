@@ -80,7 +80,7 @@ const OWN: [Detector; 9] = [
         "pii.phone",
         "PHONE",
         "a telephone number",
-        &["lengths of the country", "grouping", "context"],
+        &["the numbering plan of the country", "grouping", "context"],
         |s| format!("+1 (415) 555-{}", 1000 + s.below(9000)),
     ),
     personal(

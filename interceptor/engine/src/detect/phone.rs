@@ -1,6 +1,11 @@
-//! Telephone numbers: international ones by country code and length (ITU-T E.164), and the national forms
-//! that are common in text, by their grouping. The national numbering plans in full come with a library
-//! later; until then a bare national number needs a word before it that says what it is.
+//! Telephone numbers: international ones by the numbering plans of all countries (`phone/plan.rs`), national ones by
+//! the groupings that are common in text and the plans of the countries that write so. A national number without a
+//! grouping needs a word before it that says what it is. Numbers that are kept for films and manuals are nobody's.
+
+mod plan;
+mod reserved;
+
+use plan::{Code, Place};
 
 use super::number::{Digits, Group, Mark, may_end};
 use super::text::{Peek, Text};
@@ -46,12 +51,23 @@ pub(super) fn confirm(
     }
     let first = run.groups[0].start;
     let plus = text.bytes[start..first].contains(&b'+');
+    let abroad = run.chars.starts_with(b"00") && run.groups.len() > 1 && run.groups[0].len > 1;
     let (groups, confidence) = if plus {
-        (international(run, 0)?, Confidence::High)
-    } else if run.chars.starts_with(b"00") && run.groups.len() > 1 && run.groups[0].len > 1 {
-        (international(run, 2)?, Confidence::Medium)
+        let (groups, valid) = international(run, 0)?;
+        (groups, if valid { Confidence::High } else { Confidence::Medium })
+    } else if abroad && let Some((groups, valid)) = international(run, 2) {
+        // Four groups are written by nobody for another reason.
+        let end = run.groups[groups - 1].end();
+        let sure = valid || groups >= 4 || labelled(text, end) || hear(FAR);
+        (groups, if sure { Confidence::Medium } else { Confidence::Low })
     } else {
         national(text, run, hear)?
+    };
+    let confidence = match reserved::is_nobodys(run.of(groups), plus || abroad) {
+        // Whoever writes one with all that makes a number, or calls it one, wants it to be read as one.
+        true if plus || hear(FAR) => confidence.min(Confidence::Medium),
+        true => Confidence::Low,
+        false => confidence,
     };
     let end = run.groups[groups - 1].end();
     if !plus && groups > 1 && run.groups[1].mark == Mark::Space && row_before(text, start) {
@@ -122,119 +138,58 @@ pub(super) fn needs_more(text: Text<'_>, end: usize) -> bool {
         })
 }
 
-/// How many groups make an international number whose country code begins after `skip` digits: the most that
-/// the country allows.
-fn international(run: &Digits<'_>, skip: usize) -> Option<usize> {
-    let digits = run.chars.get(skip..)?;
-    let (code_len, least, most) = country(digits)?;
-    let trunk = trunk_group(run);
-    (1..=run.groups.len()).rev().find(|groups| {
-        let dropped = usize::from(trunk.is_some_and(|i| i < *groups));
-        let significant = run.of(*groups).len().saturating_sub(skip + code_len + dropped);
-        (least..=most).contains(&significant) && run.groups[1..*groups].iter().all(|g| g.len < 12)
-    })
-}
-
-/// The place of a lone zero in parentheses: `+44 (0)20 …`, a prefix that is not part of the number.
-fn trunk_group(run: &Digits<'_>) -> Option<usize> {
-    let zero = |i: usize| run.of(i + 1).last() == Some(&b'0');
-    let lone = |g: &Group| g.len == 1 && g.mark == Mark::Parenthesis;
-    (1..run.groups.len()).find(|i| lone(&run.groups[*i]) && zero(*i))
-}
-
-/// Country codes (ITU-T E.164 assignments) with the fewest and most digits of the national number.
-fn country(digits: &[u8]) -> Option<(usize, usize, usize)> {
-    let code = |n: usize| digits.get(..n).map(|d| d.iter().fold(0u32, |v, d| v * 10 + u32::from(*d - b'0')));
-    match code(1)? {
-        1 => return digits.get(1).is_some_and(|d| *d >= b'2').then_some((1, 10, 10)),
-        7 => return Some((1, 10, 10)),
-        _ => {}
+/// An international number whose calling code begins after `skip` digits: how many groups it has, and whether
+/// somebody may have it. The most groups that make a valid number, or else a length that the country uses.
+fn international(run: &Digits<'_>, skip: usize) -> Option<(usize, bool)> {
+    let code = Code::of(run.chars.get(skip..)?)?;
+    let first = skip + code.len;
+    let zero = trunk_zero(run, first, &code);
+    let (mut valid, mut likely) = (None, None);
+    for groups in 1..=run.groups.len() {
+        if groups > 1 && run.groups[groups - 1].len >= 12 {
+            break;
+        }
+        let (before, behind) = match (run.of(groups).get(first..), zero) {
+            (None, _) => continue,
+            (Some(national), Some(zero)) if zero < first + national.len() => {
+                (&national[..zero - first], &national[zero - first + 1..])
+            }
+            (Some(national), _) => (national, &[][..]),
+        };
+        if code.place.walk(before).and_then(|place| place.walk(behind)).is_some_and(Place::may_end) {
+            valid = Some(groups);
+        } else if code.has_length(before.len() + behind.len()) {
+            likely = Some(groups);
+        }
     }
-    let two = match code(2)? {
-        20 => (8, 10),
-        27 => (9, 9),
-        30 => (10, 10),
-        31 => (9, 9),
-        32 => (8, 9),
-        33 => (9, 9),
-        34 => (9, 9),
-        36 => (8, 9),
-        39 => (6, 11),
-        40 => (9, 9),
-        41 => (9, 9),
-        43 => (4, 13),
-        44 => (7, 10),
-        45 => (8, 8),
-        46 => (7, 10),
-        47 => (5, 8),
-        48 => (9, 9),
-        49 => (6, 11),
-        51 => (8, 9),
-        52 => (10, 10),
-        53 => (6, 8),
-        54 => (10, 11),
-        55 => (10, 11),
-        56 => (8, 9),
-        57 => (8, 10),
-        58 => (10, 10),
-        60 => (8, 10),
-        61 => (9, 9),
-        62 => (8, 12),
-        63 => (8, 10),
-        64 => (8, 10),
-        65 => (8, 8),
-        66 => (8, 9),
-        81 => (9, 10),
-        82 => (8, 10),
-        84 => (8, 10),
-        86 => (8, 11),
-        90 => (10, 10),
-        91 => (10, 10),
-        92 => (8, 10),
-        93 => (9, 9),
-        94 => (9, 9),
-        95 => (7, 10),
-        98 => (10, 10),
-        _ => return three(code(3)?),
-    };
-    Some((2, two.0, two.1))
+    valid.map(|groups| (groups, true)).or(likely.map(|groups| (groups, false)))
 }
 
-/// Three-digit codes: the assigned zones, with the lengths that occur in them.
-fn three(code: u32) -> Option<(usize, usize, usize)> {
-    match code {
-        211..=213 | 216 | 218 | 220..=269 | 290 | 291 | 297..=299 => Some((3, 6, 10)),
-        350..=359 | 370..=383 | 385..=387 | 389 | 420 | 421 | 423 => Some((3, 6, 12)),
-        500..=509 | 590..=599 => Some((3, 6, 11)),
-        670 | 672..=683 | 685..=692 => Some((3, 5, 8)),
-        850 | 852 | 853 | 855 | 856 | 880 | 886 => Some((3, 7, 10)),
-        960..=968 | 970..=977 | 992..=996 | 998 => Some((3, 7, 10)),
-        _ => None,
-    }
+/// The place of a zero that is dialled inside the country only: `+44 (0)20 …`, and often without the parentheses.
+fn trunk_zero(run: &Digits<'_>, first: usize, code: &Code) -> Option<usize> {
+    let zero = |at: usize| run.chars.get(at) == Some(&b'0');
+    let lone = |i: &usize| run.groups[*i].len == 1 && run.groups[*i].mark == Mark::Parenthesis;
+    let places = (1..run.groups.len()).filter(lone).map(|i| run.of(i).len());
+    let unheard_of = code.place.step(b'0').is_none();
+    places.chain(unheard_of.then_some(first)).find(|at| zero(*at))
 }
 
 const MARKS: [Mark; 4] = [Mark::Space, Mark::Dash, Mark::Dot, Mark::Parenthesis];
 
-/// National forms. The grouping is the evidence; context makes up for a grouping that says little.
+/// National forms. The grouping is the evidence, together with the plan of a country that writes numbers so; context
+/// makes up for what says little.
 fn national(
     text: Text<'_>,
     run: &Digits<'_>,
     hear: &mut dyn FnMut(usize) -> bool,
 ) -> Option<(usize, Confidence)> {
-    let loose = |lengths: &[usize]| {
-        run.groups.len() >= lengths.len()
-            && run.groups.iter().zip(lengths).all(|(g, len)| usize::from(g.len) == *len)
-            && run.groups[1..lengths.len()].iter().all(|g| MARKS.contains(&g.mark))
-    };
-    if loose(&[3, 3, 4]) && north_american(run.of(3)) {
-        return Some((3, Confidence::Medium));
-    }
-    if loose(&[1, 3, 3, 4]) && run.chars[0] == b'1' && north_american(&run.of(4)[1..]) {
-        return Some((4, Confidence::Medium));
-    }
     let with_trunk = run.chars[0] == b'0' && run.chars.get(1).is_some_and(|d| *d != b'0');
-    if with_trunk && let Some(shape) = TRUNK.iter().find(|shape| loose(shape)) {
-        return Some((shape.len(), Confidence::Medium));
+    let mut low = None;
+    if let Some((groups, sure)) = grouped(text, run, with_trunk) {
+        if sure {
+            return Some((groups, Confidence::Medium));
+        }
+        low = Some((groups, Confidence::Low));
     }
     let fits = |n: &usize| (FEWEST_DIGITS..=13).contains(&run.of(*n).len());
     let groups = (1..=run.groups.len().min(6)).rev().find(fits)?;
@@ -249,10 +204,46 @@ fn national(
         return Some((groups, Confidence::Medium));
     }
     let bare = match groups {
-        1 => (with_trunk && matches!(count, 10 | 11)) || (count == 10 && north_american(run.chars)),
+        1 if with_trunk => matches!(count, 10 | 11),
+        1 => {
+            (count == 10 && plan::valid(b"1", run.chars)) || matches!(international(run, 0), Some((1, true)))
+        }
         _ => with_trunk && count >= 9 && groups <= 5,
     };
-    bare.then_some((groups, Confidence::Low))
+    low.or(bare.then_some((groups, Confidence::Low)))
+}
+
+/// A grouping that numbers are written in, and whether the digits are those of a number, too.
+fn grouped(text: Text<'_>, run: &Digits<'_>, with_trunk: bool) -> Option<(usize, bool)> {
+    // A parenthesis is around the area code and nothing else: `241-248 (1971)` are pages and a year.
+    let outside = |i: usize, lengths: usize| {
+        (i..lengths)
+            .all(|i| run.groups[i].mark != Mark::Parenthesis || run.groups[i - 1].mark == Mark::Parenthesis)
+    };
+    let loose = |lengths: &[usize]| {
+        run.groups.len() >= lengths.len()
+            && run.groups.iter().zip(lengths).all(|(g, len)| usize::from(g.len) == *len)
+            && run.groups[1..lengths.len()].iter().all(|g| MARKS.contains(&g.mark))
+            && outside(2, lengths.len())
+    };
+    let spaced = |groups: usize| run.groups[1..groups].iter().any(|group| group.mark == Mark::Space);
+    for (lengths, skip) in [(&[3, 3, 4][..], 0), (&[1, 3, 3, 4], 1)] {
+        if loose(lengths) && (skip == 0 || run.chars[0] == b'1') {
+            let digits = &run.of(lengths.len())[skip..];
+            let sure = plan::valid(b"1", digits) || !spaced(lengths.len());
+            return north_american(digits).then_some((lengths.len(), sure));
+        }
+    }
+    let shape = TRUNK.iter().find(|shape| with_trunk && loose(shape))?;
+    // Bytes are written in pairs of digits, too, for a function that reads them.
+    let read = shape.iter().all(|len| *len == 2)
+        && matches!(text.before(run.groups[0].start, 1), Some(b'"' | b'\''))
+        && text.before(run.groups[0].start, 2) == Some(b'(');
+    let valid = WITH_TRUNK.iter().any(|code| {
+        let kept = usize::from(*code != b"39");
+        plan::valid(code, &run.of(shape.len())[kept..])
+    });
+    Some((shape.len(), valid && !read))
 }
 
 /// `2024-01-15`, `15.01.2024`, `203.0.113.10`, `1234567.89`.
@@ -264,7 +255,8 @@ fn is_something_else(run: &Digits<'_>) -> bool {
     address || decimal || run.shaped(&[4, 2, 2], &marks) || run.shaped(&[2, 2, 4], &marks)
 }
 
-/// `NXX NXX XXXX`, N from 2 to 9, neither an N9X area nor an N11 service code.
+/// `NXX NXX XXXX`, N from 2 to 9, neither an N9X area nor an N11 service code. Wider than the plan: area codes are
+/// opened, and numbers are mistyped.
 fn north_american(digits: &[u8]) -> bool {
     let [a, b, c, d, e, f, ..] = digits else { return false };
     *a >= b'2' && *b != b'9' && (*b, *c) != (b'1', b'1') && *d >= b'2' && (*e, *f) != (b'1', b'1')
@@ -288,4 +280,11 @@ const TRUNK: [&[usize]; 16] = [
     &[1, 3, 3, 2, 2],
     &[4, 7],
     &[2, 8],
+];
+
+/// Calling codes of countries that write their numbers with a 0 in front; Italy's is a part of the number.
+const WITH_TRUNK: [&[u8]; 38] = [
+    b"49", b"44", b"33", b"39", b"31", b"32", b"43", b"41", b"46", b"358", b"353", b"81", b"91", b"61",
+    b"64", b"27", b"90", b"972", b"82", b"86", b"886", b"63", b"62", b"60", b"66", b"84", b"380", b"40",
+    b"385", b"421", b"359", b"381", b"971", b"20", b"234", b"254", b"55", b"54",
 ];
