@@ -107,10 +107,12 @@ fn email_addresses() {
         "To:{};",
     ] {
         finds("pii.email", text, "jane.doe+list@mail.example.com");
-        finds("pii.email", text, "jo@example.co.uk");
-        finds("pii.email", text, "o'neil_99@sub-domain.example.org");
-        finds("pii.email", text, "jürgen@example.de");
-        finds("pii.email", text, "иван@example.com");
+        finds("pii.email", text, "jo.roe@example.co.uk");
+        finds("pii.email?", text, "jo@example.co.uk");
+        finds("pii.email?", text, "no-reply@mail.example.com");
+        finds("pii.email", text, "ann_oneil99@sub-domain.example.org");
+        finds("pii.email", text, "jürgen.groß@example.de");
+        finds("pii.email", text, "иван.петров@example.com");
         finds("pii.email?", text, "root@host.unheardof");
     }
     silent("user@host and a@b and @handle and x@1.2.3 and icon@2x.png and react@18.2.0 and a@b..com");
@@ -139,11 +141,12 @@ fn cards() {
             "3530111333300000",
             "30569309025904",
             "6200000000000005",
-            "4000000000000000006",
         ] {
             finds("pii.card~", &text, plain);
         }
     }
+    finds("pii.card~", "card number {}", "4000000000000000006");
+    finds("pii.card?", "[{}, 9007199254740993]", "4000000000000000006");
     silent("4111 1111 1111 1112 and 4111111111111112, no checksum");
     silent("1234 5678 9012 3452 and 9999 9999 9999 9995, no issuer; 0000000000000000, 4444444444444444");
     silent("411111111111111 and 41111111111111111, no length");
@@ -386,7 +389,7 @@ fn what_only_looks_like_a_finding_stays_silent() {
 #[test]
 fn a_written_line_end_does_not_hide_what_follows() {
     for (detector, value) in [
-        ("pii.email", "jo@example.com".to_owned()),
+        ("pii.email", "jo.roe@example.com".to_owned()),
         ("pii.card", "4111 1111 1111 1111".to_owned()),
         ("pii.us_ssn", "123-45-6789".to_owned()),
         ("pii.iban", "DE89370400440532013000".to_owned()),
@@ -406,8 +409,11 @@ fn several_findings_come_in_order_and_apart() {
     let names: Vec<_> = scan(text.as_bytes()).iter().map(|f| f.detector.name()).collect();
     assert_eq!(names, ["secret.github_token", "pii.email", "pii.card", "pii.phone", "secret.github_token"]);
     // A number in an address belongs to the address.
-    assert_eq!(found("4111111111111111@example.com"), ["pii.email=4111111111111111@example.com"]);
-    assert_eq!(found("a@example.com,b@example.com"), ["pii.email=a@example.com", "pii.email=b@example.com"]);
+    assert_eq!(found("4111111111111111@example.com"), ["pii.email?=4111111111111111@example.com"]);
+    assert_eq!(
+        found("a@example.com,b@example.com"),
+        ["pii.email?=a@example.com", "pii.email?=b@example.com"]
+    );
 }
 
 /// The work is counted in bytes that detectors examine, which no machine's load can change.

@@ -1,13 +1,30 @@
 //! Payment card numbers: issuer range and the lengths of that issuer (ISO/IEC 7812, the networks' public
 //! range tables), Luhn checksum, and the grouping in which cards are printed.
 //!
-//! One random number in ten passes Luhn, so an ungrouped number is only of medium confidence.
+//! One random number in ten passes Luhn, so an ungrouped number is only of medium confidence; and where cards of its
+//! length are rare, as those of seventeen and more digits, of low confidence without a word that speaks of cards.
 
 use super::check::{luhn, monotonous};
 use super::number::{Digits, Mark, may_end};
 use super::sample::SampleSource;
 use super::text::Text;
-use super::{Confidence, Finding, metadata};
+use super::{Confidence, Finding, Work, metadata};
+
+/// How far before a number a word may stand, and the words.
+const REACH: usize = 48;
+const WORDS: [&str; 11] = [
+    "card",
+    "karte",
+    "carte",
+    "tarjeta",
+    "carta",
+    "cart\u{e3}o",
+    "kaart",
+    "kort",
+    "karta",
+    "visa",
+    "maestro",
+];
 
 const MARKS: [Mark; 3] = [Mark::Space, Mark::Dash, Mark::Dot];
 
@@ -23,7 +40,7 @@ const SHAPES: [&[usize]; 8] = [
     &[6, 13],
 ];
 
-pub(super) fn confirm(text: Text<'_>, run: &Digits<'_>) -> Option<Finding> {
+pub(super) fn confirm(text: Text<'_>, run: &Digits<'_>, work: &mut Work) -> Option<Finding> {
     // What a card begins with; most groups of digits end here.
     if !matches!(run.groups[0].len, 4 | 6 | 12..=19) {
         return None;
@@ -33,8 +50,21 @@ pub(super) fn confirm(text: Text<'_>, run: &Digits<'_>) -> Option<Finding> {
             return Some(finding(run, shape.len(), Confidence::High));
         }
     }
-    let alone = stands_alone(text, run, 1);
-    (alone && valid(run.of(1))).then(|| finding(run, 1, Confidence::Medium))
+    if !stands_alone(text, run, 1) || !valid(run.of(1)) {
+        return None;
+    }
+    let start = run.groups[0].start;
+    let likely = usual(run.of(1)) || text.mentions_before(start, REACH, &WORDS, work);
+    Some(finding(run, 1, if likely { Confidence::Medium } else { Confidence::Low }))
+}
+
+/// Cards of this network mostly have so many digits. Others are as a rule numbers of 64 bits.
+fn usual(digits: &[u8]) -> bool {
+    match digits {
+        [b'3', b'4' | b'7', ..] => digits.len() == 15,
+        [b'3', b'0' | b'6' | b'8' | b'9', ..] => digits.len() == 14,
+        _ => digits.len() == 16,
+    }
 }
 
 fn finding(run: &Digits<'_>, groups: usize, confidence: Confidence) -> Finding {

@@ -2,7 +2,10 @@
 //! (RFC 5321 lengths; the quoted local part and address literals are not looked for).
 //!
 //! Not reported: `user:password@host` and `user@host` inside URLs, the `git@` of clone addresses, file names
-//! such as `icon@2x.png`, package versions such as `name@1.2.3`.
+//! such as `icon@2x.png`, package versions such as `name@1.2.3`. Of low confidence: addresses that nobody reads, such
+//! as `noreply@…`, and those of hosts that stand in for others; see `email/nobody.rs`.
+
+mod nobody;
 
 use super::text::{Peek, Text, Verdict};
 use super::{Confidence, Finding, Work, metadata};
@@ -23,6 +26,8 @@ pub(super) fn confirm(text: Text<'_>, at: usize, work: &mut Work) -> Verdict {
     if in_url(text, start) || (&text.bytes[start..at] == b"git" && text.peek(end) == Peek::Byte(b':')) {
         return no;
     }
+    let nobodys = nobody::reads(&text.bytes[start..at], &text.bytes[at + 1..end]);
+    let confidence = if nobodys { Confidence::Low } else { confidence };
     Verdict::Match(Finding { detector: metadata::EMAIL, start, end, confidence })
 }
 

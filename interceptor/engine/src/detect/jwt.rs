@@ -15,6 +15,8 @@ const LONGEST_HEADER: usize = 4 * 1024;
 /// `{"alg":""}` in base64.
 const SHORTEST_HEADER: usize = 14;
 const SHORTEST_SIGNATURE: usize = 16;
+/// So much of a part says whether it is a stand-in.
+const SHOWN: usize = 64;
 
 /// The literal `eyJ` is there: `{"` in base64.
 pub(super) fn begin(text: Text<'_>, start: usize) -> Verdict {
@@ -92,7 +94,9 @@ impl Walk {
             2 => signature == 0 || signature >= SHORTEST_SIGNATURE,
             _ => true,
         };
-        let stand_in = !reported && is_placeholder(&text.bytes[self.start..end]);
+        // Of the last part, as far as a stand-in for one goes: somewhere in a long token every short word occurs.
+        let shown = &text.bytes[self.part..end.min(self.part + SHOWN)];
+        let stand_in = !reported && signature > 0 && is_placeholder(shown);
         if reported || (whole && !stand_in) {
             let found = (end > self.piece).then(|| self.finding(end));
             return Step::Done { found, resume: end };
@@ -117,10 +121,13 @@ struct Header {
     _alg: String,
 }
 
-/// Decodes to a JSON object that names an algorithm.
+/// Decodes to a JSON object that names an algorithm. One that somebody changed is no JSON any more, but still one that
+/// begins so.
 fn is_header(part: &[u8]) -> bool {
+    let names_one = |json: &[u8]| json.starts_with(br#"{"alg":""#) || json.starts_with(br#"{"typ":"JWT""#);
     part.len() >= SHORTEST_HEADER
-        && decode(part).is_some_and(|json| serde_json::from_slice::<Header>(&json).is_ok())
+        && decode(part)
+            .is_some_and(|json| names_one(&json) || serde_json::from_slice::<Header>(&json).is_ok())
 }
 
 /// Base64url without padding (RFC 4648, section 5).

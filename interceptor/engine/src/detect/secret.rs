@@ -28,6 +28,9 @@ pub(super) const PRIVATE_KEY: DetectorId = secret_id("secret.private_key");
 pub(super) const JWT: DetectorId = secret_id("secret.jwt");
 pub(super) const API_KEY: DetectorId = secret_id("secret.api_key");
 
+/// Found behind the variables that it is written into, and in URLs.
+pub(super) const SIDEKIQ_CREDENTIAL: DetectorId = secret_id("secret.sidekiq_credential");
+
 /// A key or token that only its name gives away.
 pub(super) const ASSIGNED_KEY: DetectorId = secret_id("secret.assigned_key");
 pub(super) const ASSIGNED_PASSWORD: DetectorId = secret_id("secret.password");
@@ -265,6 +268,11 @@ pub(super) fn digit(text: Text<'_>, at: usize, work: &mut Work) -> Verdict {
         },
         verdict => verdict,
     }
+}
+
+/// True if a value looks more like one that was drawn than like words, names or numbers.
+pub(super) fn looks_drawn(value: &[u8]) -> bool {
+    rarity::random(value, rarity::TELLING)
 }
 
 /// See [`keys::tail`].

@@ -35,12 +35,17 @@ pub(super) fn confirm(text: Text<'_>, run: &Digits<'_>, work: &mut Work) -> Opti
         && text.before(start, 1) == Some(b' ')
         && text.before(start, 2).is_some_and(|b| b.is_ascii_digit())
         && run.groups[1].mark == Mark::Space;
-    (alone && !row && issued(run.of(groups))).then_some(Finding {
-        detector: metadata::US_SSN,
-        start,
-        end,
-        confidence,
-    })
+    if !alone || row || !issued(run.of(groups)) {
+        return None;
+    }
+    let confidence = if is_typed(run.of(groups)) { Confidence::Low } else { confidence };
+    Some(Finding { detector: metadata::US_SSN, start, end, confidence })
+}
+
+/// `111-22-3333`: each group is one digit over and over, as in examples.
+fn is_typed(digits: &[u8]) -> bool {
+    let [a, b, c, d, e, serial @ ..] = digits else { return false };
+    a == b && b == c && d == e && serial.windows(2).all(|two| two[0] == two[1])
 }
 
 fn issued(digits: &[u8]) -> bool {

@@ -123,5 +123,14 @@ pub(super) fn is_placeholder(key: &[u8]) -> bool {
         seen[usize::from(b)] = true;
     }
     let distinct = seen.iter().filter(|s| **s).count();
-    distinct < 8 || WORDS.iter().any(|w| key.windows(w.len()).any(|k| k.eq_ignore_ascii_case(w.as_bytes())))
+    distinct < 8
+        || is_typed(key)
+        || WORDS.iter().any(|w| key.windows(w.len()).any(|k| k.eq_ignore_ascii_case(w.as_bytes())))
+}
+
+/// True for what was typed by somebody who made a key up: every other character repeats the one before it or is the
+/// next of the alphabet or of the digits.
+fn is_typed(key: &[u8]) -> bool {
+    let next = |two: &&[u8]| two[1] == two[0] || two[1] == two[0].wrapping_add(1);
+    key.len() >= 16 && key.windows(2).filter(next).count() * 2 >= key.len()
 }

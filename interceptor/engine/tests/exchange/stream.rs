@@ -260,7 +260,7 @@ fn every_copy_of_a_streamed_text_agrees() {
     for (texts, expected) in [
         (&["Write to jane.d", "oe@example.com", " today"][..], "Write to [EMAIL] today"),
         // The plain word was out before the sign that made it an address; the copies leave it in as well.
-        (&["Write to ", "jane", "@example.com", " today"][..], "Write to jane[EMAIL] today"),
+        (&["Write to ", "jane", ".doe@example.com", " today"][..], "Write to jane[EMAIL] today"),
     ] {
         let arguments = ["{\"to\":\"", texts[1], texts[2], "\"}"];
         let stream = responses_stream(texts, &arguments);

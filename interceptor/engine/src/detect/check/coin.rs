@@ -76,6 +76,9 @@ pub(in super::super) fn legacy(text: &[u8]) -> Option<Coin> {
     let (coin, versions): (_, &[u8]) = match text[0] {
         b'1' => (Coin::Bitcoin, &[0]),
         b'3' => (Coin::Bitcoin, &[5]),
+        // Coins of its test network are worth nothing, but whoever holds them is the same.
+        b'm' | b'n' => (Coin::Bitcoin, &[111]),
+        b'2' => (Coin::Bitcoin, &[196]),
         b'L' => (Coin::Litecoin, &[48]),
         b'M' => (Coin::Litecoin, &[50]),
         b'D' | b'9' | b'A' => (Coin::Dogecoin, &[30, 22]),
@@ -114,7 +117,7 @@ pub(in super::super) fn bech32(text: &[u8]) -> Option<Coin> {
     let (name, data) = (&text[..split], &text[split + 1..]);
     let named = |wanted: &[u8]| name.eq_ignore_ascii_case(wanted);
     let (coin, segwit) = match () {
-        () if named(b"bc") => (Coin::Bitcoin, true),
+        () if named(b"bc") || named(b"tb") => (Coin::Bitcoin, true),
         () if named(b"ltc") => (Coin::Litecoin, true),
         () if named(b"addr") || named(b"stake") => (Coin::Cardano, false),
         () if named(b"cosmos") || named(b"osmo") => (Coin::Cosmos, false),

@@ -28,6 +28,8 @@ pub(in super::super) fn lei(text: &[u8]) -> bool {
     text.len() == 20
         && text[18..].iter().all(u8::is_ascii_digit)
         && text.iter().filter(|b| b.is_ascii_digit()).count() >= 4
+        // Twelve characters are drawn from digits and letters: all digits are rather a number of 64 bits.
+        && text.iter().any(u8::is_ascii_alphabetic)
         && iso7064::mod97_10(text)
 }
 

@@ -17,8 +17,6 @@ use super::table;
 pub(super) struct Use {
     /// Place in the table of kinds.
     pub(super) kind: usize,
-    /// Marks or letters make the form rare.
-    pub(super) rare: bool,
     /// Not reported without a word.
     pub(super) only_announced: bool,
     /// The kind's, here so that a look at many kinds stays in a few cache lines.
@@ -116,9 +114,8 @@ impl Index {
         let form = form.trim_start_matches('!');
         let closed = form.ends_with(')');
         let parts = parse(form.trim_end_matches(')'));
-        let rare = parts.len() > 1 || parts.iter().any(|part| part.letters != 0);
         let (check, loose) = (table::KINDS[kind].check, table::KINDS[kind].loose);
-        let used = Use { kind, rare, only_announced, check, loose };
+        let used = Use { kind, only_announced, check, loose };
         let mut at = None;
         for part in &parts {
             let step = self.step(at, part);

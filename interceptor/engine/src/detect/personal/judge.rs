@@ -241,14 +241,15 @@ fn numbers(run: &mut Run<'_>, index: usize, context: &mut Context, best: &mut Be
         best.leave_open(start);
         return;
     }
-    let found = card::confirm(text, &digits).or_else(|| ssn::confirm(text, &digits, work)).or_else(|| {
-        let mut hear = |reach: usize| {
-            let from = start.saturating_sub(reach);
-            let phone = Meaning::Topic(Topic::Phone);
-            context.heard(text, work).iter().any(|(at, meaning)| *meaning == phone && *at >= from)
-        };
-        phone::confirm(text, &digits, start, &mut hear)
-    });
+    let found =
+        card::confirm(text, &digits, work).or_else(|| ssn::confirm(text, &digits, work)).or_else(|| {
+            let mut hear = |reach: usize| {
+                let from = start.saturating_sub(reach);
+                let phone = Meaning::Topic(Topic::Phone);
+                context.heard(text, work).iter().any(|(at, meaning)| *meaning == phone && *at >= from)
+            };
+            phone::confirm(text, &digits, start, &mut hear)
+        });
     if let Some(finding) = found {
         // A telephone number says less than a check digit; the others have no rival.
         let telling = finding.detector != super::PHONE;
@@ -342,6 +343,7 @@ fn shaped(
     let text = run.text;
     let groups = run.groups(index, last);
     let (start, mut end) = (groups[0].start, groups[last - index].end());
+    let rare = groups.len() > 1 || groups[0].letters != 0;
     if shape.closed {
         match text.peek(end) {
             Peek::Byte(b')') => end += 1,
@@ -366,7 +368,9 @@ fn shaped(
         let checked = (used.check)(chars);
         if checked || used.loose.is_some_and(|loose| loose(chars)) {
             let heard = context.heard(text, work);
-            if let Some((confidence, reason)) = weigh(*used, checked, case, heard, (start, end - start)) {
+            if let Some((confidence, reason)) =
+                weigh(*used, (checked, rare), case, heard, (start, end - start))
+            {
                 best.offer(Finding { detector: id_of(used.kind), start, end, confidence }, reason);
             }
             // The kinds are in order of their odds: without words the first is the likeliest.
@@ -420,7 +424,7 @@ const LONGEST_MIXED: usize = 12;
 /// How sure a kind is, given the words before; `None` if it is not worth a report.
 fn weigh(
     used: Use,
-    checked: bool,
+    (checked, rare): (bool, bool),
     case: Case,
     heard: &Heard,
     (start, len): (usize, usize),
@@ -447,9 +451,9 @@ fn weigh(
         // Mixed case is what random keys look like.
         return None;
     } else if topic.is_some() && checked && kind.is_checked() {
-        kind.alone(used.rare).max(Confidence::Medium)
+        kind.alone(rare).max(Confidence::Medium)
     } else if checked && case == Case::Upper {
-        kind.alone(used.rare)
+        kind.alone(rare)
     } else {
         Confidence::Low
     };

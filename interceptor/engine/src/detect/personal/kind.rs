@@ -54,8 +54,10 @@ pub(in super::super) struct Kind {
     pub(super) topic: Topic,
 }
 
-/// Fewer than one in this many pass by chance: the check alone is certain.
+/// Fewer than one in this many pass by chance: where the form is rare, the check alone is certain.
 const CERTAIN: u32 = 1000;
+/// The same for digits without marks, of which there are whole tables.
+const CERTAIN_BARE: u32 = 10_000;
 /// Fewer than one in this many: worth reporting when the form is rare too.
 const TELLING: u32 = 90;
 /// Checks weaker than one digit's are none.
@@ -68,11 +70,12 @@ impl Kind {
         (name.get(2) == Some(&b'_')).then(|| [name[0], name[1]])
     }
 
-    /// How sure a value is without a word that announces it. `rare` says that the form has marks or letters.
+    /// How sure a value is without a word that announces it. `rare` says that it has marks or letters.
     pub(super) fn alone(&self, rare: bool) -> super::super::Confidence {
         use super::super::Confidence::{High, Low, Medium};
         match self.odds {
-            CERTAIN.. => High,
+            CERTAIN.. if rare => High,
+            CERTAIN_BARE.. => High,
             TELLING.. if rare => Medium,
             _ => Low,
         }

@@ -1,11 +1,13 @@
-//! Addresses of networks: IPv4 (RFC 791), IPv6 (RFC 4291, RFC 5952) and MAC (IEEE 802). A private, reserved or
-//! documentation address says nothing about anybody and is of low confidence.
+//! Addresses of networks: IPv4 (RFC 791), IPv6 (RFC 4291, RFC 5952) and MAC (IEEE 802). A reserved address or one for
+//! documentation says nothing about anybody and is of low confidence, and so is an IPv4 address without a word.
 
 use std::net::{Ipv4Addr, Ipv6Addr};
 
+use smallvec::SmallVec;
+
 use super::super::number::{Group, end_is_open, may_begin};
 use super::super::text::{Peek, Text};
-use super::super::{Confidence, Finding};
+use super::super::{Confidence, Finding, Work};
 use super::words::{self, Heard};
 use super::{IPV4, IPV6, MAC};
 
@@ -69,13 +71,15 @@ fn v4(text: Text<'_>, start: usize, heard: Option<&Heard>) -> Answer {
     if tied || start < text.floor {
         return Answer::No;
     }
-    if !public(address) {
-        return Answer::Found(Finding { detector: IPV4, start, end, confidence: Confidence::Low });
+    let told = |confidence| Answer::Found(Finding { detector: IPV4, start, end, confidence });
+    if nobodys(address) {
+        return told(Confidence::Low);
     }
+    // A private address is a machine's in somebody's network: where the words speak of an address, it may lead to him.
     match said(heard, start) {
         None => Answer::NeedsWords,
-        Some(true) => Answer::Found(Finding { detector: IPV4, start, end, confidence: Confidence::Medium }),
-        Some(false) => Answer::Found(Finding { detector: IPV4, start, end, confidence: Confidence::Low }),
+        Some(true) => told(Confidence::Medium),
+        Some(false) => told(Confidence::Low),
     }
 }
 
@@ -86,21 +90,19 @@ fn said(heard: Option<&Heard>, start: usize) -> Option<bool> {
     heard.map(|heard| heard.iter().any(near))
 }
 
-/// Somebody's: neither private, nor reserved, nor for documentation, nor a resolver that everybody knows.
-fn public(address: Ipv4Addr) -> bool {
+/// No machine's in particular: reserved, for documentation, a network, a resolver that everybody knows, or counted up.
+fn nobodys(address: Ipv4Addr) -> bool {
     let [a, b, c, d] = address.octets();
     let known = (a == b && b == c) || (a, b) == (8, 8) || d == 0;
-    let reserved = address.is_private()
-        || address.is_loopback()
-        || address.is_link_local()
+    let counted = [b, c, d] == [a.wrapping_add(1), a.wrapping_add(2), a.wrapping_add(3)];
+    let reserved = address.is_loopback()
         || address.is_broadcast()
         || address.is_documentation()
         || address.is_multicast()
         || a == 0
         || a >= 240
-        || (a == 100 && (64..128).contains(&b))
         || (a, b) == (198, 18);
-    !known && !reserved
+    known || counted || reserved
 }
 
 fn ascii(text: Text<'_>, start: usize, end: usize) -> Option<&str> {
@@ -140,7 +142,12 @@ fn colons(text: Text<'_>, group: &Group, heard: Option<&Heard>) -> Answer {
     }
     let value = &text.bytes[start..end];
     if is_mac(value, b':', 2) {
-        return Answer::Found(Finding { detector: MAC, start, end, confidence: mac_confidence(value) });
+        return Answer::Found(Finding {
+            detector: MAC,
+            start,
+            end,
+            confidence: mac_confidence(text, start, value),
+        });
     }
     let Some(address) = ascii(text, start, end).and_then(|t| t.parse::<Ipv6Addr>().ok()) else {
         return Answer::No;
@@ -181,13 +188,25 @@ fn is_mac(value: &[u8], mark: u8, size: usize) -> bool {
     groups * size == 12 || (size == 2 && groups == 8)
 }
 
-/// Broadcast, null and counted-up addresses are nobody's.
-fn mac_confidence(value: &[u8]) -> Confidence {
+/// Broadcast, null and counted-up addresses are nobody's, nor are those of groups, of documentation (RFC 7042) and of
+/// the virtual machines and containers of QEMU and Docker, unless a word says what they are.
+fn mac_confidence(text: Text<'_>, start: usize, value: &[u8]) -> Confidence {
+    const WORDS: [&str; 4] = ["mac", "hardware", "physical", "ethernet"];
+    const OF_NO_DEVICE: [&[u8]; 3] = [b"00005e0053", b"525400", b"0242"];
+    let digits: SmallVec<[u8; 16]> =
+        value.iter().filter(|b| b.is_ascii_hexdigit()).map(u8::to_ascii_lowercase).collect();
     let mut seen = [false; 256];
-    for byte in value.iter().filter(|b| b.is_ascii_hexdigit()) {
-        seen[usize::from(byte.to_ascii_lowercase())] = true;
+    digits.iter().for_each(|digit| seen[usize::from(*digit)] = true);
+    let few = seen.iter().filter(|s| **s).count() < 4;
+    let place = |digit: &u8| char::from(*digit).to_digit(16).unwrap_or(0);
+    let counted = digits.windows(2).filter(|two| place(&two[1]) == (place(&two[0]) + 1) % 10).count() >= 9;
+    let group = digits.get(1).is_some_and(|digit| place(digit) & 1 == 1);
+    let odd = counted || group || OF_NO_DEVICE.iter().any(|prefix| digits.starts_with(prefix));
+    if few || (odd && !text.mentions_before(start, 24, &WORDS, &mut Work::default())) {
+        Confidence::Low
+    } else {
+        Confidence::Medium
     }
-    if seen.iter().filter(|s| **s).count() < 4 { Confidence::Low } else { Confidence::Medium }
 }
 
 fn dotted_mac(text: Text<'_>, start: usize) -> Answer {
@@ -226,6 +245,6 @@ fn mac(text: Text<'_>, start: usize, mark: u8, size: usize) -> Answer {
     if tied || !is_mac(value, mark, size) {
         return Answer::No;
     }
-    let confidence = mac_confidence(value);
+    let confidence = mac_confidence(text, first, value);
     Answer::Found(Finding { detector: MAC, start: first, end: first + value.len(), confidence })
 }

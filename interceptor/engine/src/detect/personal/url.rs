@@ -2,7 +2,7 @@
 //! stands between the slashes and the `@`.
 
 use super::super::text::{Peek, Text, Verdict};
-use super::super::{Confidence, Finding, Work};
+use super::super::{Confidence, DetectorId, Finding, Work, secret};
 use super::URL_CREDENTIALS;
 
 /// The longest name and password together.
@@ -19,8 +19,46 @@ pub(super) fn confirm(text: Text<'_>, at: usize, work: &mut Work) -> Verdict {
         Peek::Byte(b) if b.is_ascii_alphanumeric() || b == b'[' => {}
         _ => return no,
     }
+    match sold_by_url(text, at + 1) {
+        Sold::Unknown => return Verdict::Undecided { hold: start },
+        Sold::Licence(detector) if is_licence(&text.bytes[start..at]) => {
+            return Verdict::Match(Finding { detector, start, end: at, confidence: Confidence::High });
+        }
+        Sold::Licence(_) | Sold::No => {}
+    }
     let Some(confidence) = confidence(&text.bytes[start + colon + 1..at]) else { return no };
     Verdict::Match(Finding { detector: URL_CREDENTIALS, start, end: at, confidence })
+}
+
+/// Whether a host lets in by a licence that is written as name and password.
+enum Sold {
+    Licence(DetectorId),
+    No,
+    Unknown,
+}
+
+/// Looks at the host that begins at `at`.
+fn sold_by_url(text: Text<'_>, at: usize) -> Sold {
+    const HOSTS: [(&[u8], DetectorId); 2] = [
+        (b"gems.contribsys.com", secret::SIDEKIQ_CREDENTIAL),
+        (b"enterprise.contribsys.com", secret::SIDEKIQ_CREDENTIAL),
+    ];
+    let there = &text.bytes[at..];
+    for (host, detector) in HOSTS {
+        if there.starts_with(host) {
+            return Sold::Licence(detector);
+        }
+        if host.starts_with(there) && text.peek(text.bytes.len()) == Peek::Unknown {
+            return Sold::Unknown;
+        }
+    }
+    Sold::No
+}
+
+/// Eight hexadecimal digits on either side of the colon.
+fn is_licence(pair: &[u8]) -> bool {
+    let digits = |part: &[u8]| part.len() == 8 && part.iter().all(u8::is_ascii_hexdigit);
+    pair.len() == 17 && digits(&pair[..8]) && pair[8] == b':' && digits(&pair[9..])
 }
 
 /// Where the name in front of the `@` at `at` begins: behind `://`, with nothing between that a name or password
@@ -56,8 +94,8 @@ fn confidence(password: &[u8]) -> Option<Confidence> {
     }
     let digit = password.iter().any(u8::is_ascii_digit);
     let upper = password.iter().any(u8::is_ascii_uppercase);
-    let telling =
-        password.len() >= 8 && digit && (upper || password.iter().any(|b| !b.is_ascii_alphanumeric()));
+    let mixed = digit && (upper || password.iter().any(|b| !b.is_ascii_alphanumeric()));
+    let telling = password.len() >= 8 && (mixed || secret::looks_drawn(password));
     Some(if telling { Confidence::Medium } else { Confidence::Low })
 }
 

@@ -125,12 +125,13 @@ fn plausible(word: &[u8]) -> bool {
     let named = |name: &[u8]| word.get(..name.len()).is_some_and(|w| w.eq_ignore_ascii_case(name));
     let begins = named(b"0x")
         || named(b"bc1")
+        || named(b"tb1")
         || named(b"ltc1")
         || named(b"addr1")
         || named(b"stake1")
         || named(b"cosmos1");
     // Others are told by their alphabet once more than a number is there.
-    begins || (word.len() > 8 && b"13LMDXTr9A48".contains(&word[0]) && coin::is_base58(word))
+    begins || (word.len() > 8 && b"123LMDXTmnr9A48".contains(&word[0]) && coin::is_base58(word))
 }
 
 /// The coin whose sum fits.

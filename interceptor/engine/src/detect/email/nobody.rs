@@ -1,0 +1,167 @@
+//! Addresses that are nobody's: hosts that are reserved for examples (RFC 2606, RFC 6761) or that writers of examples
+//! use all the time, and names that stand in for a name or say that nobody reads. At a host of an example a name of
+//! two words may still be that of a person, as in data that was made unusable by changing the hosts.
+
+/// Top-level domains that are reserved for tests and documentation.
+const RESERVED_TOP: [&str; 4] = ["example", "test", "invalid", "localhost"];
+
+/// What stands before the top-level domain where a host stands in for another. `example` is reserved.
+const STAND_IN_HOSTS: [&str; 24] = [
+    "example",
+    "foo",
+    "bar",
+    "baz",
+    "foobar",
+    "qux",
+    "domain",
+    "mydomain",
+    "yourdomain",
+    "somedomain",
+    "otherdomain",
+    "mycompany",
+    "yourcompany",
+    "somewhere",
+    "nowhere",
+    "anywhere",
+    "elsewhere",
+    "test",
+    "testing",
+    "dummy",
+    "fake",
+    "invalid",
+    "server",
+    "host",
+];
+
+/// Local parts that stand in for a name, or say that nobody reads what is sent there. Digits behind them, and what
+/// follows a `+`, say no more.
+const STAND_IN_NAMES: [&str; 33] = [
+    "foo",
+    "bar",
+    "baz",
+    "foobar",
+    "qux",
+    "your",
+    "yourname",
+    "your.name",
+    "your_name",
+    "youremail",
+    "your.email",
+    "your_email",
+    "myemail",
+    "my.email",
+    "first.last",
+    "firstname.lastname",
+    "first_last",
+    "someone",
+    "somebody",
+    "anyone",
+    "nobody",
+    "noone",
+    "example",
+    "placeholder",
+    "git",
+    "noreply",
+    "no-reply",
+    "no_reply",
+    "no.reply",
+    "donotreply",
+    "do-not-reply",
+    "do_not_reply",
+    "mailer-daemon",
+];
+
+/// Words of two-word names that are no names of persons.
+const NO_PERSON: [&str; 14] = [
+    "foo", "bar", "baz", "first", "last", "user", "name", "your", "my", "some", "test", "email", "example",
+    "support",
+];
+
+/// True if nobody reads what is sent to the address.
+pub(super) fn reads(local: &[u8], host: &[u8]) -> bool {
+    let name = local.split(|b| *b == b'+').next().unwrap_or(local);
+    let letters = name.iter().rposition(|b| !b.is_ascii_digit()).map_or(0, |last| last + 1);
+    is_one_of(&name[..letters], &STAND_IN_NAMES) || (stands_in(host) && !is_person(&name[..letters]))
+}
+
+/// A host of examples: by its top-level domain, or by the name below it.
+fn stands_in(host: &[u8]) -> bool {
+    let mut labels = host.rsplit(|b| *b == b'.');
+    let top = labels.next().unwrap_or_default();
+    if is_one_of(top, &RESERVED_TOP) {
+        return true;
+    }
+    let below = labels.next().unwrap_or_default();
+    // `example.co.uk`: the name is one further on.
+    let name = if top.len() == 2 && matches!(below, b"co" | b"com" | b"org" | b"net" | b"ac") {
+        labels.next().unwrap_or(below)
+    } else {
+        below
+    };
+    is_one_of(name, &STAND_IN_HOSTS)
+}
+
+/// Two words of letters, with an initial between them or not.
+fn is_person(name: &[u8]) -> bool {
+    let mut count = 0;
+    for word in name.split(|b| matches!(b, b'.' | b'_' | b'-')) {
+        let initial = word.len() == 1 && count == 1;
+        let letters = word.iter().all(|b| b.is_ascii_alphabetic() || *b >= 0x80);
+        if !letters || is_one_of(word, &NO_PERSON) || (word.len() < 2 && !initial) {
+            return false;
+        }
+        count += usize::from(!initial);
+    }
+    count == 2
+}
+
+fn is_one_of(word: &[u8], words: &[&str]) -> bool {
+    words.iter().any(|one| word.eq_ignore_ascii_case(one.as_bytes()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn nobodys(address: &str) -> bool {
+        let (local, host) = address.split_once('@').unwrap();
+        reads(local.as_bytes(), host.as_bytes())
+    }
+
+    #[test]
+    fn stand_ins_are_nobodys() {
+        for address in [
+            "joe@example.com",
+            "user@mail.example.org",
+            "heron-9@example.co.uk",
+            "someone@corp.test",
+            "x@server.invalid",
+            "whom_it_may_concern@example.com",
+            "foo.bar@example.com",
+            "noreply@github.com",
+            "No-Reply@accounts.acme.com",
+            "git@gitlab.com",
+            "foo2+tag@gmail.com",
+            "a@b.foo.com",
+        ] {
+            assert!(nobodys(address), "{address}");
+        }
+    }
+
+    #[test]
+    fn persons_are_somebodys() {
+        for address in [
+            "jane.doe@example.com",
+            "mary_j_jones7@example.org",
+            "joe@acme.com",
+            "info@presidio.site",
+            "admin@firm.co.uk",
+            "sample.anna@firm.de",
+            "x@examples.com",
+            "test@mail.it",
+            "user@firm.com",
+        ] {
+            assert!(!nobodys(address), "{address}");
+        }
+    }
+}
