@@ -218,6 +218,12 @@ impl Detectors {
         self.scan_measured(text, out);
     }
 
+    /// Every kind of number of this build that `value`, all of it, may be by its form and its check digits, whatever
+    /// speaks for or against it. A scan reports only the likeliest: many countries have numbers of nine digits.
+    pub fn readings(value: &[u8]) -> Vec<DetectorId> {
+        personal::readings(value)
+    }
+
     /// As [`Detectors::scan`], and says what it cost.
     pub fn scan_measured(&self, text: &[u8], out: &mut Vec<Finding>) -> Work {
         let mut machine = machine::Machine::default();

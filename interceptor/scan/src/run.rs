@@ -109,7 +109,7 @@ impl Scan {
     }
 
     fn text(&mut self, text: &str) -> Answer {
-        let findings = self.texts.scan(text);
+        let findings = self.texts.readings(text);
         let findings = findings.into_iter().map(|found| {
             let name = self.texts.registry().name(found.detector);
             self.finding(found.chars, None, name, found.confidence, &found.value)

@@ -19,7 +19,7 @@ mod words;
 use super::metadata::{Detector, Family, Sample, personal_id};
 use super::sample::SampleSource;
 use super::text::{Text, Verdict, left};
-use super::{DetectorId, Work, email, iban};
+use super::{DetectorId, Work, email, iban, phone};
 
 pub(super) use recipe::Recipe;
 #[cfg(test)]
@@ -180,6 +180,17 @@ pub(super) fn at_sign(text: Text<'_>, at: usize, work: &mut Work) -> Verdict {
         Verdict::No { .. } => email::confirm(text, at, work),
         verdict => verdict,
     }
+}
+
+/// Everything that a value may be by its form and check alone.
+pub(super) fn readings(value: &[u8]) -> Vec<DetectorId> {
+    let text = Text::complete(value);
+    let mut found =
+        if value.first().is_some_and(u8::is_ascii_alphanumeric) { judge::readings(text) } else { Vec::new() };
+    if phone::may_be(value) {
+        found.push(PHONE);
+    }
+    found
 }
 
 /// Most letters before the first digit of a word that is looked at: addresses in base58 have the most.

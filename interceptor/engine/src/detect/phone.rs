@@ -6,6 +6,7 @@ mod plan;
 mod reserved;
 
 use plan::{Code, Place};
+use smallvec::SmallVec;
 
 use super::number::{Digits, Group, Mark, may_end};
 use super::text::{Peek, Text};
@@ -135,6 +136,21 @@ pub(super) fn needs_more(text: Text<'_>, end: usize) -> bool {
             let there = text.bytes.get(end + 1..).unwrap_or_default();
             let known = there.len().min(label.len() + 1);
             there.len() <= label.len() && there[..known].eq_ignore_ascii_case(&label.as_bytes()[..known])
+        })
+}
+
+/// True if the digits of a value, marks apart, are a number of some country, with its calling code or without.
+pub(super) fn may_be(value: &[u8]) -> bool {
+    let digits: SmallVec<[u8; 20]> = value.iter().copied().filter(u8::is_ascii_digit).collect();
+    let other = |b: &u8| !b.is_ascii_digit() && !matches!(b, b'+' | b' ' | b'-' | b'.' | b'(' | b')' | b'/');
+    if value.iter().any(other) || !(FEWEST_DIGITS..=15).contains(&digits.len()) {
+        return false;
+    }
+    let abroad = digits.strip_prefix(b"00").unwrap_or(&digits);
+    Place::START.walk(abroad).is_some_and(Place::may_end)
+        || plan::Code::all().any(|code| {
+            let national = digits.strip_prefix(b"0").filter(|_| code.place.step(b'0').is_none());
+            code.place.walk(national.unwrap_or(&digits)).is_some_and(Place::may_end)
         })
 }
 

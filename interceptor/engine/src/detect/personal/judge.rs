@@ -3,7 +3,7 @@
 
 use super::super::number::{Group, Mark, Next, Run, end_is_open, may_begin, may_end, worth_holding};
 use super::super::text::{Peek, Text, Verdict};
-use super::super::{Confidence, Finding, Work, card, encoded, phone, ssn};
+use super::super::{Confidence, DetectorId, Finding, Work, card, encoded, phone, ssn};
 use super::form::{INDEX, Shape, Use};
 use super::kind::Topic;
 use super::table::KINDS;
@@ -150,6 +150,30 @@ pub(super) fn run(text: Text<'_>, start: usize, work: &mut Work) -> Verdict {
     }
     work.examined += run.read as u64;
     Verdict::No { resume }
+}
+
+/// Every kind of number that the whole text may be, by its form and its check, whatever speaks for or against it.
+pub(super) fn readings(text: Text<'_>) -> Vec<DetectorId> {
+    let mut found = Vec::new();
+    let mut run = Run::new(text, 0);
+    let Next::Is(first) = run.group(0) else { return found };
+    let Some(mut node) = INDEX.beginning(&first) else { return found };
+    for last in 0.. {
+        let group = run.groups(last, last)[0];
+        for shape in &node.shapes {
+            let end = group.end() + usize::from(shape.closed);
+            if end != text.bytes.len() || !shape.admits(run.groups(0, last)) {
+                continue;
+            }
+            let chars = run.chars(0, last);
+            let fits = |used: &&Use| KINDS[used.kind].tells() && (used.check)(chars);
+            found.extend(shape.kinds.iter().filter(fits).map(|used| id_of(used.kind)));
+        }
+        let Next::Is(group) = run.group(last + 1) else { break };
+        let Some(next) = INDEX.next(node, &group) else { break };
+        node = next;
+    }
+    found
 }
 
 /// A few digits in the middle of a row with spaces, as tables of numbers have them: nothing in groups begins there (see

@@ -92,6 +92,11 @@ impl Kind {
         self.odds >= CHECKED
     }
 
+    /// Its form and check say something by themselves, and not only words.
+    pub(super) fn tells(&self) -> bool {
+        self.odds > 1 || self.country().is_some()
+    }
+
     /// What tests ask about: the check, and the structure alone.
     #[cfg(test)]
     pub(in super::super) fn rules(&self) -> (Check, Option<Check>) {

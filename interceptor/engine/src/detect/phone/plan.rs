@@ -73,6 +73,16 @@ impl Code {
         None
     }
 
+    /// Every calling code.
+    pub(super) fn all() -> impl Iterator<Item = Self> {
+        (1..=999u16).filter_map(|number| {
+            let digits =
+                [number / 100, number / 10 % 10, number % 10].map(|digit| b'0' + digit.to_le_bytes()[0]);
+            let first = digits.iter().position(|digit| *digit != b'0')?;
+            Self::of(&digits[first..]).filter(|code| code.len == digits.len() - first)
+        })
+    }
+
     /// National numbers of so many digits are in use.
     pub(super) fn has_length(&self, digits: usize) -> bool {
         digits < 16 && self.lengths >> digits & 1 == 1

@@ -30,7 +30,7 @@ pub(super) const KINDS: &[Kind] = &[
         .forms(&["!XXXXXXd"])
         .words(&["sedol"])
         .sample("Bdddddd"),
-    kind("pii.bic", "BIC", "a bank identifier code", finance::bic, 1)
+    kind("pii.bic", "BIC", "a bank identifier code", finance::bic, 3)
         .checks(&["structure of ISO 9362", "context"])
         .forms(&["!AAAAAAXX", "!AAAAAAXXXXX"])
         .words(&["bic", "swift", "swift code", "bic/swift"])
