@@ -1,5 +1,6 @@
 //! Harmless text: the sources of libraries on this machine. Counts what is found in it.
-//! Does not know whether a finding is right: some sources hold addresses of their authors, or keys for tests.
+//! Does not know whether a finding is right, but for one kind: mail addresses of those who wrote the sources are true
+//! personal data, and are counted apart by where they stand ([`is_credit`]).
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -9,12 +10,15 @@ use std::process::Command;
 use anyhow::{Context as _, Result, ensure};
 use serde::Serialize;
 
-use super::scanner::Scanner;
+use super::scanner::{Level, Scanner};
 use super::score::Count;
 use crate::tools::{output, say};
 
 /// Files beyond this are data, not sources.
 const LARGEST: u64 = 4 << 20;
+
+/// The detector of mail addresses.
+const EMAIL: &str = "pii.email";
 
 /// So much is scanned by one process, to keep memory small.
 const BATCH: usize = 16 << 20;
@@ -24,7 +28,10 @@ const BATCH: usize = 16 << 20;
 pub(super) struct Benign {
     pub(super) bytes: u64,
     pub(super) files: u64,
+    /// By detector, without the next.
     pub(super) found: BTreeMap<String, Count>,
+    /// Mail addresses of authors, at medium confidence.
+    pub(super) credits: u64,
     /// Where, at medium confidence: file, code point and detector.
     pub(super) places: Vec<String>,
 }
@@ -66,6 +73,13 @@ impl Benign {
             self.bytes += text.len() as u64;
             self.files += 1;
             for finding in found {
+                if finding.detector == EMAIL
+                    && finding.confidence >= Level::Medium
+                    && is_credit(text, finding.start)
+                {
+                    self.credits += 1;
+                    continue;
+                }
                 let count = self.found.entry(finding.detector.clone()).or_default();
                 let before = count.medium;
                 count.add(finding.confidence);
@@ -76,6 +90,38 @@ impl Benign {
         }
         Ok(())
     }
+}
+
+/// True if what begins at this code point is said to be somebody's: a name and `<` stand before it, or its line speaks
+/// of authors, rights, contact or thanks.
+fn is_credit(text: &str, start: usize) -> bool {
+    const WORDS: [&str; 16] = [
+        "author",
+        "copyright",
+        "(c)",
+        "maintain",
+        "contact",
+        "written by",
+        "contribut",
+        "thanks",
+        "credit",
+        "reported",
+        "email",
+        "e-mail",
+        "mailto",
+        "signed-off",
+        "ported",
+        "modified by",
+    ];
+    let Some((at, _)) = text.char_indices().nth(start) else { return false };
+    let line = text[..at].rfind('\n').map_or(0, |end| end + 1);
+    let behind = text[at..].find('\n').map_or(text.len(), |end| at + end);
+    let named = text[line..at]
+        .strip_suffix('<')
+        .is_some_and(|name| name.ends_with(|c: char| c == ' ' || c.is_alphabetic()));
+    let line = text[line..behind].to_lowercase();
+    let comment = ["#", "//", "*", "..", "\"\"\""].iter().any(|mark| line.trim_start().starts_with(mark));
+    named && comment || WORDS.iter().any(|word| line.contains(word))
 }
 
 /// Where Rust crates and Python's library are.
@@ -110,4 +156,27 @@ fn spread(path: &Path) -> u64 {
     bytes
         .iter()
         .fold(0xcbf2_9ce4_8422_2325, |hash, byte| (hash ^ u64::from(*byte)).wrapping_mul(0x100_0000_01b3))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn addresses_of_authors_are_told_by_their_line() {
+        let credit = |text: &str| is_credit(text, text.chars().position(|c| c == '@').unwrap() - 1);
+        for text in [
+            "# Author: é x@firm.org",
+            "__email__ = 'x@firm.org'",
+            "// Jane Roe <x@firm.org>",
+            "x\n (C) 2001 x@firm.org",
+        ] {
+            assert!(credit(text), "{text}");
+        }
+        for text in
+            ["send('x@firm.org')", "# author\nsend(\"Jane <x@firm.org>\")", "msg = 'Jane <x@firm.org>'"]
+        {
+            assert!(!credit(text), "{text}");
+        }
+    }
 }

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde_json::{Value, json};
 
 use super::benign::Benign;
-use super::score::{Checked, Count, Rate, Scores};
+use super::score::{Checked, Count, Rate, Scores, Type};
 
 /// Everything that was measured.
 pub(super) struct Report {
@@ -36,25 +36,28 @@ impl Report {
                 "missed": self.named(&score.places.wrong), "wrong": self.named(&score.wrong),
             })
         });
-        let checked = self.scores.checked.iter().map(|((kind, locale), score)| {
-            json!({
-                "type": kind, "locale": locale,
-                "valid": score.valid.of, "valid_found": score.valid.hits,
-                "invalid": score.invalid.of, "invalid_found": score.invalid.hits,
-                "missed": self.named(&score.valid.wrong), "wrong": self.named(&score.invalid.wrong),
-            })
-        });
+        let checked = |rows: &Rows<Checked>| -> Vec<Value> {
+            let row = |((kind, locale), score): (&(String, String), &Checked)| {
+                json!({
+                    "type": kind, "locale": locale,
+                    "valid": score.valid.of, "valid_found": score.valid.hits,
+                    "invalid": score.invalid.of, "invalid_found": score.invalid.hits,
+                    "missed": self.named(&score.valid.wrong), "wrong": self.named(&score.invalid.wrong),
+                })
+            };
+            rows.iter().map(row).collect()
+        };
         let others = self.scores.others.iter();
         json!({
             "secrets": self.scores.secrets.iter().map(rate).collect::<Vec<_>>(),
             "look_alikes": self.scores.harmless.iter().map(rate).collect::<Vec<_>>(),
             "evasions": self.evasions.iter().map(rate).collect::<Vec<_>>(),
             "types": types.collect::<Vec<_>>(),
-            "checked": checked.collect::<Vec<_>>(),
+            "checked": checked(&self.scores.checked), "forms": checked(&self.scores.forms),
             "unasked": others.map(|((set, name), count)| json!({ "set": set, "detector": name, "count": count })).collect::<Vec<_>>(),
             "benign": self.benign.as_ref().map(|benign| json!({
                 "bytes": benign.bytes, "files": benign.files, "found": benign.found,
-                "per_100_mb": per_100_mb(total(benign), benign.bytes), "places": self.named(&benign.places),
+                "credits": benign.credits, "per_100_mb": per_100_mb(total(benign), benign.bytes), "places": self.named(&benign.places),
             })),
         })
     }
@@ -65,7 +68,8 @@ impl Report {
         self.rates("look-alikes flagged", &self.scores.harmless);
         self.rates("test values in hiding found, by family and tier", &self.evasions);
         self.types();
-        self.checked();
+        self.checked("check digits", &self.scores.checked);
+        self.checked("forms without check digits", &self.scores.forms);
         if !self.scores.others.is_empty() {
             println!("\nfound where no label asks for it\n  {:42} {:>8} {:>8}", "", "medium", "any");
             for ((set, detector), count) in &self.scores.others {
@@ -108,14 +112,41 @@ impl Report {
             self.name("missed", &score.places.wrong);
             self.name("wrong", &score.wrong);
         }
+        self.types_in_all();
     }
 
-    fn checked(&self) {
-        if self.scores.checked.is_empty() {
+    /// Of each set, all types of which something was found at all: others have no detector.
+    fn types_in_all(&self) {
+        let mut sums: BTreeMap<&str, Type> = BTreeMap::new();
+        let found = |score: &&Type| score.findings.any > 0;
+        for ((set, _), score) in self.scores.types.iter().filter(|(_, score)| found(score)) {
+            let sum = sums.entry(set).or_default();
+            sum.places.of += score.places.of;
+            sum.places.hits += score.places.hits;
+            sum.findings += score.findings;
+            sum.right += score.right;
+        }
+        for (set, score) in sums {
+            let recall = |of: fn(&Count) -> u64| percent(of(&score.places.hits), score.places.of);
+            let precision = |of: fn(&Count) -> u64| percent(of(&score.right), of(&score.findings));
+            println!(
+                "  {:42} {:>8} {:>8} {:>8} {:>8} {:>8}",
+                format!("{set} all with a detector"),
+                score.places.of,
+                recall(|count| count.medium),
+                precision(|count| count.medium),
+                recall(|count| count.any),
+                precision(|count| count.any),
+            );
+        }
+    }
+
+    fn checked(&self, title: &str, rows: &Rows<Checked>) {
+        if rows.is_empty() {
             return;
         }
-        println!("\ncheck digits{:33} {:>8} {:>8} {:>8} {:>8}", "", "valid", "found", "invalid", "found");
-        for ((kind, locale), score) in &self.scores.checked {
+        println!("\n{title:44} {:>8} {:>8} {:>8} {:>8}", "valid", "found", "invalid", "found");
+        for ((kind, locale), score) in rows {
             println!(
                 "  {:42} {:>8} {:>8} {:>8} {:>8}",
                 format!("{kind} {locale}"),
@@ -127,7 +158,7 @@ impl Report {
             self.name("missed", &score.valid.wrong);
             self.name("wrong", &score.invalid.wrong);
         }
-        let sum = |of: fn(&Checked) -> u64| self.scores.checked.values().map(of).sum::<u64>();
+        let sum = |of: fn(&Checked) -> u64| rows.values().map(of).sum::<u64>();
         let (valid, invalid) = (sum(|score| score.valid.of), sum(|score| score.invalid.of));
         println!(
             "  {:42} {valid:>8} {:>8} {invalid:>8} {:>8}",
@@ -146,7 +177,12 @@ impl Report {
         for (detector, count) in &benign.found {
             println!("  {detector:42} {:>8} {:>8}", count.medium, count.any);
         }
-        println!("  {:42} {:>8.1}", "all, for each 100 MB", per_100_mb(total(benign), benign.bytes));
+        println!("  {:42} {:>8}", "mail addresses of authors, besides", benign.credits);
+        println!(
+            "  {:42} {:>8.1}",
+            "all but those, for each 100 MB",
+            per_100_mb(total(benign), benign.bytes)
+        );
         self.name("", &benign.places);
     }
 

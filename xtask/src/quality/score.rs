@@ -55,8 +55,17 @@ pub(super) struct Scores {
     pub(super) harmless: BTreeMap<(String, String), Rate>,
     pub(super) types: BTreeMap<(String, String), Type>,
     pub(super) checked: BTreeMap<(String, String), Checked>,
+    /// The same for types that have a form and no check digits.
+    pub(super) forms: BTreeMap<(String, String), Checked>,
     /// Findings in sets of sentences that no label of the set asks for, by detector.
     pub(super) others: BTreeMap<(String, String), Count>,
+}
+
+impl std::ops::AddAssign for Count {
+    fn add_assign(&mut self, other: Self) {
+        self.medium += other.medium;
+        self.any += other.any;
+    }
 }
 
 impl Count {
@@ -160,8 +169,9 @@ impl Scores {
         if !valid && group.is_empty() && locale.is_some() {
             return;
         }
-        let key = (kind.to_owned(), group);
-        let score = self.checked.entry(key).or_default();
+        let scores =
+            if Wanted::has_digits(kind, sample.text()) { &mut self.checked } else { &mut self.forms };
+        let score = scores.entry((kind.to_owned(), group)).or_default();
         let levels = found.iter().filter(|finding| wanted.has(&finding.detector));
         let level = levels.map(|finding| finding.confidence).max();
         let rate = if valid { &mut score.valid } else { &mut score.invalid };

@@ -11,19 +11,43 @@ const ALIASES: &[(&str, &[&str])] = &[
     ("CREDIT_CARD", &["pii.card"]),
     ("CRYPTO", &["pii.crypto*", "pii.btc*", "pii.bitcoin*", "pii.eth*"]),
     ("DATE_TIME", &["pii.date*", "pii.birth*", "pii.dob*"]),
+    ("DE_FUEHRERSCHEIN", &["pii.de_*licence*", "pii.driver_license"]),
     ("DE_KFZ", &["pii.de_*plate*", "pii.licen?e_plate*"]),
+    ("DE_PASSPORT", &["pii.de_passport", "pii.passport"]),
+    ("DE_PLZ", &["pii.de_*post*", "pii.postal_code"]),
     ("EMAIL_ADDRESS", &["pii.email"]),
+    ("ES_PASSPORT", &["pii.es_passport", "pii.passport"]),
+    ("FI_PERSONAL_IDENTITY_CODE", &["pii.fi_hetu"]),
     ("IBAN_CODE", &["pii.iban"]),
+    ("IN_PASSPORT", &["pii.in_passport", "pii.passport"]),
+    ("IN_VEHICLE_REGISTRATION", &["pii.in_*plate*", "pii.license_plate"]),
+    ("IN_VOTER", &["pii.in_voter*"]),
     ("IP_ADDRESS", &["pii.ip*"]),
-    ("IT_FISCAL_CODE", &["pii.it_*"]),
-    ("IT_VAT_CODE", &["pii.it_*"]),
+    ("IT_DRIVER_LICENSE", &["pii.it_driving_licence", "pii.driver_license"]),
+    ("IT_FISCAL_CODE", &["pii.it_fiscal_code"]),
+    ("IT_IDENTITY_CARD", &["pii.it_id_card"]),
+    ("IT_PASSPORT", &["pii.it_passport", "pii.passport"]),
+    ("IT_VAT_CODE", &["pii.it_vat", "pii.eu_vat"]),
+    ("KR_DRIVER_LICENSE", &["pii.kr_driver_license", "pii.driver_license"]),
+    ("KR_PASSPORT", &["pii.kr_passport", "pii.passport"]),
     ("MAC_ADDRESS", &["pii.mac*"]),
     ("MEDICAL_LICENSE", &["pii.us_dea*", "pii.medical*", "pii.dea*"]),
+    ("NG_VEHICLE_REGISTRATION", &["pii.ng_license_plate", "pii.license_plate"]),
     ("PHONE_NUMBER", &["pii.phone*"]),
     ("PH_MOBILE_NUMBER", &["pii.phone*", "pii.ph_*"]),
+    ("SE_ORGANISATIONSNUMMER", &["pii.se_organisation"]),
+    ("SG_NRIC_FIN", &["pii.sg_nric"]),
+    ("TR_LICENSE_PLATE", &["pii.tr_license_plate", "pii.license_plate"]),
+    ("TR_NATIONAL_ID", &["pii.tr_id"]),
     ("TR_PHONE_NUMBER", &["pii.phone*", "pii.tr_*"]),
+    ("UK_DRIVING_LICENCE", &["pii.uk_driving_licence", "pii.driver_license"]),
+    ("UK_PASSPORT", &["pii.uk_passport", "pii.passport"]),
+    ("UK_VEHICLE_REGISTRATION", &["pii.uk_*plate*", "pii.license_plate"]),
     ("URL", &["pii.url*", "secret.url*"]),
     ("US_BANK_NUMBER", &["pii.us_bank*", "pii.bank*"]),
+    ("US_DRIVER_LICENSE", &["pii.us_driver*", "pii.driver_license"]),
+    ("US_PASSPORT", &["pii.us_passport", "pii.passport"]),
+    ("ZA_ID_NUMBER", &["pii.za_id"]),
 ];
 
 /// Types of check digits that belong to no country.
@@ -62,14 +86,39 @@ impl Wanted {
         }
         let locale = locale.filter(|locale| *locale != "any" && !locale.starts_with('{'))?;
         let country = locale.rsplit('-').next()?.to_ascii_lowercase();
-        let country = if country == "gb" { "uk".to_owned() } else { country };
+        let country = match country.as_str() {
+            "gb" => "uk".to_owned(),
+            "el" => "gr".to_owned(),
+            _ => country,
+        };
         let names = match kind {
-            "PassportNumber" => vec![format!("pii.{country}_*passport*")],
-            "LicensePlate" => vec![format!("pii.{country}_*plate*")],
+            "PassportNumber" => vec![format!("pii.{country}_*passport*"), "pii.passport".into()],
+            "LicensePlate" => vec![format!("pii.{country}_*plate*"), "pii.license_plate".into()],
             "PostalCode" => vec![format!("pii.{country}_*post*")],
+            // One register served both countries.
+            _ if country == "sk" => vec!["pii.sk_*".into(), "pii.cz_*".into(), "pii.eu_vat*".into()],
             _ => vec![format!("pii.{country}_*"), "pii.eu_vat*".into()],
         };
         Some((Wanted(names), country))
+    }
+
+    /// True if values of a type of check digits have any: the forms of plates, postal codes and passports, of telephone
+    /// numbers and addresses say only how they are written, and so do most rules that are published for numbers of
+    /// value added tax, which hold whatever the digits are.
+    pub(super) fn has_digits(kind: &str, value: &str) -> bool {
+        const FORMS: [&str; 9] = [
+            "BIC",
+            "Email",
+            "IP",
+            "LicensePlate",
+            "MACAddress",
+            "MobilePhone",
+            "PassportNumber",
+            "Phone",
+            "PostalCode",
+        ];
+        // What counts 1 2 3 4 5 was typed to show a form.
+        !(FORMS.contains(&kind) || (kind == "VAT" && value.contains("2345")))
     }
 
     /// True if a detector is one of these.
