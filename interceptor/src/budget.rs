@@ -168,7 +168,7 @@ impl Drop for Reservation {
 }
 
 /// What becomes of an exchange whose price nobody told.
-fn unpriced(drawn: &Drawn) -> Result<Vec<Note>, Short> {
+pub(crate) fn unpriced(drawn: &Drawn) -> Result<Vec<Note>, Short> {
     let mut notes = Vec::new();
     for limit in &drawn.unpriced {
         if limit.mode == Mode::Enforce && !limit.allow_unknown_price {

@@ -41,6 +41,8 @@ pub struct Case {
     pub subject: Arc<Subject>,
     /// When, in seconds since 1970.
     pub time: u64,
+    /// How much of limits was used before, by their names, in what they count.
+    pub used: Vec<(Arc<str>, u64)>,
     /// What is sent.
     pub request: Request,
     /// What the provider answers, if it is asked.
@@ -172,7 +174,8 @@ fn suite(root: &Field<'_>, here: &Path, instead: &[PathBuf], report: &Report) ->
     let cases = spec.required("cases").and_then(|field| field.filled_list())?;
     let builtin = Catalogue::builtin();
     let catalogue = set.as_ref().map_or(&builtin, |set| &set.catalogue);
-    let reader = Reader { catalogue, detectors: &Detectors::builtin(), here };
+    let limits: Vec<_> = set.iter().flat_map(|set| set.policy.limits()).cloned().collect();
+    let reader = Reader { catalogue, detectors: &Detectors::builtin(), limits: &limits, here };
     let cases = cases.iter().filter_map(|case| reader.case(case)).collect();
     Some(Suite { file: root.file().clone(), name: name?.to_owned(), set: set?, cases })
 }

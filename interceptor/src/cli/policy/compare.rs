@@ -54,6 +54,14 @@ pub fn differences(case: &Case, played: &Played) -> Vec<String> {
         let given = &case.response.message.body;
         compare("received", bytes, given, &played.received, &case.samples, &mut found);
     }
+    for (name, _) in case.used.iter().filter(|(name, _)| !played.drawn.contains(name)) {
+        let drawn: Vec<&str> = played.drawn.iter().map(|name| &**name).collect();
+        found.push(format!(
+            "nothing of the limit `{name}` is used, and of {}{}",
+            listed(&drawn),
+            because(played)
+        ));
+    }
     of_record(case, played, &mut found);
     found
 }

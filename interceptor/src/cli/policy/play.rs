@@ -4,6 +4,7 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
+use interceptor_engine::budget::{Draw, Drawn, Note, Short, Table, Why};
 use interceptor_engine::policy::{Action, Context};
 use interceptor_engine::record::Record;
 use interceptor_engine::{Engine, Exchange, Refusal, RequestFacts, RequestHead, ResponseHead, Signature};
@@ -29,6 +30,8 @@ pub struct Played {
     pub record: Option<Record>,
     /// What rules were told of the request's body.
     pub facts: RequestFacts,
+    /// The limits that it draws on; none if it never came so far.
+    pub drawn: Vec<Arc<str>>,
 }
 
 /// Plays a case.
@@ -47,6 +50,7 @@ pub fn play(engine: &Arc<Engine>, case: &Case) -> Played {
             received: case.response.message.body.clone(),
             record: None,
             facts: RequestFacts::default(),
+            drawn: Vec::new(),
         };
     }
     let mut exchange = engine.exchange(&RequestHead {
@@ -72,6 +76,7 @@ pub fn play(engine: &Arc<Engine>, case: &Case) -> Played {
         received: Vec::new(),
         record: None,
         facts: RequestFacts::default(),
+        drawn: Vec::new(),
     };
     if let Err(refusal) = converse(&mut exchange, case, &mut played) {
         played.refuse(refusal);
@@ -90,6 +95,16 @@ fn converse(exchange: &mut Exchange, case: &Case, played: &mut Played) -> Result
         exchange.request_data(chunk, &mut out)?;
     }
     exchange.request_end(&mut out)?;
+    let drawn = exchange.drawn();
+    played.drawn = { drawn.draws.iter() }
+        .map(|draw| &draw.limit)
+        .chain(&drawn.unpriced)
+        .map(|l| l.name.clone())
+        .collect();
+    match reserve(&drawn, case) {
+        Ok(notes) => exchange.noted(notes),
+        Err(short) => return Err(exchange.short(&short)),
+    }
     played.sent = Some(out.concat());
     let answer = &case.response;
     exchange.response_head(&ResponseHead {
@@ -105,6 +120,24 @@ fn converse(exchange: &mut Exchange, case: &Case, played: &mut Played) -> Result
     // What was handed on before a refusal is with the application.
     played.received = out.concat();
     result
+}
+
+/// Takes what the exchange draws on, of what the case leaves of it.
+fn reserve(drawn: &Drawn, case: &Case) -> Result<Vec<Note>, Short> {
+    let mut table = Table::new(drawn.draws.len(), false);
+    for (name, used) in &case.used {
+        for draw in drawn.draws.iter().filter(|draw| draw.limit.name == *name) {
+            let mut nothing: Draw = draw.clone();
+            nothing.amount = 0;
+            // What was used before may be more than there is.
+            for taken in table.take(&[nothing], case.time)?.taken {
+                table.settle(&taken, *used);
+            }
+        }
+    }
+    let mut notes = crate::budget::unpriced(drawn)?;
+    notes.extend(table.take(&drawn.draws, case.time)?.notes);
+    Ok(notes)
 }
 
 /// What rules ask of headers: what is required must be there, what is to be removed goes.
@@ -165,6 +198,7 @@ impl Played {
             rules.extend(record.tools.iter().filter_map(|tool| tool.rule.as_deref()));
             rules.extend(record.findings.iter().filter_map(|finding| finding.rule.as_deref()));
             rules.extend(record.doubts.iter().map(|doubt| doubt.rule));
+            rules.extend(record.limits.iter().map(|limit| &*limit.limit));
         }
         rules.sort_unstable();
         rules.dedup();
@@ -179,6 +213,8 @@ impl Played {
         let tools = record.tools.iter().filter_map(|tool| tool.shadow.as_ref());
         let findings = record.findings.iter().filter_map(|finding| finding.shadow.as_ref());
         rules.extend(ruled.chain(tools).chain(findings).map(|shadow| &*shadow.rule));
+        let limits = record.limits.iter().filter(|limit| limit.why == Why::Over && !limit.refused);
+        rules.extend(limits.map(|limit| &*limit.limit));
         rules.sort_unstable();
         rules.dedup();
         rules

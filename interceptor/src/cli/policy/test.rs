@@ -215,6 +215,67 @@ mod tests {
         .assert_eq(&said.join("\n"));
     }
 
+    /// Limits, and cases of how much was used of them before.
+    const LIMITS: &str = "\
+apiVersion: interceptor.dev/v1alpha1
+kind: EgressPolicy
+metadata: { name: limits }
+spec:
+  limits:
+    - { name: a-minute, requests: 60, each: minute, per: [subject], match: { models: ['gpt-*'] } }
+    - { name: a-day, cost: 5 USD, each: day, per: [namespace] }
+    - { name: tried, tokens: 1000, each: hour, mode: shadow }
+";
+
+    #[test]
+    fn limits_are_tested_by_what_was_used_before() {
+        let directory = tempfile::tempdir().expect("a directory");
+        std::fs::write(directory.path().join("limits.yaml"), LIMITS).expect("it is written");
+        let head = "apiVersion: interceptor.dev/v1alpha1\nkind: PolicyTest\nmetadata: { name: t }\nspec:\n  policies: [limits.yaml]\n  cases:\n";
+        let request = "request: { host: api.openai.com, path: /v1/chat/completions, body: '{\"model\":\"gpt-4o\",\"messages\":[]}' }";
+        let other = request.replace("gpt-4o", "o3");
+        let cases = [
+            format!("{{ name: fresh, {request}, expect: {{ verdict: pass, shadow: [] }} }}"),
+            format!(
+                "{{ name: last, used: {{ a-minute: 59, a-day: 4.50 USD }}, {request}, expect: {{ verdict: pass, status: 200 }} }}"
+            ),
+            format!(
+                "{{ name: over, used: {{ a-minute: 60 }}, {request}, expect: {{ verdict: block, rule: a-minute, status: 429 }} }}"
+            ),
+            format!(
+                "{{ name: far over, used: {{ a-day: 7 USD }}, {request}, expect: {{ rule: a-day, status: 429 }} }}"
+            ),
+            format!(
+                "{{ name: shadow, used: {{ tried: 1000 }}, {request}, expect: {{ verdict: pass, rule: tried, shadow: [tried] }} }}"
+            ),
+            format!("{{ name: fails, used: {{ a-minute: 60 }}, {other}, expect: {{ status: 429 }} }}"),
+        ];
+        let file = directory.path().join("t.yaml").display().to_string();
+        let read = |cases: &str| cases::read(&file, &format!("{head}{cases}"), &[]);
+        let suites = read(&cases.map(|case| format!("    - {case}\n")).concat()).expect("it reads");
+        let engine = engine(&suites[0].set);
+        let said = |case: &cases::Case| compare::differences(case, &play::play(&engine, case));
+        let (last, good) = suites[0].cases.split_last().expect("there are some");
+        for case in good {
+            assert_eq!(said(case), Vec::<String>::new(), "{}", case.name);
+        }
+        assert_eq!(
+            said(last),
+            [
+                "expected the status 429, got 200",
+                "nothing of the limit `a-minute` is used, and of `a-day`, `tried`"
+            ]
+        );
+        let wrong = read(&format!(
+            "    - {{ name: a, used: {{ a-minut: 1, a-minute: many, a-day: 5 }}, {request}, expect: {{ verdict: pass }} }}\n"
+        ));
+        expect_test::expect![[r#"
+            t.yaml:7:35: spec.cases[0].used.a-minut: unknown limit `a-minut`; expected the name of a limit of the policy; did you mean `a-minute`?
+            t.yaml:7:48: spec.cases[0].used.a-minute: `many` is not allowed; expected a whole number from 0 to 1000000000000000
+            t.yaml:7:61: spec.cases[0].used.a-day: `5` is not allowed; expected an amount such as `4.50 USD`"#]]
+            .assert_eq(&wrong.expect_err("it is wrong").to_string().replace(&file, "t.yaml"));
+    }
+
     #[test]
     fn what_is_wrong_with_cases_is_said_with_its_place() {
         let said = suite(

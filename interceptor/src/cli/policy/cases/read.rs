@@ -3,6 +3,7 @@
 use std::path::Path;
 use std::sync::Arc;
 
+use interceptor_engine::budget::{Limit, Measure, Money};
 use interceptor_engine::document::{Field, Fields};
 use interceptor_engine::policy::Uncertainty;
 use interceptor_engine::{Catalogue, Detectors, ProviderId};
@@ -19,6 +20,7 @@ const LONGEST_BODY: u64 = 64 << 20;
 pub(super) struct Reader<'a> {
     pub(super) catalogue: &'a Catalogue,
     pub(super) detectors: &'a Detectors,
+    pub(super) limits: &'a [Arc<Limit>],
     pub(super) here: &'a Path,
 }
 
@@ -33,6 +35,7 @@ impl Reader<'_> {
                 u64::try_from(time.unix_timestamp()).ok()
             })
         });
+        let used = fields.optional("used").map_or(Some(Vec::new()), |field| self.used(&field));
         let mut samples = Samples::default();
         let request = fields.required("request").and_then(|field| self.request(&field, &mut samples));
         let response = match fields.optional("response") {
@@ -50,11 +53,35 @@ impl Reader<'_> {
             at: field.position(),
             subject: Arc::new(subject.unwrap_or_else(subject::standard)),
             time: time?,
+            used: used?,
             request: request?,
             response: response?,
             expect: expect?,
             samples,
         })
+    }
+
+    /// How much of each limit was used before, in what it counts.
+    fn used(&self, field: &Field<'_>) -> Option<Vec<(Arc<str>, u64)>> {
+        let read = |(name, field): (&str, Field<'_>)| {
+            let Some(limit) = self.limits.iter().find(|limit| &*limit.name == name) else {
+                let known = self.limits.iter().map(|limit| &*limit.name);
+                field.unknown_word_of_many("limit", name, known, "the name of a limit of the policy");
+                return None;
+            };
+            let amount = match limit.measure {
+                Measure::Cost { .. } => {
+                    let expected = "an amount such as `4.50 USD`";
+                    field.parsed(expected, |text| Money::parse(text).map(Money::nanos))
+                }
+                _ => field.number(0..=1_000_000_000_000_000),
+            };
+            Some((limit.name.clone(), amount?))
+        };
+        let entries = field.entries()?;
+        let count = entries.len();
+        let read: Vec<_> = entries.into_iter().filter_map(read).collect();
+        (read.len() == count).then_some(read)
     }
 
     fn request(&self, field: &Field<'_>, samples: &mut Samples) -> Option<Request> {

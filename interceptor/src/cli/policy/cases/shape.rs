@@ -48,6 +48,11 @@ pub(super) static CASE: Shape = Shape {
             "Who calls. Default: somebody known on the plain host.",
         ),
         Member::optional("time", Kind::Text, "When, such as `2026-01-05T12:00:00Z`, which is the default."),
+        Member::optional(
+            "used",
+            Kind::Entries(&Kind::Name),
+            "How much of limits was used before, by their names: `60`, or `4.50 USD`. Default: nothing.",
+        ),
         Member::required("request", Kind::Map(&REQUEST), "What is sent."),
         Member::optional(
             "response",
