@@ -8,6 +8,7 @@ pub mod diff;
 pub mod explain;
 pub mod fmt;
 pub mod play;
+mod recorded;
 pub mod report;
 pub mod schema;
 pub mod test;

@@ -2,7 +2,7 @@
 //! Asks both policies about what an audit line tells. A line has no payload, so some things cannot be told from it; those
 //! are counted and named, never guessed.
 
-mod line;
+mod limits;
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
@@ -15,7 +15,7 @@ use interceptor_engine::policy::explain::{About, State};
 use interceptor_engine::policy::{Action, Answer, PolicySet};
 use serde_json::json;
 
-use self::line::Recorded;
+use super::recorded::{Recorded, untold};
 use crate::app::StartError;
 use crate::cli::exit;
 
@@ -23,7 +23,8 @@ pub(super) const EXAMPLES: &str = "Examples:\n  interceptor policy diff old.yaml
      interceptor policy diff --json old.yaml new.yaml --replay audit.jsonl | jq .changed\n\n\
      An audit line tells findings that a rule spoke of, doubts, caller, provider, operation and model. It does not tell \
      labels,\npaths, sizes, methods, tools or what no rule spoke of: exchanges about which a policy asks for these are \
-     counted as not\ncertain.\n\n\
+     counted as not\ncertain. Nor does it tell how much of a limit was left: what changes about limits is listed by \
+     itself.\n\n\
      Exits with 0 if every recorded exchange is decided the same, with 1 if not.";
 
 /// Lines that are shown one by one.
@@ -41,6 +42,9 @@ pub struct Diff {
     /// Audit lines of the daemon.
     #[arg(long, value_name = "FILE")]
     replay: PathBuf,
+    /// Show exchanges, too, that are decided the same by another rule.
+    #[arg(long)]
+    rules: bool,
     /// One JSON object instead of lines.
     #[arg(long)]
     json: bool,
@@ -57,6 +61,10 @@ struct Comparison {
     unreadable: u64,
     /// Exchanges that are decided otherwise.
     changed: Vec<Change>,
+    /// Exchanges that are decided the same by another rule.
+    by_others: Vec<Change>,
+    /// Limits that are not the same.
+    limits: Vec<limits::Changed>,
     /// How many exchanges could come out otherwise for what their lines do not tell, by that.
     uncertain: BTreeMap<&'static str, u64>,
 }
@@ -75,6 +83,7 @@ struct Change {
 #[derive(Debug, Clone, PartialEq, Eq)]
 struct Outcome {
     verdict: &'static str,
+    /// The rule of the strongest action, if it is stronger than `allow`.
     rule: Option<String>,
 }
 
@@ -83,11 +92,11 @@ impl Diff {
         let (old, new) = (load(&self.old)?, load(&self.new)?);
         let read_error = |io| StartError::Read { path: self.replay.clone(), io };
         let file = std::fs::File::open(&self.replay).map_err(read_error)?;
-        let mut comparison = Comparison::default();
+        let mut comparison = Comparison { limits: limits::changes(&old, &new), ..Comparison::default() };
         for line in std::io::BufReader::new(file).lines() {
             comparison.line(&line.map_err(read_error)?, &old, &new);
         }
-        super::print(&if self.json { comparison.json() } else { comparison.lines() });
+        super::print(&if self.json { comparison.json() } else { comparison.lines(self.rules) });
         Ok(if comparison.changed.is_empty() { ExitCode::SUCCESS } else { ExitCode::from(exit::FAILED) })
     }
 }
@@ -117,11 +126,15 @@ impl Comparison {
         let (was, will) = (outcome(old, &recorded), outcome(new, &recorded));
         let mut untold = unknown(old, &recorded);
         untold.extend(unknown(new, &recorded));
+        if recorded.limited || limits::differ(old, new, &recorded.subject) {
+            untold.push("what is left of limits");
+        }
         untold.sort_unstable();
         untold.dedup();
         untold.into_iter().for_each(|what| *self.uncertain.entry(what).or_default() += 1);
-        if was.verdict != will.verdict {
-            self.changed.push(Change {
+        if was != will {
+            let kind = if was.verdict == will.verdict { &mut self.by_others } else { &mut self.changed };
+            kind.push(Change {
                 id: recorded.id,
                 time: recorded.time,
                 provider: recorded.provider,
@@ -131,14 +144,11 @@ impl Comparison {
         }
     }
 
-    fn lines(&self) -> String {
+    fn lines(&self, rules: bool) -> String {
         let mut out = String::new();
-        for change in self.changed.iter().take(SHOWN) {
-            let Change { id, time, provider, old, new } = change;
-            let _ = writeln!(out, "{time} {id} {provider}: {old} -> {new}");
-        }
-        if let Some(more) = self.changed.len().checked_sub(SHOWN).filter(|more| *more > 0) {
-            let _ = writeln!(out, "… and {more} more; --json lists all");
+        list(&mut out, &self.changed);
+        if rules {
+            list(&mut out, &self.by_others);
         }
         let mut moves: BTreeMap<(&str, &str), u64> = BTreeMap::new();
         for change in &self.changed {
@@ -147,6 +157,14 @@ impl Comparison {
         let _ = writeln!(out, "{} exchanges, {} decided otherwise", self.compared, self.changed.len());
         for ((old, new), count) in moves {
             let _ = writeln!(out, "  {count} {old} -> {new}");
+        }
+        if !self.by_others.is_empty() {
+            let hint = if rules { "" } else { "; --rules shows them" };
+            let _ = writeln!(out, "{} decided the same by another rule{hint}", self.by_others.len());
+        }
+        for limits::Changed { name, old, new } in &self.limits {
+            let or = |words: &Option<String>, none: &str| words.clone().unwrap_or_else(|| none.to_owned());
+            let _ = writeln!(out, "limit `{name}`: {} -> {}", or(old, "not there"), or(new, "gone"));
         }
         for (what, count) in &self.uncertain {
             let _ = writeln!(
@@ -162,8 +180,8 @@ impl Comparison {
 
     fn json(&self) -> String {
         let outcome = |outcome: &Outcome| json!({ "verdict": outcome.verdict, "rule": outcome.rule });
-        let changed: Vec<_> = { self.changed.iter() }
-            .map(|change| {
+        let all = |changes: &[Change]| -> Vec<_> {
+            let one = |change: &Change| {
                 json!({
                     "id": change.id,
                     "time": change.time,
@@ -171,16 +189,31 @@ impl Comparison {
                     "old": outcome(&change.old),
                     "new": outcome(&change.new),
                 })
-            })
-            .collect();
+            };
+            changes.iter().map(one).collect()
+        };
+        let limit =
+            |limit: &limits::Changed| json!({ "name": limit.name, "old": limit.old, "new": limit.new });
         let all = json!({
             "exchanges": self.compared,
-            "changed": changed,
+            "changed": all(&self.changed),
+            "by_other_rules": all(&self.by_others),
+            "limits": self.limits.iter().map(limit).collect::<Vec<_>>(),
             "uncertain": self.uncertain,
             "other_lines": self.others,
             "unreadable_lines": self.unreadable,
         });
         format!("{all}\n")
+    }
+}
+
+/// The first changes, a line each.
+fn list(out: &mut String, changes: &[Change]) {
+    for Change { id, time, provider, old, new } in changes.iter().take(SHOWN) {
+        let _ = writeln!(out, "{time} {id} {provider}: {old} -> {new}");
+    }
+    if let Some(more) = changes.len().checked_sub(SHOWN).filter(|more| *more > 0) {
+        let _ = writeln!(out, "… and {more} more; --json lists all");
     }
 }
 
@@ -233,23 +266,14 @@ fn outcome(set: &PolicySet, recorded: &Recorded) -> Outcome {
         Action::Redact(_) => "redact",
         Action::Passthrough | Action::Allow | Action::Audit => "pass",
     };
-    // Of what passes it makes no difference who lets it.
-    Outcome { verdict, rule: strongest.1.filter(|_| verdict != "pass") }
+    Outcome { verdict, rule: strongest.1 }
 }
 
 /// What a policy asks about this exchange that its line does not tell.
 fn unknown(set: &PolicySet, recorded: &Recorded) -> Vec<&'static str> {
     let mut found = Vec::new();
     let (context, body) = (recorded.context(), recorded.body());
-    let untold = |field: &str| match field {
-        "paths" => Some("paths"),
-        "tools" => Some("tools"),
-        "mcpMethods" => Some("mcpMethods"),
-        "size" => Some("size"),
-        "when" => Some("expressions"),
-        "models" if recorded.model.is_none() => Some("models"),
-        _ => None,
-    };
+    let untold = |field: &str| untold(field, recorded);
     for policy in set.policy.explain(&context, Some(&body)) {
         let labels = |field: &str| matches!(field, "podLabels" | "namespaceLabels");
         if policy.unfit.iter().flatten().any(|field| labels(field)) {
@@ -307,10 +331,10 @@ mod tests {
             "half a li".to_owned(),
         ];
         let mask = "  rules:\n    - { name: mask, match: { direction: request, detectors: ['pii.*'] }, action: redact }\n";
-        let expected = "2026-01-05T12:00:00Z 00000000000000a1 openai: pass -> redact (`mask`)\n3 exchanges, 1 decided otherwise\n  1 pass -> redact\n1 lines could not be read\n";
-        assert_eq!(compare(mask, &lines).lines(), expected);
+        let expected = "2026-01-05T12:00:00Z 00000000000000a1 openai: pass (`watch`) -> redact (`mask`)\n3 exchanges, 1 decided otherwise\n  1 pass -> redact\n1 lines could not be read\n";
+        assert_eq!(compare(mask, &lines).lines(false), expected);
         let doubt = format!("{OLD}  uncertain: {{ malformedJson: block }}\n");
-        assert!(compare(&doubt, &lines).lines().contains("pass -> block (`uncertain.malformedJson`)"));
+        assert!(compare(&doubt, &lines).lines(false).contains("pass -> block (`uncertain.malformedJson`)"));
         let others =
             "  subjects: [{ namespaces: [shop] }]\n  rules:\n    - { name: no, match: {}, action: block }\n";
         assert!(compare(others, &lines).changed.is_empty());
@@ -321,6 +345,40 @@ mod tests {
         let model = "  rules:\n    - { name: no, match: { models: [gpt-5] }, action: block }\n";
         assert!(compare(model, &lines).uncertain.is_empty() && compare(model, &lines).changed.is_empty());
         assert!(compare(OLD, &lines).changed.is_empty());
+    }
+
+    #[test]
+    fn who_decides_the_same_is_shown_if_asked_for() {
+        let lines = [exchange(EMAIL, "")];
+        let renamed = compare(&OLD.replace("name: watch", "name: look"), &lines);
+        assert!(renamed.changed.is_empty());
+        let count = "1 exchanges, 0 decided otherwise\n1 decided the same by another rule";
+        assert_eq!(renamed.lines(false), format!("{count}; --rules shows them\n"));
+        let line = "2026-01-05T12:00:00Z 00000000000000a1 openai: pass (`watch`) -> pass (`look`)\n";
+        assert_eq!(renamed.lines(true), format!("{line}{count}\n"));
+        assert!(compare(OLD, &lines).by_others.is_empty());
+    }
+
+    #[test]
+    fn limits_are_compared_by_what_they_say() {
+        let limits = |all: &str| set(&format!("{OLD}  limits: [{all}]\n"));
+        let old =
+            limits("{ name: a, requests: 60, each: minute, per: [subject] }, { name: b, concurrency: 4 }");
+        let new = limits(
+            "{ name: a, requests: 60, each: minute, per: [subject], match: { models: ['gpt-*'] } }, { name: c, cost: 5 USD, each: day, reserve: 100, mode: shadow }",
+        );
+        let mut comparison = Comparison { limits: limits::changes(&old, &new), ..Comparison::default() };
+        comparison.line(&exchange("", ""), &old, &new);
+        expect_test::expect![[r#"
+            1 exchanges, 0 decided otherwise
+            limit `a`: 60 requests each minute for each subject -> 60 requests each minute for each subject, models gpt-*
+            limit `b`: 4 exchanges at a time -> gone
+            limit `c`: not there -> 5.00 USD each day, 100 tokens set aside, in shadow
+            not certain for 1: a policy asks for what is left of limits, which audit lines do not tell
+        "#]].assert_eq(&comparison.lines(false));
+        let mut same = Comparison { limits: limits::changes(&old, &old), ..Comparison::default() };
+        same.line(&exchange("", ""), &old, &old);
+        assert_eq!(same.lines(false), "1 exchanges, 0 decided otherwise\n");
     }
 
     #[test]

@@ -1,11 +1,15 @@
 //! `interceptor policy explain`: why an exchange is decided as it is, rule by rule.
-//! Plays a test case and asks the engine about every policy. Writes what it says.
+//! Plays a test case, or reads a line of the audit trail, and asks the engine about every policy. Writes what it says.
+
+mod event;
 
 use std::fmt::Write as _;
-use std::path::PathBuf;
+use std::io::BufRead;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use clap::Args;
+use interceptor_engine::detect::Confidence;
 use interceptor_engine::policy::explain::{About, Place, PolicyTrace, RuleTrace, State};
 use interceptor_engine::policy::{BodyFacts, Context, Direction, Mode, PolicySet};
 use interceptor_engine::record::{FindingRecord, Record};
@@ -16,8 +20,9 @@ use super::test;
 use crate::app::StartError;
 use crate::cli::exit;
 
-pub(super) const EXAMPLES: &str = "Example:\n  interceptor policy explain policies/tests/default.yaml --case 'a key in a prompt'\n\n\
-     Exits with 0 if a case was explained, and with 1 if there is none of that name.";
+pub(super) const EXAMPLES: &str = "Examples:\n  interceptor policy explain policies/tests/default.yaml --case 'a key in a prompt'\n  \
+     grep 5f3a9c0e11d2b764 audit.jsonl | interceptor policy explain --event - --policy egress.yaml\n\n\
+     Exits with 0 if something was explained, and with 1 if there is no such case, or no exchange among the lines.";
 
 const PRECEDENCE: &str = "Which rule wins: rules are read from top to bottom, policies of higher priority first. The strongest action wins \
      (block, redact, audit), the first among equals. `allow` ends the reading: it exempts from the rules behind it, and \
@@ -27,33 +32,66 @@ const PRECEDENCE: &str = "Which rule wins: rules are read from top to bottom, po
 #[derive(Debug, Args)]
 pub struct Explain {
     /// A file of the kind PolicyTest.
-    #[arg(value_name = "FILE")]
-    file: PathBuf,
+    #[arg(value_name = "FILE", required_unless_present = "event", requires = "case")]
+    file: Option<PathBuf>,
     /// The cases in whose name this stands.
     #[arg(long, value_name = "TEXT")]
-    case: String,
-    /// Explain these policy files instead of those that the file names.
+    case: Option<String>,
+    /// Explain exchanges of the audit trail instead: lines in this file, or in standard input if it is `-`.
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["file", "case"])]
+    event: Option<PathBuf>,
+    /// Explain these policy files instead of those that the file names; for `--event` the built-in policy if there are
+    /// none.
     #[arg(long, value_name = "FILE")]
     policy: Vec<PathBuf>,
 }
 
 impl Explain {
     pub(super) fn run(&self) -> Result<ExitCode, StartError> {
-        let name = self.file.display().to_string();
-        let suites =
-            cases::read(&name, &super::read(&self.file)?, &self.policy).map_err(StartError::Mistakes)?;
+        match (&self.event, &self.file) {
+            (Some(lines), _) => self.events(lines),
+            (None, Some(file)) => self.cases(file, self.case.as_deref().unwrap_or_default()),
+            // The arguments ask for one of them.
+            (None, None) => Ok(ExitCode::from(exit::FAILED)),
+        }
+    }
+
+    fn cases(&self, file: &Path, part: &str) -> Result<ExitCode, StartError> {
+        let name = file.display().to_string();
+        let suites = cases::read(&name, &super::read(file)?, &self.policy).map_err(StartError::Mistakes)?;
         let mut explained = 0;
         for suite in &suites {
-            for case in suite.cases.iter().filter(|case| case.name.contains(&self.case)) {
+            for case in suite.cases.iter().filter(|case| case.name.contains(part)) {
                 super::print(&explain(&suite.set, case));
                 explained += 1;
             }
         }
         if explained == 0 {
-            eprintln!("interceptor: no case of {name} has `{}` in its name", self.case);
+            eprintln!("interceptor: no case of {name} has `{part}` in its name");
             return Ok(ExitCode::from(exit::FAILED));
         }
         Ok(ExitCode::SUCCESS)
+    }
+
+    fn events(&self, path: &Path) -> Result<ExitCode, StartError> {
+        let set = PolicySet::load(&[], &super::read_all(&self.policy)?).map_err(StartError::Mistakes)?;
+        let failed = |io| StartError::Read { path: path.to_owned(), io };
+        let lines: Box<dyn BufRead> = match path.as_os_str() == "-" {
+            true => Box::new(std::io::stdin().lock()),
+            false => Box::new(std::io::BufReader::new(std::fs::File::open(path).map_err(failed)?)),
+        };
+        let mut explained = false;
+        for line in lines.lines() {
+            let line = serde_json::from_str(&line.map_err(failed)?).ok();
+            if let Some(said) = line.and_then(|line| event::explain(&set, &line)) {
+                super::print(&said);
+                explained = true;
+            }
+        }
+        if !explained {
+            eprintln!("interceptor: no line of {} is an exchange that was inspected", path.display());
+        }
+        Ok(if explained { ExitCode::SUCCESS } else { ExitCode::from(exit::FAILED) })
     }
 }
 
@@ -179,8 +217,23 @@ fn decision(
     let (name, place, sure) = (&finding.detector, &finding.place, finding.confidence.name());
     let action = finding.action.name();
     let _ = writeln!(out, "finding `{name}` at {place} in the {} ({sure}): {action}", direction.name());
-    let Some(detector) = set.detectors.registry().by_name(name) else { return };
-    let found = (direction, detector, finding.confidence);
+    candidates(out, set, (context, body), name, (direction, finding.confidence), count);
+}
+
+/// The rules that match a finding, and what becomes of each.
+fn candidates(
+    out: &mut String,
+    set: &PolicySet,
+    (context, body): (&Context<'_>, &BodyFacts<'_>),
+    name: &str,
+    (direction, confidence): (Direction, Confidence),
+    count: u32,
+) {
+    let Some(detector) = set.detectors.registry().by_name(name) else {
+        let _ = writeln!(out, "  no detector of these files is called so");
+        return;
+    };
+    let found = (direction, detector, confidence);
     for candidate in set.policy.candidates(context, Some(body), found, count) {
         let place = match candidate.place {
             Place::Wins => "wins",
@@ -195,7 +248,6 @@ fn decision(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::path::Path;
 
     #[test]
     fn every_policy_and_rule_is_accounted_for() {

@@ -20,7 +20,9 @@ pub(super) struct Recorded {
     /// As the list that conditions are asked with; empty if it is not told.
     pub(super) model: Option<String>,
     models: Vec<String>,
-    subject: Subject,
+    pub(super) subject: Subject,
+    /// A limit refused it.
+    pub(super) limited: bool,
     pub(super) findings: Vec<Found>,
     pub(super) tools: Vec<Tool>,
     pub(super) doubts: Vec<Doubted>,
@@ -63,6 +65,9 @@ impl Recorded {
             models: model.iter().cloned().collect(),
             model,
             subject: subject(&line["caller"]),
+            limited: inspection["limits"]
+                .as_array()
+                .is_some_and(|all| all.iter().any(|l| l["refused"] == true)),
             findings: each(&inspection["findings"], found)?,
             tools: each(&inspection["tools"], tool)?,
             doubts: each(&inspection["doubts"], doubted)?,
@@ -83,6 +88,19 @@ impl Recorded {
 
     pub(super) fn body(&self) -> BodyFacts<'_> {
         BodyFacts { models: &self.models, ..BodyFacts::default() }
+    }
+}
+
+/// What a field of a rule's `match` asks for, if a line does not tell it.
+pub(super) fn untold(field: &str, recorded: &Recorded) -> Option<&'static str> {
+    match field {
+        "paths" => Some("paths"),
+        "tools" => Some("tools"),
+        "mcpMethods" => Some("mcpMethods"),
+        "size" => Some("size"),
+        "when" => Some("expressions"),
+        "models" if recorded.model.is_none() => Some("models"),
+        _ => None,
     }
 }
 
