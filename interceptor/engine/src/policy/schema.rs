@@ -47,6 +47,11 @@ pub static KINDS: &[DocumentKind] = &[
     },
 ];
 
+/// The shape of documents of a kind, by whose fields they are read, formatted and completed.
+pub fn shape_of(kind: &str) -> Option<&'static Shape> {
+    KINDS.iter().find(|known| known.name == kind).map(|known| known.shape)
+}
+
 /// The schema of files that hold documents of these shapes.
 pub fn for_editors(shapes: &[&'static Shape]) -> Value {
     let mut definitions = Map::new();

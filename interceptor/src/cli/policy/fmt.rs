@@ -7,7 +7,7 @@ use std::process::ExitCode;
 
 use clap::Args;
 use interceptor_engine::document::{Shape, format};
-use interceptor_engine::policy::schema::KINDS;
+use interceptor_engine::policy::schema::shape_of;
 
 use super::cases;
 use crate::app::StartError;
@@ -62,7 +62,7 @@ impl Fmt {
 /// The shape of a kind of document, whose order its fields get.
 fn shape(kind: &str) -> Option<&'static Shape> {
     let tests = (kind == cases::DOCUMENT.name).then_some(&cases::DOCUMENT);
-    { KINDS.iter() }.find(|known| known.name == kind).map(|known| known.shape).or(tests)
+    shape_of(kind).or(tests)
 }
 
 /// Writes a file anew beside the old one and puts it in its place, so that nobody reads half of it.
