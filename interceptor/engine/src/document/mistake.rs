@@ -134,6 +134,8 @@ impl Report {
             _ => {}
         }
         order(&mut mistakes);
+        // What is looked at twice is wrong once.
+        mistakes.dedup();
         Err(Mistakes(mistakes))
     }
 }
