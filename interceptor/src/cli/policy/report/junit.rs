@@ -119,6 +119,58 @@ mod tests {
         assert_eq!((sum("tests"), sum("failures")), (3, 2));
     }
 
+    /// What may stand in what, and what has to be said of each: the schema that Jenkins publishes, written down again.
+    const ELEMENTS: [(&str, &str, &[&str], &[&str]); 4] = [
+        ("testsuites", "", &[], &["name", "time", "tests", "failures", "disabled", "errors"]),
+        (
+            "testsuite",
+            "testsuites",
+            &["name", "tests"],
+            &["failures", "errors", "time", "disabled", "skipped", "timestamp", "hostname", "id", "package"],
+        ),
+        ("testcase", "testsuite", &["name", "classname"], &["assertions", "time", "status"]),
+        ("failure", "testcase", &[], &["type", "message"]),
+    ];
+
+    #[test]
+    fn every_element_stands_where_it_may_and_says_what_it_has_to() {
+        let text = render(&sample());
+        let mut reader = Reader::from_str(&text);
+        let mut open: Vec<String> = Vec::new();
+        let mut seen = 0;
+        loop {
+            let event = reader.read_event().expect("it is XML");
+            let (element, stays_open) = match &event {
+                Event::Start(element) => (element, true),
+                Event::Empty(element) => (element, false),
+                Event::End(_) => {
+                    open.pop();
+                    continue;
+                }
+                Event::Eof => break,
+                _ => continue,
+            };
+            let name = element.name().as_ref().to_owned();
+            let (_, around, needed, allowed) =
+                ELEMENTS.iter().find(|known| *known.0 == *name).unwrap_or_else(|| panic!("{name}"));
+            assert_eq!(open.last().map_or("", |name| name), *around, "{name}");
+            let said: Vec<String> = element
+                .attributes()
+                .map(|a| a.expect("a name and a value").key.as_ref().to_owned())
+                .collect();
+            assert!(needed.iter().all(|needed| said.iter().any(|said| said == needed)), "{name}: {said:?}");
+            assert!(
+                said.iter().all(|said| needed.iter().chain(*allowed).any(|known| known == said)),
+                "{name}: {said:?}"
+            );
+            seen += 1;
+            if stays_open {
+                open.push(name);
+            }
+        }
+        assert!(open.is_empty() && seen == 8, "{open:?} {seen}");
+    }
+
     #[test]
     fn it_is_as_ci_systems_expect() {
         expect_test::expect![[r#"

@@ -67,7 +67,79 @@ mod tests {
     use super::super::sample;
     use super::*;
 
-    /// What the standard requires of a log, a run, a result and a location.
+    /// The objects of SARIF 2.1.0 that are written here, with what the standard's text requires of each and allows in it
+    /// (sections 3.13 to 3.30, and 3.49). OASIS' own schema is not shipped: its licence is not one of this project's.
+    fn schema() -> Value {
+        let object = |required: &[&str], properties: Value| {
+            json!({
+                "type": "object",
+                "required": required,
+                "properties": properties,
+                "additionalProperties": false,
+            })
+        };
+        let list = |of: Value| json!({ "type": "array", "items": of });
+        let text = || json!({ "type": "string" });
+        let index = json!({ "type": "integer", "minimum": -1 });
+        let from_one = json!({ "type": "integer", "minimum": 1 });
+        let message = object(&["text"], json!({ "text": text() }));
+        let rule = object(&["id"], json!({ "id": text(), "shortDescription": message }));
+        let driver = object(
+            &["name"],
+            json!({
+                "name": text(),
+                "version": text(),
+                "rules": { "type": "array", "uniqueItems": true, "items": rule },
+            }),
+        );
+        // A relative reference: no blanks, and no colon in its first segment, which would make it a scheme.
+        let uri = json!({ "type": "string", "pattern": "^([A-Za-z0-9._~-]|%[0-9A-F]{2}|/)+$" });
+        let region = object(&["startLine"], json!({ "startLine": from_one, "startColumn": from_one }));
+        let place = object(
+            &["artifactLocation"],
+            json!({ "artifactLocation": object(&["uri"], json!({ "uri": uri })), "region": region }),
+        );
+        let result = object(
+            &["message"],
+            json!({
+                "ruleId": text(),
+                "ruleIndex": index,
+                "level": { "enum": ["none", "note", "warning", "error"] },
+                "message": message,
+                "locations": list(object(&[], json!({ "physicalLocation": place }))),
+            }),
+        );
+        let run = object(
+            &["tool"],
+            json!({
+                "tool": object(&["driver"], json!({ "driver": driver })),
+                "columnKind": { "enum": ["utf16CodeUnits", "unicodeCodePoints"] },
+                "results": list(result),
+            }),
+        );
+        object(
+            &["version", "runs"],
+            json!({ "$schema": text(), "version": { "const": "2.1.0" }, "runs": list(run) }),
+        )
+    }
+
+    #[test]
+    fn it_is_as_the_standard_says() {
+        let validator = jsonschema::validator_for(&schema()).expect("a schema");
+        let wrong = |log: &Value| -> Vec<String> {
+            validator.iter_errors(log).map(|e| format!("{}: {e}", e.instance_path())).collect()
+        };
+        for report in [sample(), Report::default()] {
+            assert_eq!(wrong(&render(&report)), Vec::<String>::new());
+        }
+        // Without this the test would say nothing.
+        let mut log = render(&sample());
+        log["runs"][0]["results"][0]["locations"][0]["physicalLocation"]["region"]["startLine"] = json!(0);
+        log["runs"][0]["results"][1]["severity"] = json!("high");
+        assert_eq!(wrong(&log).len(), 2);
+    }
+
+    /// What a schema cannot say: rules and places are those that are meant.
     #[test]
     fn every_result_has_its_rule_and_its_place() {
         let log = render(&sample());
