@@ -2,7 +2,7 @@
 
 use crate::maps::{self, CONFIG, NAMESPACES, ORIGINS};
 use crate::packet::{LOOPBACK4, LOOPBACK6, UDP};
-use crate::{context, datagram, event, flow, forbid, liveness, mark, workload};
+use crate::{context, datagram, event, exec, flow, forbid, liveness, mark, workload};
 use aya_ebpf::EbpfContext as _;
 use aya_ebpf::helpers::generated;
 use aya_ebpf::programs::SockAddrContext;
@@ -159,6 +159,7 @@ impl<Rewrite: Fn(Address)> Hook<'_, Rewrite> {
             return target.when_not_recorded();
         };
         self.record(attempt, target, origin);
+        exec::follow(origin.tgid);
         if !flow::has_room(origin) {
             return target.when_not_recorded();
         }
@@ -211,6 +212,7 @@ impl<Rewrite: Fn(Address)> Hook<'_, Rewrite> {
             }
             Decision::Refuse(Refused::DirectConnect) => EventKind::DirectConnect,
             Decision::Refuse(Refused::Forbidden(verdict)) => {
+                exec::follow(self.ctx.tgid());
                 forbid::count(&RefusalKey { cgroup: context::cgroup(), uid: self.ctx.uid(), verdict });
                 return event::send_refusal(self.ctx, netns(self.ctx), attempt, verdict);
             }

@@ -7,6 +7,7 @@
 //! | `dns` | `cgroup_skb/ingress` | learn an endpoint's addresses from DNS answers before the application sees them |
 //! | `send4`, `send6` | `cgroup/sendmsg4`, `cgroup/sendmsg6` | refuse QUIC to an endpoint |
 //! | `raw` | `cgroup/sock_create` | note the network namespace of a raw socket, for the guard |
+//! | `executed` | raw tracepoint `sched_process_exec` | note when a process that has connected becomes another program |
 //! | `guard` | `cgroup_skb/egress` | enter redirected connections in `FLOWS`; count, or drop, what leaves for an endpoint all the same |
 //! | `interceptor_veth` | tc, ingress of a veth's host end | count or drop what leaves for an endpoint and no socket sent |
 //!
@@ -23,6 +24,7 @@ mod context;
 mod datagram;
 mod dns;
 mod event;
+mod exec;
 mod flow;
 mod forbid;
 mod guard;
@@ -35,8 +37,8 @@ mod peer;
 mod veth;
 mod workload;
 
-use aya_ebpf::macros::{cgroup_skb, cgroup_sock, cgroup_sock_addr, classifier};
-use aya_ebpf::programs::{SkBuffContext, SockAddrContext, SockContext, TcContext};
+use aya_ebpf::macros::{cgroup_skb, cgroup_sock, cgroup_sock_addr, classifier, raw_tracepoint};
+use aya_ebpf::programs::{RawTracePointContext, SkBuffContext, SockAddrContext, SockContext, TcContext};
 use interceptor_common::Abi;
 
 /// Read by the daemon before it attaches anything.
@@ -102,6 +104,12 @@ fn interceptor_veth(ctx: TcContext) -> i32 {
 fn raw(ctx: SockContext) -> i32 {
     mark::set_raw(&ctx);
     connect::ALLOW
+}
+
+#[raw_tracepoint(tracepoint = "sched_process_exec")]
+fn executed(_ctx: RawTracePointContext) -> i32 {
+    exec::note();
+    0
 }
 
 /// Never reached: nothing above can panic, and an object in which something could would not pass the verifier.

@@ -73,6 +73,11 @@ pub static RESOLVERS: HashMap<Address, u32, 256, NO_PREALLOC> = HashMap::new();
 #[btf_map]
 pub static DNS: PerCpuArray<Scratch, 1> = PerCpuArray::new();
 
+/// When processes that have connected last executed a program, nanoseconds of `CLOCK_MONOTONIC`: 0 if not since then. An
+/// entry is wanted from `connect` until the daemon has accepted, and one that is gone makes its caller an unknown one.
+#[btf_map]
+pub static EXECS: LruHashMap<u32, u64, 16384> = LruHashMap::new();
+
 /// What is known of a redirected socket, kept in the socket itself and gone with it.
 #[btf_map]
 pub static ORIGINS: SkStorage<Flow> = SkStorage::new();

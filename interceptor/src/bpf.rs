@@ -7,6 +7,7 @@ pub mod cgroup;
 mod cost;
 mod error;
 mod event;
+mod exec;
 pub mod features;
 mod flow;
 mod heartbeat;
@@ -25,6 +26,7 @@ mod workloads;
 pub use cost::{Counting, RunTime};
 pub use error::CaptureError;
 pub use event::Events;
+pub use exec::Execs;
 pub use flow::{Flows, Swept};
 pub use heartbeat::{HEARTBEAT_LIMIT, Heartbeats};
 pub use learn::Learning;
@@ -106,6 +108,7 @@ pub struct Capture {
     workloads: Workloads,
     verdicts: Verdicts,
     flows: Flows,
+    execs: Execs,
     heartbeats: Heartbeats,
     events: Option<Events>,
 }
@@ -139,6 +142,7 @@ impl Capture {
             workloads: Workloads::open(&programs)?,
             verdicts: Verdicts::open(&programs)?,
             flows: Flows::open(&programs, config.flows)?,
+            execs: Execs::open(&programs)?,
             heartbeats: Heartbeats::open(&programs)?,
             guards: Guards::open(&programs)?,
             events: Some(Events::open(&mut programs)?),
@@ -376,6 +380,12 @@ impl Capture {
     #[must_use]
     pub fn flows(&self) -> Flows {
         self.flows.clone()
+    }
+
+    /// When processes last executed a program; a handle to be cloned for whoever asks.
+    #[must_use]
+    pub fn execs(&self) -> Execs {
+        self.execs.clone()
     }
 
     /// Where workers give their signs of life; a handle to be cloned for each.

@@ -79,17 +79,26 @@ impl Identities {
     }
 
     /// The caller of a recorded connection in a network namespace, as far as it is known at once. What is not is asked for from now on.
-    pub fn caller(&self, namespace: u64, namespace_name: &Arc<str>, recorded: &Recorded) -> Caller {
+    /// `executed` says when a process last executed a program, see [`crate::proxy::accept::Flows::executed`].
+    pub fn caller(
+        &self,
+        namespace: u64,
+        namespace_name: &Arc<str>,
+        recorded: &Recorded,
+        executed: impl FnOnce(u32) -> Option<Duration>,
+    ) -> Caller {
         let workload = self.table.look(recorded.cgroup);
         let mut said = None;
-        let executable = process::executable(recorded.pid, recorded.at, |group| {
+        let is_its_group = |group: &str| {
             let path = self.tree.path(group);
             said = Some(group.to_owned());
             match &workload {
                 Some(workload) if !workload.path.is_empty() => *workload.path == *path,
                 _ => self.tree.has(&path, recorded.cgroup),
             }
-        });
+        };
+        let executable =
+            process::executable(recorded.pid, recorded.at, is_its_group, || executed(recorded.pid));
         let subject = Subject {
             uid: recorded.uid,
             user: self.table.user(recorded.uid),

@@ -5,9 +5,12 @@
 use std::io;
 use std::net::SocketAddr;
 use std::os::fd::{AsFd as _, AsRawFd as _, FromRawFd as _, OwnedFd, RawFd};
+use std::os::unix::process::CommandExt as _;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
+use std::time::Instant;
 
-use anyhow::{Context as _, Result, bail};
+use anyhow::{Context as _, Result, bail, ensure};
 use nix::errno::Errno;
 use nix::sys::socket::{
     AddressFamily, ControlMessage, ControlMessageOwned, MsgFlags, SockFlag, SockType, recv, recvmsg, send,
@@ -15,6 +18,7 @@ use nix::sys::socket::{
 };
 use tokio::net::TcpStream;
 
+use crate::deadline;
 use crate::place::Place;
 
 /// A request or an answer is one line, far shorter than this.
@@ -40,6 +44,24 @@ impl Dialer {
     #[must_use]
     pub fn pid(&self) -> u32 {
         self.child.id()
+    }
+
+    /// Has the process become another program, which gets these words and, as its standard input, our socket. Returns once
+    /// it has.
+    pub fn execute(&self, program: &Path, words: &[&str]) -> Result<()> {
+        let before = self.executable()?;
+        let line = [&["exec", &program.to_string_lossy()], words].concat().join(" ");
+        send(self.socket.as_raw_fd(), line.as_bytes(), MsgFlags::empty())?;
+        let until = Instant::now() + deadline();
+        while self.executable()? == before {
+            ensure!(Instant::now() < until, "the dialer did not become {}", program.display());
+            std::thread::yield_now();
+        }
+        Ok(())
+    }
+
+    fn executable(&self) -> Result<PathBuf> {
+        Ok(std::fs::read_link(format!("/proc/{}/exe", self.pid()))?)
     }
 
     /// Connects to `to`. The error is the one that the application's `connect` got.
@@ -89,7 +111,13 @@ pub fn serve() -> Result<()> {
             Err(Errno::EINTR) => continue,
             Err(error) => bail!("the laboratory is gone: {error}"),
         };
-        let to: SocketAddr = std::str::from_utf8(&line[..length])?.parse()?;
+        let line = std::str::from_utf8(&line[..length])?;
+        if let Some(words) = line.strip_prefix("exec ") {
+            let mut words = words.split(' ');
+            let error = Command::new(words.next().unwrap_or_default()).args(words).exec();
+            bail!("cannot become {line}: {error}");
+        }
+        let to: SocketAddr = line.parse()?;
         match std::net::TcpStream::connect(to) {
             Ok(stream) => {
                 let fds = [stream.as_raw_fd()];

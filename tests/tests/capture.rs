@@ -10,6 +10,8 @@ mod burst;
 mod bypass;
 #[path = "capture/dns.rs"]
 mod dns;
+#[path = "capture/exec.rs"]
+mod exec;
 #[path = "capture/failure.rs"]
 mod failure;
 #[path = "capture/forbid.rs"]

@@ -21,7 +21,7 @@ use self::in_force::InForce;
 pub(super) use self::in_force::number;
 pub(super) use self::telling::Refused;
 use self::telling::Telling;
-use crate::bpf::{Capture, CaptureError, Verdicts};
+use crate::bpf::{Capture, CaptureError, Execs, Verdicts};
 use crate::proxy::hints::Hint;
 use crate::proxy::shared::Shared;
 use crate::telemetry::chain;
@@ -57,6 +57,7 @@ pub(super) struct Forbidding {
     /// What was entered for single callers, and when.
     callers: HashMap<ForbiddenKey, (Arc<Caller>, Instant)>,
     telling: Telling,
+    execs: Execs,
     tally: Arc<Tally>,
 }
 
@@ -69,6 +70,7 @@ impl Forbidding {
             in_force: Arc::new(InForce::of(&engine, capture.generation()?)),
             callers: HashMap::new(),
             telling: Telling::default(),
+            execs: capture.execs(),
             tally: Arc::default(),
             verdicts,
         };
@@ -182,7 +184,9 @@ impl Forbidding {
 
     /// Tells of a refusal that the kernel side has just told of.
     pub(super) fn refused(&mut self, refused: Refused<'_>, shared: &Arc<Shared>) {
-        self.telling.tell(&self.verdicts, &self.in_force, refused, shared);
+        let execs = &self.execs;
+        let executed = |pid| execs.last(pid).ok().flatten();
+        self.telling.tell(&self.verdicts, &self.in_force, refused, shared, executed);
     }
 
     /// Forgets who else is at an address after as long as addresses are kept.

@@ -97,7 +97,7 @@ pub enum Stop {
 }
 
 /// The kernel's flow map, as the accept loops see it.
-struct KernelFlows(bpf::Flows);
+struct KernelFlows(bpf::Flows, bpf::Execs);
 
 impl Flows for KernelFlows {
     fn take(&self, cookie: u64, peer: SocketAddr) -> io::Result<Option<Recorded>> {
@@ -111,6 +111,10 @@ impl Flows for KernelFlows {
             uid: flow.uid,
             comm: String::from_utf8_lossy(&flow.comm).trim_end_matches('\0').into(),
         }))
+    }
+
+    fn executed(&self, pid: u32) -> Option<Duration> {
+        self.1.last(pid).ok().flatten()
     }
 }
 

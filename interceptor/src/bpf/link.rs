@@ -4,7 +4,7 @@
 //! Knows descriptors and paths. Does not know which programs there are.
 
 use aya_obj::generated::bpf_attach_type;
-use std::ffi::CString;
+use std::ffi::{CStr, CString};
 use std::io;
 use std::mem::zeroed;
 use std::os::fd::{AsFd, AsRawFd as _, BorrowedFd, FromRawFd as _, OwnedFd};
@@ -18,6 +18,7 @@ enum Command {
     Pin = 6,
     Get = 7,
     Info = 15,
+    OpenRawTracepoint = 17,
     CreateLink = 28,
     UpdateLink = 29,
 }
@@ -43,6 +44,13 @@ struct CreateAttr {
     target: u32,
     attach_type: u32,
     flags: u32,
+}
+
+#[repr(C)]
+struct TracepointAttr {
+    name: u64,
+    program: u32,
+    pad: u32,
 }
 
 #[repr(C)]
@@ -96,6 +104,15 @@ impl Link {
         const BPF_F_BEFORE: u32 = 1 << 3;
         let attach_type = bpf_attach_type::BPF_TCX_INGRESS as u32;
         Self::create(&CreateAttr { program: raw(program), target: index, attach_type, flags: BPF_F_BEFORE })
+    }
+
+    /// Attaches a program to a tracepoint of the whole machine. Its program cannot be exchanged afterwards.
+    pub(super) fn attach_to_tracepoint(program: BorrowedFd<'_>, name: &CStr) -> io::Result<Self> {
+        let attr = TracepointAttr { name: name.as_ptr() as u64, program: raw(program), pad: 0 };
+        let fd = call(Command::OpenRawTracepoint, &attr)?;
+        #[expect(unsafe_code, reason = "a new descriptor has no owner yet")]
+        // SAFETY: as below.
+        Ok(Self(unsafe { OwnedFd::from_raw_fd(fd) }))
     }
 
     fn create(attr: &CreateAttr) -> io::Result<Self> {

@@ -8,6 +8,7 @@ use super::veth;
 use aya::Ebpf;
 use aya::programs::{Program, ProgramError};
 use aya_obj::generated::bpf_attach_type;
+use std::ffi::CStr;
 use std::fs::{self, File};
 use std::io;
 use std::os::fd::{AsFd as _, BorrowedFd};
@@ -27,9 +28,13 @@ pub(super) const PROGRAMS: [(&str, bpf_attach_type); 9] = [
     ("connect6", bpf_attach_type::BPF_CGROUP_INET6_CONNECT),
 ];
 
+/// The program that is told of executions, and by what.
+const EXECUTED: &str = "executed";
+const TRACEPOINT: &CStr = c"sched_process_exec";
+
 /// All of them.
 pub(super) fn names() -> impl Iterator<Item = &'static str> {
-    PROGRAMS.into_iter().map(|(name, _)| name).chain([veth::PROGRAM])
+    PROGRAMS.into_iter().map(|(name, _)| name).chain([EXECUTED, veth::PROGRAM])
 }
 
 /// Has the kernel verify every program.
@@ -56,7 +61,24 @@ pub(super) fn attach_all(
         };
         link.map_err(|error| CaptureError::of_attach(name, error))
     };
-    PROGRAMS.into_iter().map(attach).collect()
+    // Before a connection is redirected whose process may become another one.
+    let first = attach_executed(programs, pins).map_err(|error| CaptureError::of_attach(EXECUTED, error));
+    [first].into_iter().chain(PROGRAMS.into_iter().map(attach)).collect()
+}
+
+/// The link of a tracepoint keeps its program, so that a new daemon makes one of its own: until it has the pin, both note
+/// the same.
+fn attach_executed(programs: &Ebpf, pins: Option<&Pins>) -> io::Result<Link> {
+    let program = programs.program(EXECUTED).ok_or(io::ErrorKind::NotFound)?;
+    let link = Link::attach_to_tracepoint(program.fd().map_err(io::Error::other)?.as_fd(), TRACEPOINT)?;
+    if let Some(pins) = pins {
+        let pin = pins.link(EXECUTED);
+        match fs::remove_file(&pin) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+            _ => link.pin(&pin)?,
+        }
+    }
+    Ok(link)
 }
 
 fn attach_pinned(
@@ -95,6 +117,7 @@ fn load(program: &mut Program) -> Result<(), ProgramError> {
         Program::CgroupSkb(hook) => hook.load(),
         Program::CgroupSock(hook) => hook.load(),
         Program::SchedClassifier(hook) => hook.load(),
+        Program::RawTracePoint(hook) => hook.load(),
         _ => Err(ProgramError::UnexpectedProgramType),
     }
 }

@@ -176,7 +176,7 @@ where
 /// The map behind aya's enum of types, for the types that are tables.
 fn data(map: &Map) -> Option<&MapData> {
     match map {
-        Map::Array(data) | Map::HashMap(data) | Map::LpmTrie(data) => Some(data),
+        Map::Array(data) | Map::HashMap(data) | Map::LruHashMap(data) | Map::LpmTrie(data) => Some(data),
         _ => None,
     }
 }

@@ -41,6 +41,10 @@ pub trait Flows: Send + Sync {
     /// # Errors
     /// The table cannot be read.
     fn take(&self, cookie: u64, peer: SocketAddr) -> io::Result<Option<Recorded>>;
+
+    /// When a process that is recorded last executed a program; zero if not since it first connected. `None` if nobody
+    /// can tell.
+    fn executed(&self, pid: u32) -> Option<Duration>;
 }
 
 /// A connection on its way to the worker that will serve it.
@@ -146,6 +150,7 @@ impl Acceptor {
                 self.namespace.cookie,
                 &self.namespace.name,
                 &recorded,
+                |pid| self.flows.executed(pid),
             )),
         };
         let taker = self.crew.taker(self.index);

@@ -1,6 +1,7 @@
 //! Who called is who called, whatever has become of the process since: what cannot be certain is said to be so.
 
 use std::fs::read_link;
+use std::path::Path;
 
 use anyhow::{Context as _, Result};
 use interceptor_tests::client::{self, Wire};
@@ -86,5 +87,56 @@ async fn a_process_number_that_is_used_again_lends_nobody_an_identity() -> Resul
         (&"process_reused".into(), &Value::Null),
         "{caller}"
     );
+    Ok(())
+}
+
+/// The caller of an exchange on a connection that was made while the daemon stood still, and after which the process
+/// that had made it became another program.
+async fn executed(program: &Path, words: &[&str]) -> Result<Option<Value>> {
+    let Some(stage) = Stage::up().await? else { return Ok(None) };
+    stage.daemon.signal(Signal::SIGSTOP)?;
+    let itself = Pid::from_raw(stage.daemon.pid().context("it runs")?.cast_signed());
+    waitid(Id::Pid(itself), WaitPidFlag::WSTOPPED | WaitPidFlag::WNOWAIT)?;
+    let socket = stage.dialer.connect(https(host::SHARED))?.context("connect")?;
+    stage.dialer.execute(program, words)?;
+    stage.daemon.signal(Signal::SIGCONT)?;
+    let secured = client::handshake(socket, OPENAI, &stage.lab.client(&["http/1.1"])?).await??;
+    Wire::new(secured).call(&post("/v1/chat/completions"), chat("hello")).await?;
+    let event = stage.exchange("complete").await?;
+    assert_eq!(event["caller"]["pid"], stage.dialer.pid(), "{event}");
+    Ok(Some(event["caller"].clone()))
+}
+
+#[tokio::test]
+async fn a_process_that_becomes_another_program_does_not_lend_it_its_connection() -> Result<()> {
+    let Some(caller) = executed(Path::new("/usr/bin/sleep"), &["600"]).await? else { return Ok(()) };
+    assert_eq!(
+        (&caller["unknown"], &caller["executable"]),
+        (&"process_executed".into(), &Value::Null),
+        "{caller}"
+    );
+    // Its group and its user are as certain as before.
+    assert_eq!(caller["user"], "root", "{caller}");
+    assert!(caller["cgroup_path"].as_str().is_some_and(|path| path.ends_with("/app")), "{caller}");
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_process_is_the_program_that_it_was_when_it_connected() -> Result<()> {
+    let Some(stage) = Stage::up().await? else { return Ok(()) };
+    stage.openai().await?.call(&post("/v1/chat/completions"), chat("hello")).await?;
+    // Another program by now, under the same number; a copy, so that it has another path.
+    let copy = stage.lab.folder().join("other-dialer");
+    std::fs::copy(interceptor_tests::program("lab-dialer")?, &copy)?;
+    stage.dialer.execute(&copy, &[])?;
+    stage.openai().await?.call(&post("/v1/chat/completions"), chat("hello")).await?;
+    let callers: Vec<Value> = stage.exchanges(2).await?.iter().map(|event| event["caller"].clone()).collect();
+    assert_eq!(callers[0]["pid"], callers[1]["pid"]);
+    assert!(
+        callers[0]["executable"].as_str().is_some_and(|path| path.ends_with("/lab-dialer")),
+        "{callers:?}"
+    );
+    assert_eq!(callers[1]["executable"], *copy.to_string_lossy(), "{callers:?}");
+    assert_eq!(callers[1].get("unknown"), None, "{callers:?}");
     Ok(())
 }

@@ -71,6 +71,7 @@ impl Telling {
         in_force: &InForce,
         refused: Refused<'_>,
         shared: &Arc<Shared>,
+        executed: impl FnOnce(u32) -> Option<Duration>,
     ) {
         let Refused { event, namespace, hosts } = refused;
         let key = RefusalKey { cgroup: event.cgroup, uid: event.uid, verdict: event.verdict };
@@ -79,8 +80,14 @@ impl Telling {
         let count = verdicts.refused(&key).ok().flatten().unwrap_or(before + 1);
         let destination = SocketAddr::new(IpAddr::from(event.destination), event.port);
         let caller =
-            Arc::new(shared.identities.caller(event.netns, &namespace, &recorded(event, destination)));
-        let told = Told { count, caller, destination: Some(destination), hosts, since: Instant::now() };
+            shared.identities.caller(event.netns, &namespace, &recorded(event, destination), executed);
+        let told = Told {
+            count,
+            caller: Arc::new(caller),
+            destination: Some(destination),
+            hosts,
+            since: Instant::now(),
+        };
         self.record(in_force, &key, &told, count.saturating_sub(before), shared);
         self.told.insert(key, told);
     }
@@ -152,7 +159,7 @@ fn unseen(key: &RefusalKey, shared: &Shared) -> Told {
         uid: key.uid,
         comm: Arc::default(),
     };
-    let caller = Arc::new(shared.identities.caller(0, &Arc::default(), &recorded));
+    let caller = Arc::new(shared.identities.caller(0, &Arc::default(), &recorded, |_| None));
     Told { count: 0, caller, destination: None, hosts: Vec::new(), since: Instant::now() }
 }
 

@@ -52,7 +52,7 @@ pub(super) fn crew(
     shared: &Arc<Shared>,
     capture: &Capture,
 ) -> Result<(Crew, Vec<JoinHandle<()>>), StartError> {
-    let flows: Arc<dyn Flows> = Arc::new(KernelFlows(capture.flows()));
+    let flows: Arc<dyn Flows> = Arc::new(KernelFlows(capture.flows(), capture.execs()));
     let cores = std::thread::available_parallelism().map_or(1, usize::from);
     let workers = config.workers.unwrap_or(cores).min(interceptor_common::WORKERS);
     Crew::start(workers, shared, &flows, &capture.heartbeats())
