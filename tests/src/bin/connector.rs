@@ -6,7 +6,7 @@ use std::net::{SocketAddr, SocketAddrV4, TcpListener, TcpStream, UdpSocket};
 use std::os::fd::AsFd as _;
 use std::time::{Duration, Instant};
 
-use anyhow::Result;
+use anyhow::{Result, ensure};
 use clap::Parser;
 use serde_json::json;
 use socket2::{Domain, Socket, Type};
@@ -17,6 +17,8 @@ enum Way {
     /// One after the other, each accepted from the listener on standard input before the next. Prints how many
     /// nanoseconds each `connect` took.
     Paced { count: usize, destination: SocketAddrV4 },
+    /// One after the other, each of which has to fail with EPERM. Prints how many did.
+    Refused { count: u64, destination: SocketAddrV4 },
     /// As fast as it can, to each destination in turn, none of them closed before standard input is. Prints local port
     /// and destination of each.
     Burst { count: usize, destinations: Vec<SocketAddrV4> },
@@ -29,6 +31,7 @@ enum Way {
 fn main() -> Result<()> {
     match Way::parse() {
         Way::Paced { count, destination } => paced(count, destination.into()),
+        Way::Refused { count, destination } => refused(count, destination.into()),
         Way::Burst { count, destinations } => burst(count, &destinations),
         Way::Flood { milliseconds, destination } => flood(milliseconds, destination.into()),
         Way::Datagrams => {
@@ -55,6 +58,15 @@ fn paced(count: usize, destination: SocketAddr) -> Result<()> {
         drop(accepted);
     }
     println!("{}", json!({ "nanoseconds": took }));
+    Ok(())
+}
+
+fn refused(count: u64, destination: SocketAddr) -> Result<()> {
+    for _ in 0..count {
+        let answer = Socket::new(Domain::IPV4, Type::STREAM, None)?.connect(&destination.into());
+        ensure!(answer.err().and_then(|error| error.raw_os_error()) == Some(libc::EPERM), "not refused");
+    }
+    println!("{}", json!({ "refused": count }));
     Ok(())
 }
 

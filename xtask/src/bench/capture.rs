@@ -40,6 +40,7 @@ struct Measured {
     dns: Vec<Dns>,
     stream: Stream,
     burst: Burst,
+    verdicts: Verdicts,
     guarded: Guarded,
 }
 
@@ -70,6 +71,14 @@ struct Burst {
     connections: u64,
     lost: u64,
     accepted_per_second: f64,
+}
+
+/// Where policy may forbid something as such.
+#[derive(Deserialize)]
+struct Verdicts {
+    redirected: Vec<Cost>,
+    refused: Vec<Cost>,
+    answers: Vec<Dns>,
 }
 
 /// With a guarded interface.

@@ -1,6 +1,7 @@
 //! What `connect` takes: without programs, with programs that leave it alone, and redirected.
 
 use std::net::TcpListener;
+use std::process::Stdio;
 use std::time::Duration;
 
 use anyhow::{Context as _, Result};
@@ -66,6 +67,20 @@ fn summary(bed: &Bed, way: Way, rounds: Vec<Vec<u64>>, block: usize) -> Result<W
 /// What the programs cost for each connection on the longest way to being left alone.
 pub(crate) fn left_alone(bed: &Bed, count: usize) -> Result<Vec<Cost>> {
     cost::of(bed, || Ok(connections(bed, Way::OtherAddress, count)?.len() as u64))
+}
+
+/// What the programs cost for each connection that is redirected.
+pub(crate) fn redirected(bed: &Bed, count: usize) -> Result<Vec<Cost>> {
+    cost::of(bed, || Ok(connections(bed, Way::Match, count)?.len() as u64))
+}
+
+/// What they cost for each that is refused, of which all have to be.
+pub(crate) fn refused(bed: &Bed, count: usize) -> Result<Vec<Cost>> {
+    let words = ["refused", &count.to_string(), &at(ENDPOINT, PORT)];
+    cost::of(bed, || {
+        let said = bed.start(&bed.inside, Stdio::null(), &words)?.result()?;
+        number(&said, "refused")
+    })
 }
 
 fn connections(bed: &Bed, way: Way, count: usize) -> Result<Vec<u64>> {

@@ -7,6 +7,7 @@ mod connect;
 mod cost;
 mod dns;
 mod stream;
+mod verdicts;
 mod veth;
 
 use anyhow::{Error, Result};
@@ -48,9 +49,11 @@ fn main() -> Result<()> {
     let dns = dns::measure(&bed, args.answers)?;
     let stream = stream::measure(&bed, args.stream_rounds, args.stream)?;
     let burst = burst::measure(&bed, args.burst)?;
+    let verdicts = verdicts::measure(&bed, args.block, args.answers)?;
     let guarded = veth::measure(&mut bed, args.block, args.stream)?;
-    let measured =
-        json!({ "connect": connect, "dns": dns, "stream": stream, "burst": burst, "guarded": guarded });
+    let measured = json!({
+        "connect": connect, "dns": dns, "stream": stream, "burst": burst, "verdicts": verdicts, "guarded": guarded
+    });
     println!("{measured}");
     Ok(())
 }

@@ -1,6 +1,6 @@
 //! The table of `bench capture` that people read, and the goals.
 
-use super::{Connect, Cost, Guarded, Measured, Passthrough};
+use super::{Connect, Cost, Dns, Guarded, Measured, Passthrough, Verdicts};
 use crate::bench::report::{interval, number};
 use crate::bench::stats::Estimate;
 
@@ -11,8 +11,9 @@ const PASSED: f64 = 0.60;
 
 pub(super) fn print(measured: &Measured, passthrough: &Passthrough) {
     connections(&measured.connect);
-    datagrams(measured);
+    datagrams(&measured.dns);
     stream(measured);
+    verdicts(&measured.verdicts);
     guarded(&measured.guarded);
     let burst = &measured.burst;
     println!("\nburst: {} connections before the first is accepted", burst.connections);
@@ -39,9 +40,9 @@ fn connections(ways: &[Connect]) {
     }
 }
 
-fn datagrams(measured: &Measured) {
+fn datagrams(received: &[Dns]) {
     println!("\ndatagrams received, `dns` ns each");
-    for received in &measured.dns {
+    for received in received {
         let mut programs = received.programs.iter();
         let dns = programs.find(|cost| cost.program == "dns").map_or(0.0, |cost| cost.nanoseconds_per_unit);
         println!("  {:<16}{dns:>12.0}", received.kind);
@@ -52,6 +53,14 @@ fn stream(measured: &Measured) {
     println!("\na stream that is none of ours, by MB");
     println!("  throughput ÷ bare {}", ratio(measured.stream.ratio()));
     costs(&measured.stream.programs);
+}
+
+fn verdicts(verdicts: &Verdicts) {
+    println!("\nwhile verdicts are looked for, by connection that is redirected");
+    costs(&verdicts.redirected);
+    println!("\nby connection that is refused");
+    costs(&verdicts.refused);
+    datagrams(&verdicts.answers);
 }
 
 fn guarded(guarded: &Guarded) {
