@@ -2,6 +2,7 @@
 //! `lab` is the door: it puts the parts together. Knows the daemon only as a program with arguments and a
 //! configuration file, never by its insides.
 
+pub mod api;
 pub mod cgroup;
 pub mod client;
 pub mod daemon;
