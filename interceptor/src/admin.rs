@@ -1,4 +1,4 @@
-//! Serves metrics, coverage and health on a local port and a local socket. Runs apart from the data path, on a runtime of its own.
+//! Serves metrics, coverage, status and health on a local port and a local socket. Runs apart from the data path, on a runtime of its own.
 //! Knows plain HTTP and what telemetry says. Cannot change anything.
 
 use std::convert::Infallible;
@@ -36,20 +36,24 @@ pub struct Admin {
     /// Lines in Prometheus' format that are not counted from events: the kernel's counters.
     extra: Box<dyn Fn() -> String + Send + Sync>,
     coverage: Box<CoverageReport>,
+    /// How the daemon is, as JSON.
+    status: Box<dyn Fn() -> String + Send + Sync>,
 }
 
 /// Makes the report of coverage, as JSON, or says what is wrong.
 type CoverageReport = dyn Fn() -> Result<String, String> + Send + Sync;
 
 impl Admin {
-    /// Not ready yet. `extra` is asked at every scrape, `coverage` on a thread that may wait.
+    /// Not ready yet. `extra` is asked at every scrape, `coverage` on a thread that may wait, `status` whenever somebody
+    /// wants to know.
     pub fn new(
         telemetry: Telemetry,
         extra: impl Fn() -> String + Send + Sync + 'static,
         coverage: impl Fn() -> Result<String, String> + Send + Sync + 'static,
+        status: impl Fn() -> String + Send + Sync + 'static,
     ) -> Arc<Self> {
-        let (extra, coverage) = (Box::new(extra), Box::new(coverage));
-        Arc::new(Self { telemetry, ready: AtomicBool::new(false), extra, coverage })
+        let (extra, coverage, status) = (Box::new(extra), Box::new(coverage), Box::new(status));
+        Arc::new(Self { telemetry, ready: AtomicBool::new(false), extra, coverage, status })
     }
 
     /// Says whether redirected connections are served.
@@ -131,6 +135,7 @@ impl Admin {
                 plain(StatusCode::OK, "application/openmetrics-text; version=1.0.0; charset=utf-8", text)
             }
             (&Method::GET, "/coverage") => self.coverage().await,
+            (&Method::GET, "/status") => plain(StatusCode::OK, "application/json", (self.status)()),
             (&Method::GET, "/healthz") => plain(StatusCode::OK, "text/plain", "alive\n".into()),
             (&Method::GET, "/readyz") if self.ready.load(Ordering::Acquire) => {
                 plain(StatusCode::OK, "text/plain", "ready\n".into())
@@ -141,7 +146,7 @@ impl Admin {
             _ => plain(
                 StatusCode::NOT_FOUND,
                 "text/plain",
-                "try /metrics, /coverage, /healthz or /readyz\n".into(),
+                "try /metrics, /coverage, /status, /healthz or /readyz\n".into(),
             ),
         }
     }

@@ -15,6 +15,7 @@ mod reload;
 pub mod resolve;
 mod running;
 mod start;
+pub mod status;
 mod told;
 pub mod treatment;
 

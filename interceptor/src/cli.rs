@@ -10,6 +10,7 @@ pub mod health;
 pub mod policy;
 pub mod run;
 pub mod scan;
+pub mod status;
 pub mod uninstall;
 
 use std::process::ExitCode;
@@ -46,6 +47,12 @@ enum Command {
                             1 if anything\nreached, or may have reached, an AI provider uninspected, or the counts \
                             do not add up.")]
     Coverage(coverage::Coverage),
+    /// Say how the daemon is: what is in force, and whether the container runtime and the API server answer.
+    #[command(after_help = "Examples:\n  interceptor status --config /etc/interceptor/config.yaml\n  \
+                            interceptor status --json | jq '.sources[] | select(.up == false)'\n\n\
+                            Exits with 1 if the last attempt to replace policy or authority was refused, if somebody \
+                            who is asked\ndoes not answer, or if there is no daemon.")]
+    Status(status::Status),
     /// Say whether the daemon lives, or whether it serves: for probes.
     #[command(
         after_help = "Example:\n  interceptor health --ready --config /etc/interceptor/config.yaml\n\n\
@@ -86,6 +93,7 @@ pub fn main() -> ExitCode {
         Command::Exec(exec) => exec.run(),
         Command::Doctor(doctor) => doctor.run(),
         Command::Coverage(coverage) => coverage.run(),
+        Command::Status(status) => status.run(),
         Command::Health(health) => health.run(),
         Command::Ca(ca) => authority(&ca),
         Command::Uninstall(uninstall) => uninstall.run(),
@@ -122,7 +130,9 @@ fn mistaken(mistakes: &interceptor_engine::document::Mistakes) -> ExitCode {
 /// Sends log lines to standard error, which leaves standard output to what machines read.
 fn log_to_stderr(json: bool) {
     use tracing_subscriber::EnvFilter;
-    let filter = EnvFilter::try_from_env("RUST_LOG").unwrap_or_else(|_| EnvFilter::new("info"));
+    // The client of the API server tells of every failed attempt; we tell of the first, and then every minute.
+    let filter = EnvFilter::try_from_env("RUST_LOG")
+        .unwrap_or_else(|_| EnvFilter::new("info,kube_client=off,tower=off"));
     let builder = tracing_subscriber::fmt()
         .with_env_filter(filter)
         .with_ansi(std::io::IsTerminal::is_terminal(&std::io::stderr()))

@@ -5,8 +5,10 @@
 //! (`ask.rs`). What cannot be found out, or does not agree, is an unknown caller, and policy answers.
 
 mod ask;
+mod cluster;
 mod cri;
 pub mod grpc;
+mod join;
 mod place;
 pub mod process;
 mod table;
@@ -22,26 +24,56 @@ use std::time::Duration;
 use interceptor_engine::policy::{Identity, Subject};
 use tokio::sync::mpsc::Sender;
 
-use self::ask::Ask;
+use self::ask::{Ask, Sources};
+use self::cluster::Cluster;
 use self::cri::Runtime;
 use self::table::Table;
 use self::tree::Tree;
 use crate::bpf::CaptureError;
+use crate::cluster::{ClusterSpec, ConnectError};
 use crate::proxy::accept::Recorded;
+use crate::source::Source;
 use crate::telemetry::event::Caller;
 
 /// Where callers are looked up.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct IdentitySpec {
-    /// Socket of the container runtime; without one pods are unknown callers.
+    /// Socket of the container runtime. Without it and the API server, pods are unknown callers.
     pub cri: Option<PathBuf>,
+    /// The API server.
+    pub kubernetes: Option<KubernetesSpec>,
     /// The longest that a connection waits for an answer about its caller.
     pub wait: Duration,
 }
 
 impl IdentitySpec {
     /// What a file without the section gives.
-    pub const STANDARD: Self = Self { cri: None, wait: Duration::from_secs(1) };
+    pub const STANDARD: Self = Self { cri: None, kubernetes: None, wait: Duration::from_secs(1) };
+}
+
+/// Which pods the API server is asked for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct KubernetesSpec {
+    /// Where it is.
+    pub cluster: ClusterSpec,
+    /// What this node is called there; `None` asks the environment, `NODE_NAME`.
+    pub node: Option<String>,
+}
+
+/// What a pod is told of its node's name by, usually.
+const NODE_NAME: &str = "NODE_NAME";
+
+impl KubernetesSpec {
+    fn start(&self) -> Result<Arc<Cluster>, IdentityError> {
+        let told = self.node.clone().or_else(|| std::env::var(NODE_NAME).ok());
+        let name = told.filter(|name| !name.is_empty()).ok_or(IdentityError::NoNode)?;
+        // It becomes a part of a selector.
+        let is_plain = |b: u8| b.is_ascii_alphanumeric() || b == b'-' || b == b'.';
+        if !name.bytes().all(is_plain) {
+            return Err(IdentityError::BadNode { name });
+        }
+        Ok(Cluster::start(&self.cluster, &name)?)
+    }
 }
 
 /// Why callers cannot be looked up at all.
@@ -53,6 +85,18 @@ pub enum IdentityError {
     /// No thread can be made.
     #[error("cannot start the thread that looks callers up")]
     Thread(#[from] io::Error),
+    /// The API server cannot be asked, now or ever.
+    #[error("pods cannot be asked for (identity.kubernetes)")]
+    Cluster(#[from] ConnectError),
+    /// Nobody says what this node is called.
+    #[error("this node's name is not known; set identity.kubernetes.node, or {NODE_NAME} in the environment")]
+    NoNode,
+    /// It could mean something else where it is put.
+    #[error("{name:?} is no name of a node (identity.kubernetes.node or {NODE_NAME})")]
+    BadNode {
+        /// The name.
+        name: String,
+    },
 }
 
 /// Tells who called. Shared by all workers.
@@ -61,6 +105,7 @@ pub struct Identities {
     tree: Tree,
     asks: Sender<Ask>,
     wait: Duration,
+    sources: Vec<Arc<Source>>,
 }
 
 /// What is said of a caller until its workload is known.
@@ -73,9 +118,21 @@ impl Identities {
     /// See [`IdentityError`].
     pub fn start(spec: &IdentitySpec) -> Result<Self, IdentityError> {
         let (tree, table) = (Tree::find()?, Arc::new(Table::new()));
-        let runtime = spec.cri.as_deref().map(Runtime::new);
-        let asks = ask::start(tree.clone(), runtime, spec.wait, table.clone())?;
-        Ok(Self { table, tree, asks, wait: spec.wait })
+        let runtime = spec.cri.as_deref().map(|socket| {
+            let loss = "new pods are unknown callers (identity.cri)";
+            (Runtime::new(socket), Source::new("container_runtime", loss))
+        });
+        let cluster = spec.kubernetes.as_ref().map(KubernetesSpec::start).transpose()?;
+        let of_runtime = runtime.iter().map(|(_, source)| source.clone());
+        let of_cluster = cluster.iter().flat_map(|cluster| cluster.sources().iter().cloned());
+        let sources = of_runtime.chain(of_cluster).collect();
+        let asks = ask::start(tree.clone(), Sources { runtime, cluster }, spec.wait, table.clone())?;
+        Ok(Self { table, tree, asks, wait: spec.wait, sources })
+    }
+
+    /// Who is asked about callers, and how that goes.
+    pub fn sources(&self) -> &[Arc<Source>] {
+        &self.sources
     }
 
     /// The caller of a recorded connection in a network namespace, as far as it is known at once. What is not is asked for from now on.

@@ -5,6 +5,7 @@ pub mod audit;
 pub mod coverage;
 pub mod event;
 pub mod metrics;
+pub mod reloads;
 
 use std::fmt::Write as _;
 use std::sync::Arc;
@@ -13,6 +14,7 @@ use self::audit::Audit;
 use self::coverage::Coverage;
 use self::event::{Capture, Event, Label, Outcome, Reloaded};
 use self::metrics::Metrics;
+use self::reloads::Reloads;
 
 /// The one place where events go. Cheap to clone.
 #[derive(Clone)]
@@ -20,18 +22,27 @@ pub struct Telemetry {
     metrics: Arc<Metrics>,
     coverage: Arc<Coverage>,
     audit: Arc<Audit>,
+    reloads: Arc<Reloads>,
 }
 
 impl Telemetry {
     /// Sends audit lines to `audit`, and counts in metrics of its own.
     pub fn new(audit: Audit) -> Self {
-        Self { metrics: Arc::new(Metrics::new()), coverage: Arc::default(), audit: Arc::new(audit) }
+        Self {
+            metrics: Arc::new(Metrics::new()),
+            coverage: Arc::default(),
+            audit: Arc::new(audit),
+            reloads: Arc::default(),
+        }
     }
 
     /// Tells of an event.
     pub fn record(&self, event: Event) {
         self.metrics.count(&event);
         self.coverage.count(&event);
+        if let Event::Reloaded(reload) = &event {
+            self.reloads.remember(reload);
+        }
         log(&event);
         if event.has_line() && !self.audit.write(event) {
             self.metrics.audit_lost();
@@ -51,6 +62,11 @@ impl Telemetry {
     /// What became of redirected connections, by workload.
     pub fn coverage(&self) -> &Coverage {
         &self.coverage
+    }
+
+    /// What became of the last attempts to replace policy and authority.
+    pub fn reloads(&self) -> &Reloads {
+        &self.reloads
     }
 
     /// Writes out what is still queued.

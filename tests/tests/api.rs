@@ -210,6 +210,8 @@ async fn a_server_that_is_away_is_waited_for_and_what_was_known_stays() -> Resul
     bed.is(&[("one", "1")]).await?;
     bed.server.asked_until(PODS, is_open).await?;
     bed.server.set_away(true);
+    // No connection is left on which the server could tell of it.
+    bed.server.asked_until(PODS, |asked| asked.open == 0).await?;
     bed.put("two", "a", "1");
     bed.fails(Trouble::Unreachable).await?;
     assert_eq!(bed.copy.borrow().len(), 1);

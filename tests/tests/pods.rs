@@ -3,11 +3,12 @@
 //! Needs root, the BPF object, containerd, runc and CNI plugins; says aloud when it cannot run.
 
 use anyhow::{Context as _, Result};
+use interceptor_tests::api::{ApiServer, NAMESPACES, PODS};
 use interceptor_tests::daemon::{Daemon, Output};
 use interceptor_tests::gate;
 use interceptor_tests::lab::{Lab, OPENAI, host};
 use interceptor_tests::pods::{IMAGE, Pod, Pods};
-use interceptor_tests::topology::v4;
+use interceptor_tests::topology::{self, v4};
 use serde_json::{Value, json};
 
 /// Billing may not use the provider at all; the shop may, but addresses stay here.
@@ -25,6 +26,16 @@ metadata: { name: shop }
 spec:
   subjects: [{ podLabels: { team: web }, images: ['localhost/lab/*'], executables: [/usr/bin/curl] }]
   rules: [{ name: mask, match: { direction: request, detectors: [pii.email], confidence: low }, action: redact }]
+";
+
+/// Who is meant is known to the API server alone.
+const BY_ACCOUNT: &str = "\
+apiVersion: interceptor.dev/v1alpha1
+kind: EgressPolicy
+metadata: { name: accounts }
+spec:
+  subjects: [{ serviceAccounts: [ledger], namespaceLabels: { tier: regulated } }]
+  rules: [{ name: no-models, match: { providers: [openai], models: [lab-1] }, action: block }]
 ";
 
 /// A laboratory with two pods of one image in two namespaces.
@@ -52,10 +63,15 @@ impl Node {
 
     /// A daemon that serves the pods' namespaces already, and finds their callers as `identity` says.
     async fn daemon(&self, identity: Value) -> Result<Daemon> {
+        self.daemon_with(identity, POLICY).await
+    }
+
+    /// The same with another policy.
+    async fn daemon_with(&self, identity: Value, policy: &str) -> Result<Daemon> {
         let mut config = self.lab.config();
         config["spec"]["namespaces"] = json!(["self", "discover"]);
         config["spec"]["identity"] = identity;
-        config["spec"]["policy"] = json!({"files": [self.lab.file("policy.yaml", POLICY)?]});
+        config["spec"]["policy"] = json!({"files": [self.lab.file("policy.yaml", policy)?]});
         let daemon = self.lab.daemon_with(&config).await?;
         // The node's own, and one of each pod.
         let served = |log: &str| log.matches("serving a network namespace").count() >= 3;
@@ -129,6 +145,42 @@ async fn two_pods_of_one_image_are_told_apart_while_both_call() -> Result<()> {
         let line = format!("caller_exchanges_total{{namespace=\"{namespace}\",identity=\"known\"}} 1");
         assert!(metrics.contains(&line), "{line} is not in {metrics}");
     }
+    node.pods.end().await
+}
+
+/// The runtime says which pod a container is in, and the server what pod that is. Nothing of it is said by the pod.
+#[tokio::test]
+async fn what_the_runtime_does_not_know_of_a_pod_is_known_to_the_api_server() -> Result<()> {
+    let Some(node) = Node::new().await? else { return Ok(()) };
+    let listener = topology::listen(&node.lab.topology.node, ([127, 0, 0, 1], 0).into())?;
+    let server = ApiServer::start(listener, &node.lab.pki)?;
+    for (namespace, tier) in [("shop", "open"), ("pay-eu", "regulated")] {
+        server
+            .put(NAMESPACES, json!({"metadata": {"name": namespace, "labels": {"tier": tier}}, "spec": {}}));
+    }
+    for (pod, namespace, name, account) in
+        [(&node.shop, "shop", "cart-0", "cart"), (&node.billing, "pay-eu", "ledger-0", "ledger")]
+    {
+        let owner = json!({"apiVersion": "apps/v1", "kind": "StatefulSet", "name": account, "uid": "1", "controller": true});
+        let metadata =
+            json!({"name": name, "namespace": namespace, "uid": pod.uid, "ownerReferences": [owner]});
+        let spec = json!({"nodeName": "lab-1", "serviceAccountName": account});
+        // What kubelet will say of containers, it has not said yet: the runtime knows.
+        server.put(PODS, json!({"metadata": metadata, "spec": spec}));
+    }
+    let kubernetes = json!({"kubeconfig": server.kubeconfig(node.lab.folder())?, "node": "lab-1"});
+    let identity = json!({"cri": {"socket": node.pods.socket()}, "kubernetes": kubernetes, "wait": "10s"});
+    let daemon = node.daemon_with(identity, BY_ACCOUNT).await?;
+    let (shop, billing) = tokio::join!(node.ask(&node.shop, "who am I"), node.ask(&node.billing, "who am I"));
+    let (shop, billing) = (shop?, billing?);
+    assert!(shop.stdout.ends_with(" 200"), "{shop:?}");
+    assert!(billing.stdout.ends_with(" 403") && billing.stdout.contains("no-models"), "{billing:?}");
+    let caller = caller(&daemon, "ledger-0").await?;
+    let expected = json!({
+        "namespace": "pay-eu", "name": "ledger-0", "uid": node.billing.uid, "container": "app", "image": IMAGE,
+        "service_account": "ledger", "owner": {"kind": "StatefulSet", "name": "ledger"}
+    });
+    assert_eq!((&caller["pod"], caller.get("unknown")), (&expected, None), "{caller}");
     node.pods.end().await
 }
 

@@ -35,6 +35,7 @@ use super::ready::Ready;
 use super::reload::{self, Asked, AuthorityFiles};
 use super::resolve::{Answers, Change, Learner, Named};
 use super::start::{self, StartError};
+use super::status::Status;
 use super::told::say;
 use super::treatment::{Treatments, flags_of_unknown};
 use crate::admin::Admin;
@@ -44,6 +45,7 @@ use crate::netns::NetnsCookie;
 use crate::proxy::accept::{Flows, Recorded};
 use crate::proxy::shared::Shared;
 use crate::proxy::worker::Crew;
+use crate::source::Sources;
 use crate::telemetry::chain;
 use crate::telemetry::event::{self, Dropped, Event};
 use crate::tls::authority::LiveAuthority;
@@ -174,11 +176,17 @@ impl Daemon {
         learner.adopt(disown(&capture)?);
         let forbidding = Forbidding::start(&capture, &shared)?;
         let learning = capture.learning().clone();
-        let counters = current(capture.counters()?, learning, shared.clone(), forbidding.tally());
+        let sources = Sources::new(shared.identities.sources().iter().cloned());
+        let kernel = current(capture.counters()?, learning, shared.clone(), forbidding.tally());
+        let told = sources.clone();
+        let counters = move || kernel() + &told.gauges();
         let coverage = Coverage::new(&capture, shared.telemetry.clone(), attached.clone())?;
         let coverage = Arc::new(coverage);
         let reporter = coverage.clone();
-        let admin = Admin::new(shared.telemetry.clone(), counters, move || reporter.json());
+        let asked = shared.clone();
+        // It has nothing that JSON cannot say.
+        let status = move || serde_json::to_string(&Status::of(&asked, &sources)).unwrap_or_default();
+        let admin = Admin::new(shared.telemetry.clone(), counters, move || reporter.json(), status);
         open_socket(&config, &admin)?;
         let admin_port = open_admin(&config, &admin, inherited_admin).await?;
         for other in capture.attach(&attached)? {

@@ -108,20 +108,25 @@ pub(super) fn admin_of(config: &Config) -> Result<SocketAddr, AskError> {
 }
 
 fn ask(address: SocketAddr) -> Result<(Report, Bytes), AskError> {
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
-    let answer = runtime.map_err(AskError::Runtime)?.block_on(async {
-        let silent = |_| AskError::Silent { address };
-        tokio::time::timeout(PATIENCE, fetch(address)).await.map_err(silent)?
-    })?;
+    let answer = get(address, "/coverage")?;
     let report = serde_json::from_slice(&answer).map_err(broken(address))?;
     Ok((report, answer))
 }
 
-async fn fetch(address: SocketAddr) -> Result<Bytes, AskError> {
+/// What the daemon answers at a path of its admin port.
+pub(super) fn get(address: SocketAddr, path: &str) -> Result<Bytes, AskError> {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+    runtime.map_err(AskError::Runtime)?.block_on(async {
+        let silent = |_| AskError::Silent { address };
+        tokio::time::timeout(PATIENCE, fetch(address, path)).await.map_err(silent)?
+    })
+}
+
+async fn fetch(address: SocketAddr, path: &str) -> Result<Bytes, AskError> {
     let stream = TcpStream::connect(address).await.map_err(|io| AskError::Unreachable { address, io })?;
     let handshake = hyper::client::conn::http1::handshake(TokioIo::new(stream)).await;
     let (mut sender, connection) = handshake.map_err(broken(address))?;
-    let request = Request::get("/coverage")
+    let request = Request::get(path)
         .header(header::HOST, address.to_string())
         .body(Empty::<Bytes>::new())
         .map_err(broken(address))?;
@@ -141,7 +146,8 @@ async fn fetch(address: SocketAddr) -> Result<Bytes, AskError> {
     Ok(body)
 }
 
-fn broken<E: Into<Box<dyn std::error::Error + Send + Sync>>>(
+/// It is somebody else who answers there.
+pub(super) fn broken<E: Into<Box<dyn std::error::Error + Send + Sync>>>(
     address: SocketAddr,
 ) -> impl FnOnce(E) -> AskError {
     move |error| AskError::Broken { address, source: error.into() }

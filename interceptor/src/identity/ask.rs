@@ -1,22 +1,26 @@
 //! The thread that finds out what a control group stands for, so that no worker waits for a file or a socket.
-//! Knows the tree, the runtime and the table that workers read. Does not know connections.
+//! Knows the tree, whom to ask, and the table that workers read. Does not know connections.
 
 use std::cell::RefCell;
 use std::collections::HashSet;
 use std::io;
 use std::rc::Rc;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use interceptor_engine::policy::{Identity, Pod};
 use tokio::sync::mpsc::{Receiver, Sender, channel};
+use tokio::sync::watch;
 use tokio::task::LocalSet;
 
+use super::cluster::{Cluster, Facts};
 use super::cri::{Found, Runtime};
+use super::join::{OfRuntime, join, refreshed};
 use super::place::{self, Container};
 use super::table::{LARGEST, Table};
 use super::tree::Tree;
 use super::workload::Workload;
+use crate::source::{Source, Trouble};
 use crate::telemetry::chain;
 
 /// What a worker wants to know.
@@ -34,13 +38,22 @@ const WAITING: usize = 1024;
 /// Runtimes are asked about so many containers at once.
 const AT_ONCE: usize = 64;
 
-/// How often the list of users is looked at, besides every time that somebody asks.
+/// How often the list of users is looked at, besides every time that somebody asks; and how often the runtime is asked
+/// whether it is there, so that one that is away is noticed before somebody is an unknown caller.
 const LOOK: Duration = Duration::from_secs(10);
+
+/// Who is asked about containers.
+pub(super) struct Sources {
+    /// The runtime, and how asking it goes.
+    pub(super) runtime: Option<(Runtime, Arc<Source>)>,
+    /// What the API server says.
+    pub(super) cluster: Option<Arc<Cluster>>,
+}
 
 /// Answers questions until nobody can ask any more.
 pub(super) fn start(
     tree: Tree,
-    runtime: Option<Runtime>,
+    sources: Sources,
     deadline: Duration,
     table: Arc<Table>,
 ) -> io::Result<Sender<Ask>> {
@@ -48,14 +61,7 @@ pub(super) fn start(
     let tokio = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     table.renew_users();
     std::thread::Builder::new().name("identity".to_owned()).spawn(move || {
-        let finder = Finder {
-            tree,
-            runtime,
-            deadline,
-            table,
-            asked: RefCell::default(),
-            complained: RefCell::default(),
-        };
+        let finder = Finder { tree, sources, deadline, table, asked: RefCell::default() };
         LocalSet::new().block_on(&tokio, Rc::new(finder).run(waiting));
     })?;
     Ok(asks)
@@ -63,24 +69,28 @@ pub(super) fn start(
 
 struct Finder {
     tree: Tree,
-    runtime: Option<Runtime>,
+    sources: Sources,
     deadline: Duration,
     table: Arc<Table>,
     /// Groups that are being asked about.
     asked: RefCell<HashSet<u64>>,
-    /// When the log was last told that the runtime does not answer.
-    complained: RefCell<Option<Instant>>,
 }
 
 impl Finder {
     async fn run(self: Rc<Self>, mut waiting: Receiver<Ask>) {
         let room = Arc::new(tokio::sync::Semaphore::new(AT_ONCE));
         let mut look = tokio::time::interval(LOOK);
+        let mut news = self.sources.cluster.as_ref().map(|cluster| cluster.changes());
         loop {
             let ask = tokio::select! {
                 ask = waiting.recv() => ask,
                 _ = look.tick() => {
                     self.table.renew_users();
+                    tokio::task::spawn_local(self.clone().probe());
+                    continue;
+                }
+                () = changed(news.as_mut()) => {
+                    self.refresh();
                     continue;
                 }
             };
@@ -120,61 +130,88 @@ impl Finder {
         let shared: Arc<str> = path.as_str().into();
         // Whoever may make groups of his own could call one like a pod's.
         match place::container(&path).filter(|container| self.tree.is_roots(container.path)) {
-            Some(container) => self.container(shared, &container).await,
+            Some(container) => self.container(ask, shared, &container).await,
             None => Workload {
                 unit: place::unit(&path).map(Arc::from),
                 path: shared,
                 pod: None,
                 is_container: false,
                 identity: Identity::Known,
+                is_partial: false,
             },
         }
     }
 
-    async fn container(&self, path: Arc<str>, container: &Container<'_>) -> Workload {
-        let (pod, identity) = match self.pod(container).await {
-            Ok(Some(pod)) => (Some(Arc::new(pod)), Identity::Known),
-            // Docker's or podman's own: there is no pod to be known.
-            Ok(None) if container.pod.is_none() => (None, Identity::Known),
-            Ok(None) => (None, Identity::Unknown("pod_not_found")),
-            Err(why) => (None, Identity::Unknown(why)),
-        };
-        Workload { path, unit: None, pod, is_container: true, identity }
+    async fn container(&self, ask: &Ask, path: Arc<str>, container: &Container<'_>) -> Workload {
+        let (runtime, facts) =
+            tokio::join!(self.of_runtime(container), self.of_cluster(ask.cgroup, container));
+        let cluster = self.sources.cluster.as_deref().map(|cluster| (cluster, facts));
+        let joined = join(container, runtime, cluster);
+        Workload {
+            path,
+            unit: None,
+            pod: joined.pod.map(Arc::new),
+            is_container: true,
+            identity: joined.identity,
+            is_partial: joined.is_partial,
+        }
     }
 
-    /// The pod, as far as anybody can be asked.
-    async fn pod(&self, container: &Container<'_>) -> Result<Option<Pod>, &'static str> {
-        let Some(runtime) = &self.runtime else {
-            return if container.pod.is_some() { Err("no_runtime_configured") } else { Ok(None) };
-        };
+    /// What the API server says of the container's pod. Only the first time is it waited for, and for half of the time
+    /// that the caller waits, so that he gets what the runtime says in any case.
+    async fn of_cluster(&self, cgroup: u64, container: &Container<'_>) -> Option<Arc<Facts>> {
+        let (cluster, uid) = (self.sources.cluster.as_ref()?, container.pod?);
+        let patience = if self.table.has(cgroup) { Duration::ZERO } else { self.deadline / 2 };
+        cluster.pod_soon(uid, patience).await
+    }
+
+    /// What the runtime says of the container.
+    async fn of_runtime(&self, container: &Container<'_>) -> OfRuntime {
+        let (runtime, source) = self.sources.runtime.as_ref()?;
         let found = match tokio::time::timeout(self.deadline, runtime.pod(container.id)).await {
             Ok(Ok(found)) => found,
             Ok(Err(error)) => {
-                self.complain(&chain(&error));
-                return Err("runtime_failed");
+                source.failed(Trouble::Unreachable, chain(&error));
+                return Some(Err("runtime_failed"));
             }
             Err(_) => {
-                self.complain("it gives no answer in time");
-                return Err("runtime_slow");
+                source.failed(Trouble::Slow, "it gives no answer in time".to_owned());
+                return Some(Err("runtime_slow"));
             }
         };
-        match found {
+        source.heard();
+        Some(match found {
             Found::Nothing => Ok(None),
             // A runtime knows sandboxes that are no pods of kubelet's; a pod that the path does not name is none.
             Found::Container(pod) if container.is_of(&pod.uid) => Ok(Some(pod)),
             Found::Container(_) => Err("pod_disagrees"),
+        })
+    }
+
+    /// Asks the runtime for nothing in particular.
+    async fn probe(self: Rc<Self>) {
+        let Some((runtime, source)) = &self.sources.runtime else { return };
+        match tokio::time::timeout(LOOK / 2, runtime.version()).await {
+            Ok(Ok(())) => source.heard(),
+            Ok(Err(error)) => source.failed(Trouble::Unreachable, chain(&error)),
+            Err(_) => source.failed(Trouble::Slow, "it gives no answer in time".to_owned()),
         }
     }
 
-    /// Once a minute: a runtime that is away is away for every caller.
-    fn complain(&self, why: &str) {
-        let mut last = self.complained.borrow_mut();
-        if last.is_none_or(|told| told.elapsed() > Duration::from_secs(60)) {
-            *last = Some(Instant::now());
-            tracing::warn!(
-                why,
-                "the container runtime cannot be asked (identity.cri); pods are unknown callers"
-            );
-        }
+    /// Takes up what the API server says by now of pods that are known.
+    fn refresh(&self) {
+        let Some(cluster) = &self.sources.cluster else { return };
+        self.table.refresh(|pod: &Pod| refreshed(cluster, pod));
+    }
+}
+
+/// Resolves when the API server has something new to say.
+async fn changed(news: Option<&mut watch::Receiver<()>>) {
+    let ended = match news {
+        Some(news) => news.changed().await.is_err(),
+        None => true,
+    };
+    if ended {
+        std::future::pending::<()>().await;
     }
 }

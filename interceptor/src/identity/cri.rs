@@ -11,7 +11,7 @@ use interceptor_engine::policy::Pod;
 
 use self::message::{
     Container, Filter, ListContainersRequest, ListContainersResponse, ListPodSandboxRequest,
-    ListPodSandboxResponse, PodSandbox,
+    ListPodSandboxResponse, PodSandbox, VersionRequest, VersionResponse,
 };
 use super::grpc::{Channel, GrpcError};
 
@@ -37,6 +37,13 @@ pub(super) enum Found {
 impl Runtime {
     pub(super) fn new(socket: &Path) -> Self {
         Self { socket: socket.to_owned() }
+    }
+
+    /// Asks whether it is there. Has to be called within a `LocalSet`; sets no deadline itself.
+    pub(super) async fn version(&self) -> Result<(), GrpcError> {
+        let mut channel = Channel::open(&self.socket).await?;
+        let asked = VersionRequest {};
+        channel.ask::<VersionResponse>("/runtime.v1.RuntimeService/Version", &asked).await.map(drop)
     }
 
     /// The pod of a container. Has to be called within a `LocalSet`; sets no deadline itself.

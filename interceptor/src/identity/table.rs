@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use arc_swap::ArcSwap;
+use interceptor_engine::policy::{Identity, Pod};
 use tokio::sync::watch;
 
 use super::user::Users;
@@ -39,6 +40,11 @@ impl Table {
         is_fresh.then(|| entry.workload.clone())
     }
 
+    /// Whether something is known of a group, or was a moment ago.
+    pub(super) fn has(&self, cgroup: u64) -> bool {
+        self.entries.load().contains_key(&cgroup)
+    }
+
     /// The name of a user.
     pub(super) fn user(&self, uid: u32) -> Option<Arc<str>> {
         self.users.load().name(uid)
@@ -61,6 +67,25 @@ impl Table {
         entries.insert(cgroup, Arc::new(Entry { workload: Arc::new(workload), expires }));
         self.entries.store(Arc::new(entries));
         self.changes.send_replace(());
+    }
+
+    /// Takes up what has changed of pods. Only the thread that writes does.
+    pub(super) fn refresh(&self, next: impl Fn(&Pod) -> Option<Pod>) {
+        let entries = self.entries.load();
+        let changed: Vec<_> = { entries.iter() }
+            .filter_map(|(cgroup, entry)| {
+                let pod = Some(Arc::new(next(entry.workload.pod.as_deref()?)?));
+                let workload = Workload { pod, is_partial: false, ..Workload::clone(&entry.workload) };
+                // What was in doubt is asked again as soon as it would have been.
+                let expires = entry.expires.filter(|_| workload.identity != Identity::Known);
+                Some((*cgroup, Arc::new(Entry { workload: Arc::new(workload), expires })))
+            })
+            .collect();
+        if !changed.is_empty() {
+            let mut entries = HashMap::clone(&entries);
+            entries.extend(changed);
+            self.entries.store(Arc::new(entries));
+        }
     }
 
     /// Forgets groups that are gone; and all of them, should more be alive than there is room for: they are asked again.
@@ -91,7 +116,8 @@ mod tests {
             unit: None,
             pod: None,
             is_container: false,
-            identity: interceptor_engine::policy::Identity::Known,
+            identity: Identity::Known,
+            is_partial: false,
         }
     }
 
@@ -116,6 +142,23 @@ mod tests {
         table.entries.store(Arc::new(full));
         table.keep(&(0..LARGEST as u64).collect());
         assert_eq!(table.len(), 0);
+    }
+
+    #[test]
+    fn what_has_changed_of_a_pod_is_taken_up_and_what_was_partial_is_whole() {
+        let table = Table::new();
+        let pod = |name: &str| Some(Arc::new(Pod::named("shop", name)));
+        table.enter(1, Workload { pod: pod("a"), is_partial: true, ..group("/a") });
+        table.enter(2, Workload { pod: pod("b"), ..group("/b") });
+        let labelled = |pod: &Pod| {
+            let labels = [("team".into(), "web".into())].into();
+            (&*pod.name == "a").then(|| Pod { labels, ..pod.clone() })
+        };
+        table.refresh(labelled);
+        let entries = table.entries.load();
+        assert_eq!(entries[&1].workload.pod.as_ref().map(|pod| pod.labels.len()), Some(1));
+        assert!(!entries[&1].workload.is_partial && entries[&1].expires.is_none());
+        assert_eq!(entries[&2].workload.pod, pod("b"));
     }
 
     #[test]

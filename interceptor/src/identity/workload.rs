@@ -19,6 +19,8 @@ pub(super) struct Workload {
     pub(super) is_container: bool,
     /// Whether that is all.
     pub(super) identity: Identity,
+    /// The API server has not said yet what it has to say of the pod.
+    pub(super) is_partial: bool,
 }
 
 /// How long what could not be found out is believed to be so.
@@ -27,12 +29,19 @@ const UNKNOWN: Duration = Duration::from_secs(2);
 impl Workload {
     /// A group of which nothing can be said.
     pub(super) fn unknown(path: Arc<str>, why: &'static str) -> Self {
-        Self { path, unit: None, pod: None, is_container: false, identity: Identity::Unknown(why) }
+        Self {
+            path,
+            unit: None,
+            pod: None,
+            is_container: false,
+            identity: Identity::Unknown(why),
+            is_partial: false,
+        }
     }
 
     /// Until when this holds: a group's id is never another group's, so that what is known stays true.
     pub(super) fn expires(&self, now: Instant) -> Option<Instant> {
-        (self.identity != Identity::Known).then(|| now + UNKNOWN)
+        (self.identity != Identity::Known || self.is_partial).then(|| now + UNKNOWN)
     }
 
     /// Adds what is known here to what is known of a process.

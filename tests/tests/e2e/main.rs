@@ -5,6 +5,7 @@ mod arrival;
 mod blocked;
 mod body;
 mod caller;
+mod cluster;
 mod command;
 mod confined;
 mod container;

@@ -6,6 +6,14 @@ use std::collections::HashMap;
 
 use prost::Message;
 
+/// The version of the interface that is asked for is said by the method's name.
+#[derive(Clone, PartialEq, Message)]
+pub(crate) struct VersionRequest {}
+
+/// That there is an answer is all that is asked.
+#[derive(Clone, PartialEq, Message)]
+pub(crate) struct VersionResponse {}
+
 #[derive(Clone, PartialEq, Message)]
 pub(crate) struct ListContainersRequest {
     #[prost(message, optional, tag = "1")]
