@@ -154,12 +154,14 @@ pub struct Policy {
 /// The text of the built-in policy, which is also shipped as a file to copy.
 pub const BUILTIN: &str = include_str!("../../../policies/default.yaml");
 
+/// The same with its name for messages.
+const BUILTIN_FILE: (&str, &str) = ("policies/default.yaml", BUILTIN);
+
 impl Policy {
     /// The policy that applies if the operator gives none: secrets do not leave, personal data leaves
     /// masked, answers are watched.
     pub fn builtin() -> Self {
-        Self::load(&[("policies/default.yaml", BUILTIN)])
-            .expect("the built-in policy is loaded by a test of this crate")
+        Self::load(&[BUILTIN_FILE]).expect("the built-in policy is loaded by a test of this crate")
     }
 
     /// Reads policy files, each a name for messages and its text, as one policy: rules keep the order of the

@@ -5,7 +5,7 @@
 
 use std::sync::Arc;
 
-use super::{Policy, Vocabulary, shape, version};
+use super::{BUILTIN_FILE, Policy, Vocabulary, shape, version};
 use crate::catalogue::{Catalogue, ENDPOINTS_KIND};
 use crate::detect::{Detectors, SET_KIND, is_list, read_sets};
 use crate::document::{Document, Field, Limits, Mistakes, Report, Value};
@@ -26,7 +26,7 @@ const KINDS: [&str; 3] = [shape::KIND, SET_KIND, ENDPOINTS_KIND];
 
 impl PolicySet {
     /// Reads the files of a set, each a name and its text, on top of `corrections` of the catalogue. Files whose
-    /// names end in `.txt` are lists that a `DetectorSet` names. Without files it is the built-in policy.
+    /// names end in `.txt` are lists that a `DetectorSet` names. Without a policy it is the built-in one.
     ///
     /// # Errors
     /// Every mistake in every file.
@@ -51,6 +51,10 @@ impl PolicySet {
         let operations: Vec<&str> = catalogue.formats().iter().map(|format| &*format.id).collect();
         let registry = Some(&registry);
         let vocabulary = Vocabulary { providers: &providers, operations: &operations, registry };
+        // Detectors and endpoints forbid nothing. Where nothing else is delivered, no policy is meant to be none.
+        let standard = if policies.is_empty() { parse(&[BUILTIN_FILE], &report) } else { Vec::new() };
+        let standard = standard.iter().map(|document| document.root(&report));
+        let policies: Vec<Field<'_>> = policies.into_iter().chain(standard).collect();
         let policy = if files.is_empty() {
             Policy::builtin()
         } else {
@@ -93,5 +97,22 @@ fn unknown_kind(root: &Field<'_>) {
             "the field `kind` is missing",
             Some("`EgressPolicy`, `DetectorSet` or `EndpointCatalog`"),
         ),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn detectors_alone_leave_the_built_in_policy_in_force() {
+        let set = "apiVersion: interceptor.dev/v1alpha1\nkind: DetectorSet\nmetadata: {name: own}\n\
+                   spec: {detectors: [{name: acme.project, literals: [bluebird]}]}\n";
+        let alone = PolicySet::load(&[], &[("own.yaml".into(), set.into())]).expect("no mistakes");
+        let names = |policy: &Policy| policy.rules().iter().map(|rule| rule.name.clone()).collect::<Vec<_>>();
+        let builtin = Policy::builtin();
+        assert_eq!(names(&alone.policy), names(&builtin));
+        // It is another set all the same.
+        assert_ne!(alone.policy.version(), builtin.version());
     }
 }
