@@ -15,6 +15,7 @@ use interceptor_engine::document::Mistakes;
 pub use interceptor_engine::document::NetworkPrefix;
 
 use crate::budget::redis::StoreSpec;
+use crate::cluster::ClusterSpec;
 use crate::hello::Host;
 use crate::identity::IdentitySpec;
 use crate::proxy::limits::Limits;
@@ -56,6 +57,8 @@ pub struct Config {
     pub policy_directory: Option<PathBuf>,
     /// Files with the public keys of those from whom policy is taken; none takes it from everybody.
     pub policy_keys: Vec<PathBuf>,
+    /// Policies that are objects of the cluster.
+    pub policy_objects: Option<PolicyObjects>,
     /// The file with the secret that tokens are made with; `None` takes a random one.
     pub redaction_key: Option<PathBuf>,
     /// Where audit lines go.
@@ -122,6 +125,19 @@ pub enum ProxyAt {
     Network(NetworkPrefix),
     /// A name, which is looked up.
     Name(Host),
+}
+
+/// Which objects of the cluster are policy here.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PolicyObjects {
+    /// Where the API server is.
+    pub cluster: ClusterSpec,
+    /// Labels that they have to have, as the API server reads it; `None` takes all.
+    pub selector: Option<String>,
+    /// Whether they are told what became of them.
+    pub writes_status: bool,
+    /// How long a start waits for them.
+    pub wait: Duration,
 }
 
 /// Bounds of the engine that the file may change.
@@ -194,6 +210,7 @@ impl Config {
             policies: Vec::new(),
             policy_directory: None,
             policy_keys: Vec::new(),
+            policy_objects: None,
             redaction_key: None,
             audit: Destination::File(PathBuf::from("/var/lib/interceptor/audit.jsonl")),
             admin: Some(SocketAddr::from(([127, 0, 0, 1], 9465))),

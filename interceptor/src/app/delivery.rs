@@ -1,15 +1,24 @@
-//! Policy that is delivered as files: those that the configuration names, and a directory that others write.
+//! Policy that is delivered: files that the configuration names, a directory that others write, and objects of the
+//! cluster. All of them are one set.
 //! Knows how directories change under a reader: Kubernetes swaps a link, people write files in place. Does not know what
-//! the files say.
+//! policies say.
 
+mod cluster;
 pub mod signature;
+mod taken;
 
 use std::fs::{File, OpenOptions};
 use std::io::Read as _;
 use std::os::unix::fs::{MetadataExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
+use self::cluster::Verdict;
+use self::taken::{Taken, wrong};
+use super::start::StartError;
+use crate::cluster::ConnectError;
 use crate::config::Config;
+use crate::source::Source;
 
 /// The largest file, and the most that all of them may hold. Ten thousand policies fit; what is larger is no policy.
 const LARGEST: u64 = 16 << 20;
@@ -60,6 +69,79 @@ pub enum DeliveryError {
         /// The directory.
         path: PathBuf,
     },
+    /// The API server cannot be asked, now or ever.
+    #[error("policies cannot be asked for (policy.kubernetes)")]
+    Cluster(#[from] ConnectError),
+    /// The API server has not answered, and nobody knows what it would have said.
+    #[error(
+        "the API server has not said which policies there are ({why}), and none are kept from an earlier start \
+         (policy.kubernetes)"
+    )]
+    Away {
+        /// What is wrong, as far as it is known.
+        why: String,
+    },
+}
+
+/// Where policy comes from, watched.
+pub(super) struct Delivery {
+    watch: Watch,
+    objects: Option<Taken>,
+}
+
+impl Delivery {
+    /// Looks at everything before it is read: what changes meanwhile is news. Waits for objects, if there are to be any.
+    ///
+    /// # Errors
+    /// Nobody knows which objects there are.
+    pub(super) fn start(config: &Config) -> Result<Self, DeliveryError> {
+        let objects =
+            config.policy_objects.as_ref().map(|spec| Taken::start(spec, &config.state)).transpose()?;
+        Ok(Self { watch: Watch::new(config), objects })
+    }
+
+    /// All policies, each with its name for messages.
+    ///
+    /// # Errors
+    /// See [`DeliveryError`]; nothing is left out.
+    pub(super) fn policies(&self, config: &Config) -> Result<Vec<(String, String)>, DeliveryError> {
+        policies_with(config, self.objects.as_ref().map_or(&[], |taken| &taken.files))
+    }
+
+    /// Whether there is something new to be read.
+    pub(super) fn has_news(&mut self) -> bool {
+        // Both are looked at: what is new in one place must not wait for the other.
+        let in_objects = self.objects.as_mut().is_some_and(Taken::has_news);
+        self.watch.has_news() || in_objects
+    }
+
+    /// The objects that were in force before, for a start that finds mistakes in those of now.
+    pub(super) fn kept(&self) -> Option<Vec<(String, String)>> {
+        let taken = self.objects.as_ref()?;
+        cluster::kept(&taken.state).ok().filter(|files| *files != taken.files)
+    }
+
+    /// Goes on with another directory.
+    pub(super) fn watch(&mut self, watch: Watch) {
+        self.watch = watch;
+    }
+
+    /// Keeps a set that is in force, and lets objects be told what became of the set: nothing is `wrong` if it is.
+    pub(super) fn judged(&self, wrong: Option<&StartError>) {
+        let Some(taken) = &self.objects else { return };
+        let wrong = wrong.map(self::wrong);
+        if wrong.is_none()
+            && let Err(error) = cluster::keep(&taken.state, &taken.files)
+        {
+            tracing::warn!(%error, "policies are not kept for a start without the API server (stateDirectory)");
+        }
+        taken.objects.judge(Verdict { documents: taken.documents.clone(), wrong });
+    }
+
+    /// Who is asked for policies, and how that goes.
+    pub(super) fn sources(&self) -> &[Arc<Source>] {
+        self.objects.as_ref().map_or(&[], |taken| taken.objects.sources())
+    }
 }
 
 /// All policy files of a configuration, each with its name for messages: the named ones, then those of the directory in
@@ -68,6 +150,17 @@ pub enum DeliveryError {
 /// # Errors
 /// See [`DeliveryError`]; nothing is left out.
 pub(super) fn policies(config: &Config) -> Result<Vec<(String, String)>, DeliveryError> {
+    policies_with(config, &[])
+}
+
+/// The same, and objects of the cluster after them.
+///
+/// # Errors
+/// See [`DeliveryError`]; nothing is left out.
+pub(super) fn policies_with(
+    config: &Config,
+    objects: &[(String, String)],
+) -> Result<Vec<(String, String)>, DeliveryError> {
     let mut paths = config.policies.clone();
     if let Some(directory) = &config.policy_directory {
         let listed = list(&current(directory), directory)?;
@@ -77,7 +170,14 @@ pub(super) fn policies(config: &Config) -> Result<Vec<(String, String)>, Deliver
         paths.extend(listed);
     }
     let mut left = LARGEST;
-    paths.into_iter().map(|path| read(&path, &mut left)).collect()
+    let mut files = paths.into_iter().map(|path| read(&path, &mut left)).collect::<Result<Vec<_>, _>>()?;
+    for (name, text) in objects {
+        left = left
+            .checked_sub(text.len() as u64)
+            .ok_or_else(|| DeliveryError::TooLarge { path: name.into() })?;
+        files.push((name.clone(), text.clone()));
+    }
+    Ok(files)
 }
 
 /// The directory in which the files are. Followed once, so that a swap in the middle cannot mix two versions.

@@ -24,7 +24,7 @@ use self::scrape::{AdminPort, current, open_admin, open_socket};
 use self::succession::{apart, knock, or_never, told};
 use super::answers;
 use super::coverage::{Coverage, NO_SOCKET};
-use super::delivery::Watch;
+use super::delivery::{Delivery, Watch};
 use super::exempt::Exempt;
 use super::forbidding::{Forbidding, Refused, number};
 use super::handover::{self, Door, Inherited, Predecessor, Successor};
@@ -65,7 +65,7 @@ pub struct Daemon {
     config: Config,
     shared: Arc<Shared>,
     authority: AuthorityFiles,
-    delivery: Watch,
+    delivery: Delivery,
     crew: Crew,
     threads: Vec<JoinHandle<()>>,
     namespaces: Namespaces,
@@ -147,7 +147,7 @@ impl Daemon {
 
     async fn begin(
         config: Config,
-        (shared, authority, delivery): (Arc<Shared>, Arc<LiveAuthority>, Watch),
+        (shared, authority, delivery): (Arc<Shared>, Arc<LiveAuthority>, Delivery),
         inherited: Option<Inherited>,
     ) -> Result<Self, StartError> {
         let (lock, inherited_admin, inherited_namespaces, predecessor) = apart(inherited);
@@ -176,7 +176,8 @@ impl Daemon {
         learner.adopt(disown(&capture)?);
         let forbidding = Forbidding::start(&capture, &shared)?;
         let learning = capture.learning().clone();
-        let sources = Sources::new(shared.identities.sources().iter().cloned());
+        let sources = shared.identities.sources().iter().chain(delivery.sources());
+        let sources = Sources::new(sources.cloned());
         let kernel = current(capture.counters()?, learning, shared.clone(), forbidding.tally());
         let told = sources.clone();
         let counters = move || kernel() + &told.gauges();
@@ -454,14 +455,21 @@ impl Daemon {
     fn reload(&mut self) -> Result<(), StartError> {
         self.authority.look(&self.shared, Asked::BySignal);
         let result = self.reread();
+        self.delivery.judged(result.as_ref().err());
         self.guard();
         self.look();
         result
     }
 
-    /// Takes up what the directory of policies holds by now, by a configuration that stays as it was.
+    /// Takes up what the directory of policies and the cluster hold by now, by a configuration that stays as it was.
     fn redeliver(&mut self) -> Result<(), StartError> {
-        let engine = start::engine(&self.config)?;
+        let result = self.take_up();
+        self.delivery.judged(result.as_ref().err());
+        result
+    }
+
+    fn take_up(&mut self) -> Result<(), StartError> {
+        let engine = start::engine_of(&self.config, &self.delivery.policies(&self.config)?)?;
         self.exchange(engine)
     }
 
@@ -469,13 +477,14 @@ impl Daemon {
     fn reread(&mut self) -> Result<(), StartError> {
         // Whatever people can get wrong is found before anything is changed.
         let config = self.config.reread()?;
-        let delivery = Watch::new(&config);
-        let engine = start::engine(&config)?;
+        let watch = Watch::new(&config);
+        let engine = start::engine_of(&config, &self.delivery.policies(&config)?)?;
         self.capture.set_heartbeat_limit(config.capture.heartbeat)?;
         self.capture.set_unknown(flags_of_unknown(&config.capture, config.discovers()))?;
         self.capture.set_raw_packets(config.capture.veth_guard.mode)?;
         self.exchange(engine)?;
-        (self.config, self.delivery) = (config, delivery);
+        self.config = config;
+        self.delivery.watch(watch);
         Ok(())
     }
 

@@ -10,9 +10,10 @@ use interceptor_engine::{Engine, Limits, RedactionKey, VerdictCache};
 use zeroize::Zeroizing;
 
 use super::delivery::signature::{self, SignatureError};
-use super::delivery::{self, DeliveryError, Watch};
+use super::delivery::{self, Delivery, DeliveryError};
 use super::exempt::ExemptError;
 use super::namespaces::EnrolError;
+use super::reload;
 use crate::bpf::CaptureError;
 use crate::budget::Budgets;
 use crate::budget::redis::StoreError;
@@ -124,14 +125,21 @@ pub enum StartError {
 /// Bytes that are kept to remember what was found in texts: some hundred thousand of them, for all workers together.
 const REMEMBERED: usize = 16 << 20;
 
-/// The engine of a configuration: catalogue, policy and detectors.
+/// The engine of a configuration as far as it is in files: catalogue, policy and detectors.
 ///
 /// # Errors
 /// A file cannot be read, or is wrong.
 pub fn engine(config: &Config) -> Result<Arc<Engine>, StartError> {
-    let files = delivery::policies(config)?;
-    let signed = signature::check(config, &files)?;
-    let set = PolicySet::load(&read_all(&config.catalogue)?, &files).map_err(StartError::Mistakes)?;
+    engine_of(config, &delivery::policies(config)?)
+}
+
+/// The engine of a configuration with these policies.
+///
+/// # Errors
+/// A file cannot be read, or is wrong.
+pub(super) fn engine_of(config: &Config, policies: &[(String, String)]) -> Result<Arc<Engine>, StartError> {
+    let signed = signature::check(config, policies)?;
+    let set = PolicySet::load(&read_all(&config.catalogue)?, policies).map_err(StartError::Mistakes)?;
     let limits = Limits {
         held_body: usize::try_from(config.inspection.held_body).unwrap_or(usize::MAX),
         ..Limits::STANDARD
@@ -175,10 +183,9 @@ fn read_all(paths: &[PathBuf]) -> Result<Vec<(String, String)>, StartError> {
 ///
 /// # Errors
 /// See [`StartError`].
-pub(super) fn shared(config: &Config) -> Result<(Arc<Shared>, Arc<LiveAuthority>, Watch), StartError> {
-    // Looked at before it is read: what changes meanwhile is news.
-    let delivery = Watch::new(config);
-    let engine = engine(config)?;
+pub(super) fn shared(config: &Config) -> Result<(Arc<Shared>, Arc<LiveAuthority>, Delivery), StartError> {
+    let delivery = Delivery::start(config)?;
+    let (engine, refused) = first_engine(config, &delivery)?;
     let authority = Arc::new(LiveAuthority::load(&config.authority)?);
     let server_tls = ServerSide::new(authority.clone())?;
     let own = authority.current().certificates();
@@ -217,5 +224,31 @@ pub(super) fn shared(config: &Config) -> Result<(Arc<Shared>, Arc<LiveAuthority>
         Some(store) => Budgets::shared(store)?,
         None => Budgets::local(),
     };
-    Ok((Arc::new(shared.counting(budgets)), authority, delivery))
+    let shared = Arc::new(shared.counting(budgets));
+    if let Some(error) = refused {
+        reload::tell_engine(&shared, Err(error));
+    }
+    Ok((shared, authority, delivery))
+}
+
+/// The engine of what is delivered; or, if there are mistakes in that, of what was in force before, and the mistakes.
+fn first_engine(
+    config: &Config,
+    delivery: &Delivery,
+) -> Result<(Arc<Engine>, Option<StartError>), StartError> {
+    let error = match engine_of(config, &delivery.policies(config)?) {
+        Ok(engine) => {
+            delivery.judged(None);
+            return Ok((engine, None));
+        }
+        Err(error) => error,
+    };
+    delivery.judged(Some(&error));
+    if matches!(error, StartError::Mistakes(_))
+        && let Some(kept) = delivery.kept()
+        && let Ok(engine) = engine_of(config, &delivery::policies_with(config, &kept)?)
+    {
+        return Ok((engine, Some(error)));
+    }
+    Err(error)
 }

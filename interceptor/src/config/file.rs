@@ -3,6 +3,7 @@
 
 mod capture;
 mod identity;
+mod objects;
 mod proxies;
 mod store;
 
@@ -174,13 +175,17 @@ impl Reader<'_> {
                 fields.this().mistake("trusts nobody", Some("`systemRoots: true` or files in `roots`"));
             }
         }
-        if let Some(fields) =
-            spec.optional("policy").and_then(|field| field.map(&["files", "directory", "signature"]))
-        {
+        if let Some(fields) = spec.optional("policy").and_then(|field| field.map(POLICY)) {
             set(&mut config.policies, self.paths(&fields, "files"));
             config.policy_directory = fields.optional("directory").and_then(|field| self.path(&field));
             if let Some(field) = fields.optional("signature") {
                 self.signature(&field, config);
+            }
+            if let Some(field) = fields.optional("kubernetes") {
+                config.policy_objects = self.policy_objects(&field);
+                if fields.optional("signature").is_some() {
+                    field.mistake("objects of a cluster have no signature", Some("either of the two"));
+                }
             }
         }
         if let Some(fields) = spec.optional("redaction").and_then(|field| field.map(&["keyFile"])) {
@@ -224,6 +229,8 @@ impl Reader<'_> {
         if field.text() == Some("off") { None } else { field.socket_address() }
     }
 }
+
+const POLICY: &[&str] = &["files", "directory", "signature", "kubernetes"];
 
 impl Reader<'_> {
     fn limits(&self, field: &Field<'_>, config: &mut Config) {

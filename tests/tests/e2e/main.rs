@@ -17,6 +17,7 @@ mod framing;
 mod hello;
 mod http;
 mod limits;
+mod objects;
 mod origin;
 mod pacing;
 mod passthrough;

@@ -47,6 +47,30 @@ fn files_come_in_the_order_of_their_names_and_others_are_left_alone() {
 }
 
 #[test]
+fn objects_come_after_files_and_share_their_room() {
+    let (folder, config) = directory(&[("a.yaml", "1")]);
+    let object = |size: usize| [("EgressPolicy/p.json".to_owned(), "x".repeat(size))];
+    let read = policies_with(&config, &object(3)).unwrap();
+    assert_eq!(read.iter().map(|(_, text)| &**text).collect::<Vec<_>>(), ["1", "xxx"]);
+    let error = policies_with(&config, &object(16 << 20)).unwrap_err();
+    assert_eq!(error.to_string(), "policies hold more than 16 MiB with EgressPolicy/p.json");
+    drop(folder);
+}
+
+#[test]
+fn mistakes_are_told_to_the_objects_that_they_are_in() {
+    let files = [("EgressPolicy/p.json".to_owned(), "{\"kind\": \"EgressPolicy\", \"sepc\": 1}".to_owned())];
+    let Err(mistakes) = interceptor_engine::policy::PolicySet::load(&[], &files) else {
+        panic!("it is wrong")
+    };
+    let wrong = wrong(&StartError::Mistakes(mistakes));
+    assert!(wrong.mistakes.iter().all(|(file, _)| file == "EgressPolicy/p.json"), "{wrong:?}");
+    let texts: Vec<_> = wrong.mistakes.iter().map(|(_, text)| &**text).collect();
+    assert!(texts.iter().any(|text| text.contains("unknown field `sepc`")), "{texts:?}");
+    assert!(!texts.iter().any(|text| text.contains("json:1")), "{texts:?}");
+}
+
+#[test]
 fn a_swapped_link_is_news_at_once_and_never_a_mixture() {
     let (folder, config) = directory(&[]);
     swap(&folder, "..1", "old");
