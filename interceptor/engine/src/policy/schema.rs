@@ -75,6 +75,7 @@ pub fn custom_resource(kind: &DocumentKind) -> Value {
             "kind": { "type": "string" },
             "metadata": { "type": "object" },
             "spec": structural_schema(kind.spec),
+            "status": status(),
         },
     });
     json!({
@@ -96,7 +97,45 @@ pub fn custom_resource(kind: &DocumentKind) -> Value {
                 "served": true,
                 "storage": true,
                 "schema": { "openAPIV3Schema": schema },
+                // So that who may write policies need not be who tells what became of them, and the other way round.
+                "subresources": { "status": {} },
+                "additionalPrinterColumns": [
+                    { "name": "Accepted", "type": "string", "jsonPath": accepted("status") },
+                    { "name": "Reason", "type": "string", "jsonPath": accepted("reason") },
+                    { "name": "Age", "type": "date", "jsonPath": ".metadata.creationTimestamp" },
+                ],
             }],
         },
+    })
+}
+
+/// Where `kubectl get` finds what became of an object.
+fn accepted(field: &str) -> String {
+    format!(".status.conditions[?(@.type==\"Accepted\")].{field}")
+}
+
+/// What the daemon tells of an object, in the form that Kubernetes' own kinds have.
+fn status() -> Value {
+    let text = json!({ "type": "string" });
+    json!({
+        "description": "What became of it. Written by the daemon, and read by nobody but people.",
+        "type": "object",
+        "properties": { "conditions": {
+            "type": "array",
+            "items": {
+                "type": "object",
+                "required": ["type", "status"],
+                "properties": {
+                    "type": text,
+                    "status": text,
+                    "reason": text,
+                    "message": text,
+                    "observedGeneration": { "type": "integer" },
+                    "lastTransitionTime": { "type": "string", "format": "date-time" },
+                },
+            },
+            "x-kubernetes-list-type": "map",
+            "x-kubernetes-list-map-keys": ["type"],
+        } },
     })
 }
