@@ -14,6 +14,7 @@ use interceptor::config::{Config, NamespaceSpec};
 use interceptor_engine::document::{self, Limits, Report, Value as Yaml};
 use k8s_openapi::api::apps::v1::DaemonSet;
 use k8s_openapi::api::core::v1::{ConfigMap, Namespace, PodSpec, ServiceAccount};
+use k8s_openapi::api::rbac::v1::{ClusterRole, ClusterRoleBinding};
 use serde_json::{Value, json};
 
 #[test]
@@ -22,6 +23,8 @@ fn every_manifest_is_what_kubernetes_understands() {
         let again = match manifest["kind"].as_str() {
             Some("Namespace") => again::<Namespace>(&manifest),
             Some("ServiceAccount") => again::<ServiceAccount>(&manifest),
+            Some("ClusterRole") => again::<ClusterRole>(&manifest),
+            Some("ClusterRoleBinding") => again::<ClusterRoleBinding>(&manifest),
             Some("ConfigMap") => again::<ConfigMap>(&manifest),
             Some("DaemonSet") => again::<DaemonSet>(&manifest),
             Some("Kustomization") => continue,
@@ -60,7 +63,50 @@ fn everything_lives_in_one_namespace_with_one_identity() {
     }
     let account = manifest("service-account.yaml")["metadata"]["name"].clone();
     assert_eq!(pod().service_account_name, account.as_str().map(str::to_owned));
-    assert_eq!(pod().automount_service_account_token, Some(false));
+    let binding: ClusterRoleBinding = serde_json::from_value(manifest("cluster-role-binding.yaml")).unwrap();
+    let subject = &binding.subjects.unwrap()[0];
+    assert_eq!((json!(subject.name), json!(subject.namespace)), (account, namespace));
+    assert_eq!(json!(binding.role_ref.name), manifest("cluster-role.yaml")["metadata"]["name"]);
+}
+
+/// What a rule of a role lets its holder do, each as `group/resource: verb`.
+fn rights() -> BTreeSet<String> {
+    let role: ClusterRole = serde_json::from_value(manifest("cluster-role.yaml")).unwrap();
+    let mut rights = BTreeSet::new();
+    for rule in role.rules.unwrap() {
+        assert_eq!((&rule.resource_names, &rule.non_resource_urls), (&None, &None));
+        for group in rule.api_groups.unwrap() {
+            for resource in rule.resources.as_ref().unwrap() {
+                rights.extend(rule.verbs.iter().map(|verb| format!("{group}/{resource}: {verb}")));
+            }
+        }
+    }
+    rights
+}
+
+#[test]
+fn the_daemon_may_read_what_it_asks_for_and_change_nothing_but_what_it_tells() {
+    let kinds = interceptor_engine::policy::schema::KINDS.iter().map(|kind| kind.plural);
+    let ours: Vec<String> = kinds.map(|plural| format!("interceptor.dev/{plural}")).collect();
+    let read = ["/pods", "/namespaces"].map(str::to_owned).into_iter().chain(ours.clone());
+    let read = read.flat_map(|what| ["get", "list", "watch"].map(|verb| format!("{what}: {verb}")));
+    let told = ours.iter().map(|what| format!("{what}/status: patch"));
+    assert_eq!(rights(), read.chain(told).collect());
+}
+
+#[test]
+fn the_daemon_can_ask_the_api_server_as_it_is_configured() {
+    let config = config();
+    let kubernetes = config.identity.kubernetes.expect("identity.kubernetes");
+    // By what Kubernetes gives the pod, which therefore has to be given.
+    assert_eq!((kubernetes.cluster.kubeconfig, kubernetes.node), (None, None));
+    assert_eq!(pod().automount_service_account_token, Some(true));
+    let env = pod().containers[0].env.clone().unwrap();
+    let node = env.iter().find(|one| one.name == "NODE_NAME").expect("NODE_NAME");
+    let from = node.value_from.as_ref().and_then(|from| from.field_ref.as_ref()).unwrap();
+    assert_eq!(from.field_path, "spec.nodeName");
+    // Definitions are applied by whoever wants objects, and a daemon that waits for them would not start.
+    assert_eq!(config.policy_objects, None);
 }
 
 #[test]
