@@ -146,6 +146,8 @@ fn cards() {
         }
     }
     finds("pii.card~", "card number {}", "4000000000000000006");
+    finds("pii.card~", "card number {}", "135412345678911");
+    finds("pii.card~", "my credit card: {}", "122000000000003");
     finds("pii.card?", "[{}, 9007199254740993]", "4000000000000000006");
     silent("4111 1111 1111 1112 and 4111111111111112, no checksum");
     silent("1234 5678 9012 3452 and 9999 9999 9999 9995, no issuer; 0000000000000000, 4444444444444444");

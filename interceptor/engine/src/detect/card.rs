@@ -111,6 +111,8 @@ fn issuer_allows(digits: &[u8]) -> bool {
     let lead = |n: usize| digits[..n].iter().fold(0u32, |value, d| value * 10 + u32::from(*d - b'0'));
     let len = digits.len();
     match lead(4) {
+        // UATP, the card of airlines.
+        1000..=1999 => len == 15,
         // Visa. Its thirteen digits are history, and thirteen digits are often something else.
         4000..=4999 => matches!(len, 16 | 19),
         // Mastercard.

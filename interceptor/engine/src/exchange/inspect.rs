@@ -4,7 +4,7 @@
 use std::ops::Range;
 use std::sync::{Arc, LazyLock};
 
-use crate::detect::{Detectors, StreamScanner};
+use crate::detect::{DetectorId, Detectors, Family, StreamScanner};
 use crate::extract;
 use crate::json::{Capture, Class, Cursor, Sink, Table, Text, Usage, Word, escape};
 use crate::record::{Ledger, Tokens};
@@ -287,8 +287,14 @@ impl Inspector {
                 let own = std::iter::once(&hit.raw).chain(&hit.rest);
                 { own }.any(|own| ranges.iter().any(|range| range.start < own.end && own.start < range.end))
             };
-            // Half a key may look a little like something else.
-            let stands = |hit: &Hit| hit.rest.is_empty() && hit.confidence >= spot.confidence;
+            // Half a key may look a little like something else, and a secret that only its name gave away ends where
+            // its text does.
+            let half = |hit: &Hit| {
+                let inside =
+                    ranges.iter().any(|range| range.start <= hit.raw.start && hit.raw.end <= range.end);
+                inside && hit.confidence == spot.confidence && is_secret(spot.detector)
+            };
+            let stands = |hit: &Hit| hit.rest.is_empty() && hit.confidence >= spot.confidence && !half(hit);
             if self.hits.iter().rev().take(MOST_NEAR).any(|hit| stands(hit) && touches(hit)) {
                 continue;
             }
@@ -480,6 +486,10 @@ impl Sink for Inspector {
         ledger.sealed += moved;
         (ledger.scanned, ledger.unknown) = (mark.ledger.scanned, mark.ledger.unknown);
     }
+}
+
+fn is_secret(detector: DetectorId) -> bool {
+    detector.is_builtin() && detector.detector().family == Family::Secret
 }
 
 fn place_of(below: &Option<Arc<str>>, cursor: &Cursor<'_>) -> String {

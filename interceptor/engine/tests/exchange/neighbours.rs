@@ -1,6 +1,7 @@
 //! What is written in several texts of one document, and found as one.
 
 use interceptor_engine::Limits;
+use interceptor_engine::detect::SampleSource;
 use interceptor_engine::record::Verdict;
 use serde_json::json;
 
@@ -43,6 +44,22 @@ fn both_pieces_are_replaced() {
         outcome.findings(),
         ["pii.email@messages[0].content[2].text redact", "pii.email@messages[0].content[2].text redact"]
     );
+}
+
+/// Both halves of a secret that only its name gives away leave, although the first looks like one of its own.
+#[test]
+fn a_secret_that_goes_on_behind_the_seam_is_replaced_whole() {
+    let value = SampleSource::new(3).mixed(40);
+    let (first, second) = value.split_at(20);
+    for name in ["cohere key", "my_token ="] {
+        let body = json!({"messages": [{"role": "user", "content": [
+            {"type": "text", "text": format!("the {name} {first}")},
+            {"type": "text", "text": format!("{second} is mine")},
+        ]}]})
+        .to_string();
+        let sent = run(&engine(MASK), &Call::new(Format::Chat, body.as_bytes())).sent();
+        assert!(!sent.contains(first) && !sent.contains(second), "{sent}");
+    }
 }
 
 #[test]
