@@ -5,7 +5,9 @@ use std::sync::{Arc, LazyLock};
 
 use bytes::Bytes;
 use interceptor_engine::policy::{Pod, Subject};
-use interceptor_engine::{Catalogue, Detectors, Engine, Limits, Policy, RequestHead, VerdictCache};
+use interceptor_engine::{
+    Catalogue, Detectors, Engine, Limits, Policy, RequestHead, ResponseHead, VerdictCache,
+};
 use proptest::prelude::*;
 
 const POLICY: &str = "
@@ -100,4 +102,42 @@ fn a_text_that_comes_again_is_remembered() {
     assert_eq!(cache.cost(), cost, "nothing is added");
     run(&remembering, &text, "b");
     assert!(cache.cost() > cost, "another tenant's is another");
+}
+
+#[test]
+fn an_answer_that_nobody_looks_at_is_no_proof_of_anything() {
+    let cache = VerdictCache::new([7; 32], 1 << 20);
+    let remembering = PLAIN.remembering(cache.clone());
+    let text = "something long to say, ".repeat(20) + "jane.doe@example.com";
+    let provider = PLAIN.catalogue().provider_named("openai").expect("it is in the catalogue");
+    let subject = Arc::new(Subject { pod: Some(Pod::named("a", "app").into()), ..Subject::default() });
+    let mut exchange = remembering.exchange(&RequestHead {
+        provider,
+        method: "POST",
+        path: "/v1/chat/completions",
+        content_type: Some("application/json"),
+        content_encoding: None,
+        content_length: None,
+        subject: &subject,
+        at: 0,
+        host: "",
+        request_id: "cache",
+    });
+    let mut out = Vec::new();
+    exchange.request_end(&mut out).expect("there is nothing in it");
+    let head = ResponseHead {
+        status: 200,
+        content_type: Some("application/json"),
+        content_encoding: None,
+        content_length: None,
+    };
+    exchange.response_head(&head).expect("no rule is about answers");
+    let message = serde_json::json!({ "role": "assistant", "content": text });
+    let answer = serde_json::json!({ "choices": [{ "index": 0, "message": message }] }).to_string();
+    exchange.response_data(Bytes::from(answer), &mut out).expect("no rule is about answers");
+    exchange.response_end(&mut out).expect("no rule is about answers");
+    // What the model said comes back with the next turn.
+    let texts = [text];
+    assert_eq!(run(&remembering, &texts, "a"), run(&PLAIN, &texts, "a"));
+    assert!(run(&remembering, &texts, "a").contains("pii.email"));
 }

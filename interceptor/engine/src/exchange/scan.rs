@@ -143,9 +143,10 @@ impl Scanner {
         self.heard.take()
     }
 
-    /// Asks `memory` before it looks, and tells it what it saw.
+    /// Asks `memory` before it looks, and tells it what it saw. Whoever does not look has nothing to tell: what it said
+    /// would stand for texts in which somebody else looks for everything.
     pub(super) fn remember(&mut self, memory: Option<Memory>) {
-        self.memory = memory;
+        self.memory = memory.filter(|_| self.detectors.is_some());
     }
 
     /// The set itself, for texts that come in fragments.
