@@ -26,6 +26,7 @@ mod sniff;
 pub mod sse;
 mod view;
 pub mod websocket;
+mod wide;
 
 pub use catalogue::{Catalogue, Operation, ProviderId};
 pub use detect::Detectors;

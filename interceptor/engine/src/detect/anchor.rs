@@ -3,14 +3,19 @@
 //!
 //! The pass looks up every second pair of neighbouring bytes in a table of all 65 536 pairs. A digit or `@`
 //! shows in any pair that holds it; a literal is entered with two neighbouring pairs, of which one is always
-//! sampled. So the pass does half a look-up per byte, however many literals there are.
+//! sampled. So the pass does half a look-up per byte, however many literals there are. In front of the table stands
+//! a sieve that passes over sixteen bytes at once where there is nothing.
+
+mod sieve;
 
 use smallvec::SmallVec;
 
 use super::encoded::{self, ENCODED};
 use super::metadata::{Literal, Route};
-use super::text::{Peek, Text};
+use super::text::{Peek, Text, is_key_byte};
 use super::{personal, secret};
+use crate::wide::WIDTH;
+use sieve::{READ, Sieve};
 
 /// A place worth a closer look.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -66,9 +71,6 @@ fn class(bytes: &[u8], at: usize) -> u8 {
     bytes.get(at).map_or(LITERAL, |byte| CLASSES[usize::from(*byte)])
 }
 
-/// Bytes that are looked at before anything is decided about them.
-const BLOCK: usize = 16;
-
 /// The table of pairs and the literals behind it.
 pub(super) struct Anchors {
     /// Per pair (first byte low): `DIGIT`, `AT`, bits of `LITERAL`. A byte each, so that the rows of the letters and
@@ -78,6 +80,8 @@ pub(super) struct Anchors {
     slots: Box<[u16]>,
     /// Literals by bucket.
     buckets: Vec<Vec<Entry>>,
+    /// Everything that the tables above show, and a little more.
+    sieve: Sieve,
 }
 
 /// A literal, as a pair leads to it. Most pairs that lead here are something else: its first and last byte tell them
@@ -88,20 +92,27 @@ struct Entry {
     offset: usize,
     first: u8,
     last: u8,
+    /// Fewest bytes of a key that must follow.
+    least: usize,
 }
 
 impl Entry {
     fn new(literal: Literal, offset: usize) -> Self {
         let bytes = literal.text.as_bytes();
-        Self { literal, offset, first: bytes[0], last: bytes[bytes.len() - 1] }
+        let least = if let Route::Secret(route) = literal.route { secret::least(route) } else { 0 };
+        Self { literal, offset, first: bytes[0], last: bytes[bytes.len() - 1], least }
     }
 
     /// False if the literal is not at the place to which the pair at `at` points. Looks at two bytes; what has not
     /// come yet may still be it.
     fn may_stand(&self, text: &[u8], at: usize) -> bool {
         let Some(start) = at.checked_sub(self.offset) else { return false };
-        let last = text.get(start + self.literal.text.len() - 1);
-        text[start] == self.first && last.is_none_or(|last| *last == self.last)
+        let end = start + self.literal.text.len();
+        let last = text.get(end - 1);
+        text[start] == self.first
+            && last.is_none_or(|last| *last == self.last)
+            && (self.least == 0
+                || text.get(end..).is_none_or(|rest| rest.iter().take(self.least).all(|b| is_key_byte(*b))))
     }
 }
 
@@ -111,6 +122,7 @@ impl Anchors {
             pairs: vec![0; 1 << 16].into(),
             slots: vec![0; 1 << 16].into(),
             buckets: vec![Vec::new()],
+            sieve: Sieve::new(),
         };
         for other in 0..=u8::MAX {
             for digit in b'0'..=b'9' {
@@ -129,6 +141,7 @@ impl Anchors {
 
     fn enter(&mut self, literal: Literal, offset: usize) {
         let bytes = literal.text.as_bytes();
+        self.sieve.enter([bytes[offset], bytes[offset + 1]], bytes.get(offset + 2).copied());
         let pair = pair(bytes[offset], bytes[offset + 1]);
         self.pairs[pair] |= class(bytes, offset + 2);
         if self.slots[pair] == 0 {
@@ -139,32 +152,34 @@ impl Anchors {
     }
 
     /// The first position from `from` on, in steps of two, at which the pair shows an anchor; else where
-    /// sampling stopped: the end, or the last byte if it has no partner yet.
-    pub(super) fn next(&self, bytes: &[u8], from: usize) -> Result<usize, usize> {
+    /// sampling stopped: the end, or the last byte if it has no partner yet. Digits before `counted` are none.
+    pub(super) fn next(&self, bytes: &[u8], from: usize, counted: usize) -> Result<usize, usize> {
         // Where one anchor follows another there is no stretch without any to pass over.
-        if from + 1 < bytes.len() && self.shows(bytes, from) {
+        if from + 1 < bytes.len() && self.shows(bytes, from, counted) {
             return Ok(from);
         }
         let mut at = from;
         // Where it is worth looking for encoded data again.
         let mut look = from;
-        while let Some(block) = bytes.get(at..at + BLOCK) {
-            let any = block.chunks_exact(2).fold(0, |any, two| any | self.pairs[pair(two[0], two[1])]);
-            if any != 0 {
-                // Inside the block the pairs are few: looking them up again costs less than remembering them.
-                let hit = (at..at + BLOCK).step_by(2).find(|i| self.shows(bytes, *i));
-                if let Some(hit) = hit {
+        while let Some(block) = bytes.get(at..).and_then(|rest| rest.first_chunk::<READ>()) {
+            let digit_before = at > 0 && bytes[at - 1].is_ascii_digit();
+            let mut pairs = self.sieve.pairs(block, digit_before, counted.saturating_sub(at));
+            let any = pairs != 0;
+            while pairs != 0 {
+                let hit = at + pairs.trailing_zeros() as usize;
+                if self.shows(bytes, hit, counted) {
                     return Ok(hit);
                 }
+                pairs &= pairs - 1;
             }
-            at += BLOCK;
-            if any != 0 && at >= look {
+            at += WIDTH;
+            if any && at >= look {
                 look = at + ENCODED;
                 at = encoded::skip(bytes, at);
             }
         }
         while at + 1 < bytes.len() {
-            if self.shows(bytes, at) {
+            if self.shows(bytes, at, counted) {
                 return Ok(at);
             }
             at += 2;
@@ -176,22 +191,22 @@ impl Anchors {
     }
 
     /// True if the pair at `at` is in the table for more than digits that begin nothing and parts of other words.
-    #[inline]
-    fn shows(&self, bytes: &[u8], at: usize) -> bool {
+    #[inline(always)]
+    fn shows(&self, bytes: &[u8], at: usize, counted: usize) -> bool {
         let pair = pair(bytes[at], bytes[at + 1]);
         let slot = self.pairs[pair] & (!LITERAL | class(bytes, at + 2));
-        slot != 0 && self.shows_more(bytes, at, pair, slot)
+        slot != 0 && self.shows_more(bytes, at, pair, slot, counted)
     }
 
-    fn shows_more(&self, bytes: &[u8], at: usize, pair: usize, slot: u8) -> bool {
+    fn shows_more(&self, bytes: &[u8], at: usize, pair: usize, slot: u8, counted: usize) -> bool {
         let bucket = || &self.buckets[usize::from(self.slots[pair])];
-        slot & AT != 0
+        (slot & AT != 0 && (at..at + 2).any(|at| bytes[at] == b'@' && personal::may_be_at_sign(bytes, at)))
             || (slot & LITERAL != 0 && bucket().iter().any(|entry| entry.may_stand(bytes, at)))
-            || (slot & DIGIT != 0 && digit_at(bytes, at).is_some())
+            || (slot & DIGIT != 0 && digit_at(bytes, at, counted).is_some())
     }
 
-    /// The anchors that the pair at `at` shows, in order, in place of what `found` held.
-    pub(super) fn at(&self, text: Text<'_>, at: usize, found: &mut Found) {
+    /// The anchors that the pair at `at` shows, in order, in place of what `found` held. Digits before `counted` are none.
+    pub(super) fn at(&self, text: Text<'_>, at: usize, counted: usize, found: &mut Found) {
         found.clear();
         let first = text.bytes[at];
         let second = text.bytes.get(at + 1).copied();
@@ -207,13 +222,13 @@ impl Anchors {
             }
         }
         if slot & DIGIT != 0
-            && let Some(at) = digit_at(text.bytes, at)
+            && let Some(at) = digit_at(text.bytes, at, counted)
         {
             found.push(Anchor { at, kind: Kind::Digit });
         }
         if slot & AT != 0 {
             for (at, byte) in [(at, Some(first)), (at + 1, second)] {
-                if byte == Some(b'@') {
+                if byte == Some(b'@') && personal::may_be_at_sign(text.bytes, at) {
                     found.push(Anchor { at, kind: Kind::At });
                 }
             }
@@ -226,9 +241,29 @@ impl Anchors {
 }
 
 /// Where in the pair at `at` a group of digits begins that is worth a look.
-fn digit_at(bytes: &[u8], at: usize) -> Option<usize> {
+fn digit_at(bytes: &[u8], at: usize, counted: usize) -> Option<usize> {
     let digit = if bytes[at].is_ascii_digit() { at } else { at + 1 };
-    (personal::may_begin(bytes, digit) || secret::may_begin(bytes, digit)).then_some(digit)
+    let first =
+        digit >= counted && !digit.checked_sub(1).is_some_and(|before| bytes[before].is_ascii_digit());
+    let worthy = || personal::may_begin(bytes, digit) || secret::may_begin(bytes, digit);
+    (first && !is_count(bytes, digit) && worthy()).then_some(digit)
+}
+
+/// True for a short number in a sentence, with a space before and a space and a word behind: `the 128 requests`. Most
+/// numbers of prose are such, and nobody asks about them.
+fn is_count(bytes: &[u8], digit: usize) -> bool {
+    let Some([before, b' ', _, rest @ ..]) = digit.checked_sub(2).map(|from| &bytes[from..]) else {
+        return false;
+    };
+    let behind = match rest {
+        [b' ', behind, ..] => behind,
+        [b'0'..=b'9', b' ', behind, ..] => behind,
+        [b'0'..=b'9', b'0'..=b'9', b' ', behind, ..] => behind,
+        [b'0'..=b'9', b'0'..=b'9', b'0'..=b'9', b' ', behind, ..] => behind,
+        _ => return false,
+    };
+    // A capital before it may be the beginning of a plate.
+    !before.is_ascii_uppercase() && behind.is_ascii_lowercase()
 }
 
 /// Compares a literal whose pair at `offset` lies at `at` with the text.
@@ -249,4 +284,25 @@ fn compare(text: Text<'_>, at: usize, literal: Literal, offset: usize) -> Option
 
 fn pair(a: u8, b: u8) -> usize {
     usize::from(u16::from_le_bytes([a, b]))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn nobody_asks_about_counts() {
+        for before in 0..=u8::MAX {
+            for behind in 0..=u8::MAX {
+                for count in ["7", "42", "128", "2026", "20261"] {
+                    let mut text = vec![b'x', before, b' '];
+                    text.extend_from_slice(count.as_bytes());
+                    text.extend_from_slice(&[b' ', behind, b'y']);
+                    let asked = personal::may_begin(&text, 3) || secret::may_begin(&text, 3);
+                    assert!(!asked || !is_count(&text, 3), "{:?}", String::from_utf8_lossy(&text));
+                }
+            }
+        }
+        assert!(is_count(b"the 128 requests", 4));
+    }
 }

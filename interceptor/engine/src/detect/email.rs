@@ -15,8 +15,12 @@ const LONGEST_HOST: usize = 253;
 
 pub(super) fn confirm(text: Text<'_>, at: usize, work: &mut Work) -> Verdict {
     let no = Verdict::No { resume: at + 1 };
-    let Some(start) = local_start(text, at) else { return no };
     let (host, undecided) = host_end(text, at + 1);
+    // Most signs have no host behind them, and then nobody needs to know what stands before.
+    if !undecided && !text.bytes[at + 1..host].contains(&b'.') {
+        return no;
+    }
+    let Some(start) = local_start(text, at) else { return no };
     work.examined += (host - start) as u64;
     if undecided {
         return Verdict::Undecided { hold: start };

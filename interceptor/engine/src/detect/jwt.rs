@@ -13,7 +13,7 @@ use super::{Confidence, Finding, Work, metadata};
 /// A longer header (certificate chains can make one) is not recognised.
 const LONGEST_HEADER: usize = 4 * 1024;
 /// `{"alg":""}` in base64.
-const SHORTEST_HEADER: usize = 14;
+pub(super) const SHORTEST_HEADER: usize = 14;
 const SHORTEST_SIGNATURE: usize = 16;
 /// So much of a part says whether it is a stand-in.
 const SHOWN: usize = 64;

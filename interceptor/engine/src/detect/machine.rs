@@ -3,6 +3,7 @@
 
 use super::anchor::{Anchor, Anchors, Found, Kind};
 use super::metadata::Route;
+use super::secret::Scores;
 use super::text::{Peek, Text, Verdict};
 use super::{Confidence, Finding, Work, aws, encoded, injection, jwt, pem, personal, secret};
 
@@ -50,6 +51,8 @@ pub(super) struct Machine {
     growing: Option<Growing>,
     /// An AWS secret key is looked for from here on.
     follow: Option<Follow>,
+    /// What was read of the tokens around the last digits.
+    scores: Scores,
     work: Work,
 }
 
@@ -84,11 +87,13 @@ impl Machine {
     /// Goes on until the text is used up or a candidate needs more of it.
     pub(super) fn run(&mut self, anchors: &Anchors, text: Text<'_>, out: &mut Vec<Finding>) -> Paused {
         let mut found = Found::new();
+        // The text may be another than in the last run.
+        self.scores.clear();
         loop {
             if let Some(paused) = self.continue_candidate(text, out) {
                 return paused;
             }
-            let at = match anchors.next(text.bytes, self.next) {
+            let at = match anchors.next(text.bytes, self.next, self.counted) {
                 Ok(at) => at,
                 Err(end) => {
                     self.next = end;
@@ -112,7 +117,7 @@ impl Machine {
         out: &mut Vec<Finding>,
     ) -> Option<Paused> {
         let mut resume_at = if at + 1 < text.bytes.len() { at + 2 } else { at + 1 };
-        anchors.at(text, at, found);
+        anchors.at(text, at, self.counted, found);
         for anchor in found.iter().copied() {
             // A literal's anchor may lie one byte before the pair that showed it. Looking at an anchor twice
             // is harmless: the answer is the same.
@@ -121,7 +126,7 @@ impl Machine {
                 continue;
             }
             self.work.anchors += 1;
-            match confirm(text, anchor, &mut self.work) {
+            match confirm(text, anchor, &mut self.scores, &mut self.work) {
                 Verdict::No { resume } if is_digit => self.counted = self.counted.max(resume),
                 Verdict::No { resume } => resume_at = resume_at.max(resume),
                 Verdict::Match(finding) => {
@@ -212,12 +217,12 @@ impl Machine {
 }
 
 /// Asks the detector in charge of an anchor.
-fn confirm(text: Text<'_>, anchor: Anchor, work: &mut Work) -> Verdict {
+fn confirm(text: Text<'_>, anchor: Anchor, scores: &mut Scores, work: &mut Work) -> Verdict {
     match anchor.kind {
         Kind::Cut => Verdict::Undecided { hold: usize::MAX },
         Kind::At => personal::at_sign(text, anchor.at, work),
         _ if encoded::inside(text.bytes, anchor.at) => Verdict::No { resume: anchor.at },
-        Kind::Digit => digit(text, anchor.at, work),
+        Kind::Digit => digit(text, anchor.at, scores, work),
         Kind::Literal { start, .. } if start < text.floor => Verdict::No { resume: anchor.at },
         Kind::Literal { route: Route::Secret(route), start, end } => {
             secret::literal(text, start, end, route, work)
@@ -233,7 +238,7 @@ fn confirm(text: Text<'_>, anchor: Anchor, work: &mut Work) -> Verdict {
 
 /// A group of digits: a number of its own, or part of a token. Where both are found, or may still be, the surer one
 /// counts: many a token begins like the number of some identity card.
-fn digit(text: Text<'_>, at: usize, work: &mut Work) -> Verdict {
+fn digit(text: Text<'_>, at: usize, scores: &mut Scores, work: &mut Work) -> Verdict {
     let mut verdict = Verdict::No { resume: at + 1 };
     if personal::may_begin(text.bytes, at) {
         verdict = personal::confirm(text, at, work);
@@ -251,7 +256,7 @@ fn digit(text: Text<'_>, at: usize, work: &mut Work) -> Verdict {
     if let Verdict::Undecided { hold } = verdict
         && secret::may_begin(text.bytes, at)
     {
-        return match secret::digit(text, at, work) {
+        return match secret::digit(text, at, scores, work) {
             Verdict::Undecided { hold: token } => Verdict::Undecided { hold: hold.min(token) },
             Verdict::Match(token) => Verdict::Undecided { hold: hold.min(token.start) },
             _ => Verdict::Undecided { hold },
@@ -262,7 +267,7 @@ fn digit(text: Text<'_>, at: usize, work: &mut Work) -> Verdict {
         && number.start > at
         && secret::may_begin(text.bytes, at)
     {
-        return match secret::digit(text, at, work) {
+        return match secret::digit(text, at, scores, work) {
             Verdict::No { .. } => verdict,
             token => token,
         };
@@ -275,7 +280,7 @@ fn digit(text: Text<'_>, at: usize, work: &mut Work) -> Verdict {
     if !weak || !secret::may_begin(text.bytes, at) {
         return verdict;
     }
-    match (secret::digit(text, at, work), verdict) {
+    match (secret::digit(text, at, scores, work), verdict) {
         (Verdict::No { .. }, verdict) => verdict,
         (Verdict::Match(token), Verdict::Match(number)) if token.confidence <= number.confidence => {
             Verdict::Match(number)

@@ -187,27 +187,24 @@ impl<'t> Run<'t> {
 
     /// What a number that begins with the group at `index` has of digits alone.
     pub(super) fn digits(&mut self, index: usize) -> Digits<'_> {
-        // Reads as far as could be needed, once.
-        let open = matches!(self.group(index + MOST_NUMBER_GROUPS), Next::Open(_));
-        let there = &self.groups[index..self.groups.len().min(index + MOST_NUMBER_GROUPS + 1)];
-        let last_is_partial = self.partial && index + there.len() == self.groups.len();
-        let whole = &there[..there.len() - usize::from(last_is_partial)];
         let (mut count, mut beyond, mut total) = (0, None, 0);
-        for group in whole {
+        // Reads no further than it could go: rows of numbers are read again from each of them.
+        let open = loop {
+            let group = match self.group(index + count) {
+                Next::Is(group) => group,
+                Next::Open(part) => break part.is_none_or(|part| part.is_number()),
+                Next::Over => break false,
+            };
             if !group.is_number() || (count > 0 && !is_number_mark(group.mark)) {
-                break;
+                break false;
             }
             if total + usize::from(group.len) > MOST_DIGITS || count == MOST_NUMBER_GROUPS {
-                beyond = Some(*group);
-                break;
+                beyond = Some(group);
+                break false;
             }
             total += usize::from(group.len);
             count += 1;
-        }
-        // More text may bring another group, or more of one that is a number so far.
-        let open = open
-            && count == whole.len()
-            && there.last().is_none_or(|last| !last_is_partial || last.is_number());
+        };
         let groups = &self.groups[index..index + count];
         let from = usize::from(self.groups[index].at);
         Digits { groups, chars: &self.chars[from..from + total], beyond, open }

@@ -174,6 +174,20 @@ pub(super) fn literal(
     match route {}
 }
 
+/// True if the `@` at `at` is worth [`at_sign`]: a host with a dot may follow, or a URL with a name and a password stand
+/// before. Looks at a few bytes that are there, and says true where those do not tell.
+pub(super) fn may_be_at_sign(bytes: &[u8], at: usize) -> bool {
+    /// Bytes on either side that are looked at.
+    const FEW: usize = 8;
+    let label = |b: &u8| b.is_ascii_alphanumeric() || *b == b'-';
+    let behind = bytes[at + 1..].iter().take(FEW).find(|b| !label(b));
+    if behind.is_none_or(|b| *b == b'.') {
+        return true;
+    }
+    let before = bytes[at.saturating_sub(FEW)..at].iter().rev().find(|b| !url::is_userinfo(**b));
+    before.is_none_or(|b| *b == b'/')
+}
+
 /// Asks about an `@`.
 pub(super) fn at_sign(text: Text<'_>, at: usize, work: &mut Work) -> Verdict {
     match url::confirm(text, at, work) {

@@ -11,6 +11,7 @@ mod words;
 use std::sync::LazyLock;
 
 use assigned::Named;
+pub(super) use rarity::Scores;
 pub(super) use shape::rarest;
 pub(super) use table::Key;
 
@@ -253,14 +254,23 @@ pub(super) fn literals() -> impl Iterator<Item = (&'static str, usize, Route)> {
     own.chain(keys::literals().map(|(text, rare, number)| (text, rare, Route::Key(number))))
 }
 
+/// How many bytes of a key must follow the literal of a route at least; fewer are known to be none at once.
+pub(super) fn least(route: Route) -> usize {
+    match route {
+        Route::SkKey => 1,
+        Route::Jwt => jwt::SHORTEST_HEADER - 3,
+        _ => 0,
+    }
+}
+
 /// True if the first digit of a group is worth [`digit`].
 pub(super) fn may_begin(bytes: &[u8], digit: usize) -> bool {
     keys::may_begin(bytes, digit)
 }
 
 /// Asks about the first digit of a group, which may stand anywhere in a token.
-pub(super) fn digit(text: Text<'_>, at: usize, work: &mut Work) -> Verdict {
-    match keys::token(text, at, work) {
+pub(super) fn digit(text: Text<'_>, at: usize, scores: &mut Scores, work: &mut Work) -> Verdict {
+    match keys::token(text, at, scores, work) {
         // A key that says itself whose it is may begin with a digit: then no word before it says better.
         Verdict::Match(token) => match known_at(text, token.start, work) {
             Some(known @ (Verdict::Match(_) | Verdict::Undecided { .. })) => known,

@@ -3,22 +3,48 @@
 
 use std::ops::Range;
 
-use crate::view;
+use crate::{view, wide};
 
 /// Decodes the inside of a JSON string and appends it to `out`. A surrogate without its other half becomes
 /// U+FFFD; an invalid escape stays.
 pub(crate) fn decode(raw: &[u8], out: &mut Vec<u8>) {
-    out.reserve(raw.len());
+    out.reserve(raw.len() + wide::WIDTH);
     let mut at = 0;
-    while let Some(found) = memchr::memchr(b'\\', &raw[at..]) {
-        out.extend_from_slice(&raw[at..at + found]);
-        at += found;
-        let unit = Unit::at(raw, at);
-        out.extend_from_slice(unit.decoded());
-        at += unit.raw;
+    while at < raw.len() {
+        at += plain(&raw[at..], out);
+        if at < raw.len() {
+            let unit = Unit::at(raw, at);
+            out.extend_from_slice(unit.decoded());
+            at += unit.raw;
+        }
     }
-    out.extend_from_slice(&raw[at..]);
 }
+
+/// Appends what stands before the first backslash, and says how long it is. Line ends are escapes and seldom far apart,
+/// so it is copied before it is known how much of it counts.
+fn plain(raw: &[u8], out: &mut Vec<u8>) -> usize {
+    let mut at = 0;
+    while let Some(block) = raw[at..].first_chunk::<{ wide::WIDTH }>() {
+        out.extend_from_slice(block);
+        let escapes = wide::equal(block, b'\\');
+        if escapes != 0 {
+            let count = escapes.trailing_zeros() as usize;
+            out.truncate(out.len() - (wide::WIDTH - count));
+            return at + count;
+        }
+        at += wide::WIDTH;
+        if at == FAR {
+            break;
+        }
+    }
+    let rest = &raw[at..];
+    let count = memchr::memchr(b'\\', rest).unwrap_or(rest.len());
+    out.extend_from_slice(&rest[..count]);
+    at + count
+}
+
+/// From here on a longer stride pays.
+const FAR: usize = 4 * wide::WIDTH;
 
 /// The range of `raw` whose decoding holds the decoded range. Escapes are never cut in two.
 /// Linear in the position; only called when something was found.

@@ -4,6 +4,7 @@
 use std::ops::Range;
 
 use super::undo::hex;
+use crate::wide;
 
 /// Shortest run that is looked at: it holds ten bytes. Numbers of persons have as many, separators included.
 const SHORTEST: usize = 14;
@@ -46,25 +47,53 @@ fn value(byte: u8) -> u8 {
     VALUES[usize::from(byte)]
 }
 
-/// The first run from `from` on that holds text. Looks at few bytes of prose: where there is a space among fourteen
-/// bytes no run can be.
+/// The first run from `from` on that holds text.
 pub(super) fn next(text: &[u8], from: usize) -> Option<Run> {
     let mut at = from;
-    while let Some(window) = text.get(at..at + SHORTEST) {
-        match window.iter().rposition(|byte| value(*byte) >= 64) {
-            Some(gap) => at += gap + 1,
-            None => {
-                let length = text[at..].iter().position(|byte| value(*byte) >= 64);
-                let end = length.map_or(text.len(), |length| at + length);
-                let found = starts(&text[at..end]).find_map(|start| run(text, at + start, end));
-                if found.is_some() {
-                    return found;
-                }
-                at = end;
-            }
+    loop {
+        at = stretch(text, at)?;
+        let length = text[at..].iter().position(|byte| value(*byte) >= 64);
+        let end = length.map_or(text.len(), |length| at + length);
+        let found = starts(&text[at..end]).find_map(|start| run(text, at + start, end));
+        if found.is_some() {
+            return found;
         }
+        at = end;
+    }
+}
+
+/// Bytes that are looked at together.
+const WIDE: usize = 4 * wide::WIDTH;
+
+/// Where the first row of digits from `from` on begins that is long enough. Prose has none, so it is read by the bits
+/// of many bytes at once.
+fn stretch(text: &[u8], from: usize) -> Option<usize> {
+    let rest = text.get(from..)?;
+    let (blocks, tail) = rest.as_chunks::<WIDE>();
+    let mut last = [0; WIDE];
+    last[..tail.len()].copy_from_slice(tail);
+    let mut open = 0;
+    for (block, at) in blocks.iter().chain([&last]).zip((from..).step_by(WIDE)) {
+        let digits = digits(block);
+        if open + digits.trailing_ones() as usize >= SHORTEST {
+            return Some(at - open);
+        }
+        // What is left of each row are the places with thirteen more digits behind them.
+        let mut rows = digits & digits >> 1;
+        rows &= rows >> 2;
+        rows &= rows >> 4;
+        rows &= rows >> (SHORTEST - 8);
+        if rows != 0 {
+            return Some(at + rows.trailing_zeros() as usize);
+        }
+        open = digits.leading_ones() as usize;
     }
     None
+}
+
+fn digits(block: &[u8; WIDE]) -> u64 {
+    let (blocks, _) = block.as_chunks::<{ wide::WIDTH }>();
+    blocks.iter().rev().fold(0, |digits, block| digits << wide::WIDTH | u64::from(wide::base64(block)))
 }
 
 /// Where data may begin in a run: at its beginning, and behind separators.

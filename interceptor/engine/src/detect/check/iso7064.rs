@@ -1,30 +1,25 @@
 //! ISO/IEC 7064: the pure systems (mod 11-2, mod 37-2, mod 97-10) and the hybrid ones (mod 11,10 and
 //! mod 37,36), as many identifiers use them.
 
-use super::place;
-
-/// Digits, then letters: the alphabet of the standard.
-const ALPHANUMERIC: &[u8] = b"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ";
-
 /// Mod 11,10: digits with one check digit behind them (German and Croatian tax numbers).
 pub(in super::super) fn mod11_10(text: &[u8]) -> bool {
-    hybrid(text, &ALPHANUMERIC[..10])
+    hybrid::<10>(text)
 }
 
 /// Mod 37,36: letters and digits with one check character of both.
 pub(in super::super) fn mod37_36(text: &[u8]) -> bool {
-    hybrid(text, ALPHANUMERIC)
+    hybrid::<36>(text)
 }
 
 /// Mod 11-2: digits, and a check character that may be `X` (ISNI, ORCID, Chinese resident numbers).
 pub(in super::super) fn mod11_2(text: &[u8]) -> bool {
-    pure(text, 11, b"0123456789X")
+    pure::<11>(text, b'X')
 }
 
 /// Mod 37-2: letters and digits, and a check character that may be `*` (blood donations, ISBT 128).
 #[cfg(test)]
 pub(super) fn mod37_2(text: &[u8]) -> bool {
-    pure(text, 37, b"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ*")
+    pure::<37>(text, b'*')
 }
 
 /// Mod 97-10: letters become 10 to 35, and the number is 1 modulo 97 (IBAN, LEI).
@@ -45,26 +40,40 @@ pub(in super::super) fn remainder97(text: impl Iterator<Item = u8>) -> Option<u3
     Some(rest)
 }
 
-/// The recursive method of the hybrid systems: modulus `M` and `M + 1`, `M` being the alphabet's size.
-fn hybrid(text: &[u8], alphabet: &[u8]) -> bool {
-    let Some((check, body)) = text.split_last() else { return false };
-    let modulus = u16::try_from(alphabet.len()).unwrap_or(u16::MAX);
-    let mut product = modulus;
-    for byte in body {
-        let Some(value) = place(alphabet, *byte) else { return false };
-        let sum = (product + value) % modulus;
-        product = if sum == 0 { modulus } else { sum } * 2 % (modulus + 1);
+/// The value of a character in the alphabet of the standard.
+fn value(byte: u8) -> Option<u16> {
+    match byte {
+        b'0'..=b'9' => Some(u16::from(byte - b'0')),
+        b'A'..=b'Z' => Some(u16::from(byte - b'A') + 10),
+        _ => None,
     }
-    !body.is_empty() && place(alphabet, *check).is_some_and(|check| (product + check) % modulus == 1)
+}
+
+/// The recursive method of the hybrid systems: modulus `M` and `M + 1`, `M` being the alphabet's size. Subtractions
+/// stand for divisions, of which there would be two for each character.
+fn hybrid<const M: u16>(text: &[u8]) -> bool {
+    let Some((check, body)) = text.split_last() else { return false };
+    let less = |n: u16, modulus: u16| if n >= modulus { n - modulus } else { n };
+    let valued = |byte: u8| value(byte).filter(|value| *value < M);
+    let mut product = M;
+    for byte in body {
+        let Some(value) = valued(*byte) else { return false };
+        // The product is at most M.
+        let sum = less(product + value, M);
+        product = less(2 * if sum == 0 { M } else { sum }, M + 1);
+    }
+    !body.is_empty() && valued(*check).is_some_and(|check| less(product + check, M) == 1)
 }
 
 /// The recursive method of the pure systems with radix 2; the last letter of the alphabet is a check only.
-fn pure(text: &[u8], modulus: u16, alphabet: &[u8]) -> bool {
+fn pure<const M: u16>(text: &[u8], last: u8) -> bool {
     let Some((check, body)) = text.split_last() else { return false };
+    let valued = |byte: u8| value(byte).filter(|value| *value < M - 1);
     let mut product = 0;
     for byte in body {
-        let Some(value) = place(&alphabet[..alphabet.len() - 1], *byte) else { return false };
-        product = (product + value) * 2 % modulus;
+        let Some(value) = valued(*byte) else { return false };
+        product = (product + value) * 2 % M;
     }
-    !body.is_empty() && place(alphabet, *check).is_some_and(|check| (product + check) % modulus == 1)
+    let check = if *check == last { Some(M - 1) } else { valued(*check) };
+    !body.is_empty() && check.is_some_and(|check| (product + check) % M == 1)
 }

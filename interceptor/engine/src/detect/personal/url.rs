@@ -74,7 +74,7 @@ fn authority(text: Text<'_>, at: usize) -> Option<usize> {
     (behind && scheme(4).is_some_and(|b| b.is_ascii_alphanumeric())).then_some(start)
 }
 
-fn is_userinfo(b: u8) -> bool {
+pub(super) fn is_userinfo(b: u8) -> bool {
     b.is_ascii_alphanumeric() || b"-._~%!$&'()*+,;=:^#?".contains(&b)
 }
 

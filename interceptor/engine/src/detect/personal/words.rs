@@ -84,6 +84,10 @@ impl Words {
 /// The words in the bytes before `at`.
 pub(super) fn before(text: Text<'_>, at: usize) -> Heard {
     let from = at.saturating_sub(REACH);
+    // Rows of numbers have no words before them. Without a branch for each byte.
+    if !text.bytes[from..at].iter().fold(false, |any, byte| any | (*byte >= b'A')) {
+        return Heard::new();
+    }
     let mut window = [0; REACH];
     let window = &mut window[..at - from];
     window.copy_from_slice(&text.bytes[from..at]);

@@ -1,9 +1,10 @@
 //! Confirms the keys of the table: by their prefix, by their whole shape, or by the name of the service
 //! before them. One piece of code for all of them.
 
+use std::ops::Range;
 use std::sync::LazyLock;
 
-use super::rarity::{self, TELLING};
+use super::rarity::{self, Scores, TELLING};
 use super::shape::{Anchor, Fit, Shape};
 use super::table::{KEYS, Key, Told};
 use super::words::Words;
@@ -238,10 +239,10 @@ impl Starts {
 }
 
 /// A group of digits begins at `digit`: is it part of a token that its shape or a word before it gives away?
-pub(super) fn token(text: Text<'_>, digit: usize, work: &mut Work) -> Verdict {
+pub(super) fn token(text: Text<'_>, digit: usize, scores: &mut Scores, work: &mut Work) -> Verdict {
     let starts = Starts::new(text, digit);
     let [letters, joined, dotted] = starts.0;
-    let end = text.run_end(digit, GLANCE, joins);
+    let end = scores.run_end(text, digit, GLANCE, joins);
     let word = text.run_end(digit, GLANCE, |b| b.is_ascii_alphanumeric());
     work.examined += (end - dotted) as u64;
     let no = Verdict::No { resume: digit + 1 };
@@ -253,7 +254,7 @@ pub(super) fn token(text: Text<'_>, digit: usize, work: &mut Work) -> Verdict {
     if !matches!(bare, Verdict::No { .. }) {
         return bare;
     }
-    if !open && !drawn(&text.bytes[joined..end]) && !drawn(&text.bytes[letters..word]) {
+    if !open && !drawn(text.bytes, joined..end, scores) && !drawn(text.bytes, letters..word, scores) {
         return no;
     }
     let window = dotted.saturating_sub(REACH)..letters;
@@ -270,15 +271,21 @@ pub(super) fn token(text: Text<'_>, digit: usize, work: &mut Work) -> Verdict {
     no
 }
 
-fn drawn(token: &[u8]) -> bool {
-    // Sixteen digits can be somebody's id; a service's name decides about those.
-    let number = token.len() >= 14 && token.iter().all(u8::is_ascii_digit);
-    (number && rarity::distinct(token) >= 5) || rarity::random(&token[..token.len().min(96)], TELLING)
+fn drawn(bytes: &[u8], token: Range<usize>, scores: &mut Scores) -> bool {
+    let begin = token.start..token.end.min(token.start + GLANCE);
+    is_long_number(&bytes[token]) || scores.random(bytes, begin, TELLING)
+}
+
+/// Sixteen digits can be somebody's id; a service's name decides about those.
+fn is_long_number(token: &[u8]) -> bool {
+    token.len() >= 14 && token.iter().all(u8::is_ascii_digit) && rarity::distinct(token) >= 5
 }
 
 /// As [`drawn`], where the service's name and the exact length speak for a key already.
 fn fits_a_key(token: &[u8]) -> bool {
-    drawn(token) || (token.len() >= 16 && rarity::random(&token[..token.len().min(96)], TELLING / 2))
+    let begin = &token[..token.len().min(GLANCE)];
+    let telling = if token.len() >= 16 { TELLING / 2 } else { TELLING };
+    is_long_number(token) || rarity::random(begin, telling)
 }
 
 /// Keys that have no prefix to look for, but a shape that nothing else has.
@@ -308,7 +315,7 @@ fn bare(text: Text<'_>, starts: &Starts, work: &mut Work) -> Verdict {
 }
 
 /// Keys of the services that are named in `window`, the text before the token.
-fn announced(text: Text<'_>, starts: &Starts, window: std::ops::Range<usize>, work: &mut Work) -> Verdict {
+fn announced(text: Text<'_>, starts: &Starts, window: Range<usize>, work: &mut Work) -> Verdict {
     work.examined += window.len() as u64;
     let keys = READY.words.within(&text.bytes[same_paragraph(text.bytes, window)]);
     for key in keys {
@@ -344,7 +351,7 @@ pub(super) fn named(text: Text<'_>, start: usize, work: &mut Work) -> Option<(De
 }
 
 /// The part of a window behind its last but one line end: a name on the line before still belongs to a value.
-fn same_paragraph(bytes: &[u8], window: std::ops::Range<usize>) -> std::ops::Range<usize> {
+fn same_paragraph(bytes: &[u8], window: Range<usize>) -> Range<usize> {
     let mut lines = bytes[window.clone()].iter().enumerate().rev().filter(|(_, b)| **b == b'\n');
     match lines.nth(1) {
         Some((at, _)) => window.start + at + 1..window.end,

@@ -8,6 +8,10 @@
 //! the change between lower case, upper case and digits. Their sum is the score: below zero for names, and
 //! for random tokens about two bits more with every character.
 
+mod scores;
+
+pub(in crate::detect) use scores::Scores;
+
 /// Bits by which a token must look random to be taken for a key where a name announces one.
 pub(in crate::detect) const TELLING: i32 = 8;
 
@@ -54,36 +58,80 @@ static ONE_CASE: [[i8; 3]; 3] = [[-2, 33, 37], [19, 0, 34], [23, 28, 0]];
 static BOTH_CASES: [[i8; 3]; 3] = [[-9, 27, 31], [12, -6, 28], [17, 22, 0]];
 
 /// What a letter counts that is repeated or followed by the next of the alphabet: as a rule it is typed.
-const TYPED: i32 = -16;
+const TYPED: i8 = -16;
+
+/// How many codes there are for characters, rounded up: other ones, letters of either case, digits.
+const CODES: usize = 64;
+const UPPER: u8 = 26;
+const DIGIT: u8 = 2 * 26 + 1;
+
+/// What each byte is: 0 for what counts nothing.
+static CODE: [u8; 256] = {
+    let mut codes = [0; 256];
+    let mut letter = 0;
+    while letter < 26 {
+        codes[(b'a' + letter) as usize] = 1 + letter;
+        codes[(b'A' + letter) as usize] = 1 + UPPER + letter;
+        letter += 1;
+    }
+    let mut digit = b'0';
+    while digit <= b'9' {
+        codes[digit as usize] = DIGIT;
+        digit += 1;
+    }
+    codes
+};
+
+/// What two characters in a row count, in eighths of a bit, by their codes: in tokens of one case, and of both.
+static STEPS: [[[i8; 2]; CODES]; CODES] = {
+    let mut steps = [[[0; 2]; CODES]; CODES];
+    let mut a = 1;
+    while a <= DIGIT {
+        let mut b = 1;
+        while b <= DIGIT {
+            steps[a as usize][b as usize] = [step(a, b, &ONE_CASE), step(a, b, &BOTH_CASES)];
+            b += 1;
+        }
+        a += 1;
+    }
+    steps
+};
+
+/// What the characters of two codes count in a row.
+const fn step(a: u8, b: u8, classes: &[[i8; 3]; 3]) -> i8 {
+    if a != DIGIT && (a == b || a + 1 == b && a != UPPER && b != DIGIT) {
+        return TYPED;
+    }
+    let change = classes[class(a)][class(b)];
+    if a == DIGIT || b == DIGIT {
+        return change;
+    }
+    change + LETTERS[((a - 1) % 26) as usize][((b - 1) % 26) as usize]
+}
+
+/// Lower case, upper case or digit.
+const fn class(code: u8) -> usize {
+    match code {
+        DIGIT => 2,
+        ..=UPPER => 0,
+        _ => 1,
+    }
+}
 
 /// The score of a token in bits. Characters other than letters and digits count nothing.
 pub(in crate::detect) fn bits(token: &[u8]) -> i32 {
-    let lower = token.iter().any(u8::is_ascii_lowercase);
-    let upper = token.iter().any(u8::is_ascii_uppercase);
-    let classes = if lower && upper { &BOTH_CASES } else { &ONE_CASE };
-    let sum: i32 = token.windows(2).map(|pair| step(pair[0], pair[1], classes)).sum();
-    sum / 8
-}
-
-fn step(a: u8, b: u8, classes: &[[i8; 3]; 3]) -> i32 {
-    let (Some(class_a), Some(class_b)) = (class(a), class(b)) else { return 0 };
-    if letter(a).is_some() && (a == b || a.wrapping_add(1) == b) {
-        return TYPED;
+    let [mut one, mut both] = [0, 0];
+    let mut classes = 0u8;
+    let mut before = 0;
+    for byte in token {
+        let code = CODE[usize::from(*byte)] & 63;
+        let [more, more_of_both] = STEPS[usize::from(before)][usize::from(code)];
+        (one, both) = (one + i32::from(more), both + i32::from(more_of_both));
+        classes |=
+            u8::from(code.wrapping_sub(1) < UPPER) | u8::from(code.wrapping_sub(1 + UPPER) < UPPER) << 1;
+        before = code;
     }
-    let change = i32::from(classes[class_a][class_b]);
-    match (letter(a), letter(b)) {
-        (Some(a), Some(b)) => change + i32::from(LETTERS[a][b]),
-        _ => change,
-    }
-}
-
-fn class(b: u8) -> Option<usize> {
-    match b {
-        b'a'..=b'z' => Some(0),
-        b'A'..=b'Z' => Some(1),
-        b'0'..=b'9' => Some(2),
-        _ => None,
-    }
+    (if classes == 3 { both } else { one }) / 8
 }
 
 fn letter(b: u8) -> Option<usize> {
@@ -106,14 +154,15 @@ pub(in crate::detect) fn pair_share(a: u8, b: u8) -> u64 {
 /// True if `token` does not look like a name, a number or something typed: at least `telling` bits, or
 /// hexadecimal digits of both kinds, or a UUID.
 pub(in crate::detect) fn random(token: &[u8], telling: i32) -> bool {
+    told_by_shape(token).unwrap_or_else(|| varied(token) && bits(token) >= telling)
+}
+
+/// Whether a token that is a UUID or hexadecimal is drawn; `None` for others, which their letters tell.
+fn told_by_shape(token: &[u8]) -> Option<bool> {
     if is_uuid(token) {
-        return distinct(token) >= 8;
+        return Some(distinct(token) >= 8);
     }
-    if let Some(random) = hexadecimal(token) {
-        return random;
-    }
-    // Twenty and more digits are drawn by nobody.
-    bits(token) >= telling && distinct(token) >= 7 && !token.iter().all(u8::is_ascii_digit)
+    hexadecimal(token)
 }
 
 /// Whether a token of hexadecimal digits only, dashes apart, is drawn; `None` if it has other characters.
@@ -137,6 +186,19 @@ pub(in crate::detect) fn is_uuid(token: &[u8]) -> bool {
             8 | 13 | 18 | 23 => *b == b'-',
             _ => b.is_ascii_hexdigit(),
         })
+}
+
+/// True if there are seven different bytes or more, not all of them digits: twenty and more digits are drawn by nobody.
+/// Most tokens show it at their beginning.
+fn varied(token: &[u8]) -> bool {
+    if token.iter().all(u8::is_ascii_digit) {
+        return false;
+    }
+    let mut seen = 0u128;
+    token.chunks(16).any(|some| {
+        seen = some.iter().fold(seen, |seen, b| seen | 1 << (b & 127));
+        seen.count_ones() >= 7
+    })
 }
 
 /// How many different bytes there are.
@@ -166,6 +228,40 @@ mod tests {
             "aaaaaaaa-0000-0000-0000-000000000000",
         ] {
             assert!(!random(name.as_bytes(), TELLING), "{name} scores {}", bits(name.as_bytes()));
+        }
+    }
+
+    /// The rule that the table was made from.
+    fn by_the_rule(token: &[u8]) -> i32 {
+        let class = |b: u8| match b {
+            b'a'..=b'z' => Some(0),
+            b'A'..=b'Z' => Some(1),
+            b'0'..=b'9' => Some(2),
+            _ => None,
+        };
+        let lower = token.iter().any(u8::is_ascii_lowercase);
+        let upper = token.iter().any(u8::is_ascii_uppercase);
+        let classes = if lower && upper { &BOTH_CASES } else { &ONE_CASE };
+        let step = |a: u8, b: u8| {
+            let (Some(class_a), Some(class_b)) = (class(a), class(b)) else { return 0 };
+            if letter(a).is_some() && (a == b || a + 1 == b) {
+                return i32::from(TYPED);
+            }
+            let letters = letter(a).zip(letter(b)).map_or(0, |(a, b)| LETTERS[a][b]);
+            i32::from(classes[class_a][class_b]) + i32::from(letters)
+        };
+        token.windows(2).map(|pair| step(pair[0], pair[1])).sum::<i32>() / 8
+    }
+
+    #[test]
+    fn the_table_says_what_the_rule_says() {
+        for a in 0..=u8::MAX {
+            for b in 0..=u8::MAX {
+                for more in [b"", &b"q"[..], b"Q", b"qQ"] {
+                    let token = [&[a, b], more].concat().repeat(3);
+                    assert_eq!(bits(&token), by_the_rule(&token), "{token:?}");
+                }
+            }
         }
     }
 
