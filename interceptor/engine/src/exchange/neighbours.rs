@@ -64,7 +64,7 @@ impl Neighbours {
 
     /// How much on either side could belong together.
     fn reach(&self, next: &[u8]) -> usize {
-        let (Some(&last), first) = (self.tail.last(), next[0]) else { return 0 };
+        let (Some(last), first) = (last_seen(&self.tail), next[0]) else { return 0 };
         let inside = |byte: u8| {
             byte.is_ascii_alphanumeric()
                 || matches!(byte, b'_' | b'-' | b'+' | b'/' | b'=' | b'@' | b'%' | b'\\')
@@ -143,6 +143,20 @@ impl Neighbours {
     }
 }
 
+/// The last character that can be seen: the `n` of a line end is no letter, and most files end with one.
+fn last_seen(text: &[u8]) -> Option<u8> {
+    let mut seen = text;
+    while let [before @ .., b'\\', b'n' | b'r' | b't'] = seen {
+        let backslashes = before.iter().rev().take_while(|byte| **byte == b'\\').count();
+        if !backslashes.is_multiple_of(2) {
+            break;
+        }
+        seen = before;
+    }
+    // Of a text that is all line ends, something may go on.
+    seen.last().or(text.last()).copied()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -197,6 +211,12 @@ mod tests {
         neighbours.remember(&text("A sentence."));
         assert_eq!(neighbours.reach(b"Another one"), 0);
         assert_eq!(neighbours.reach(b"com"), REACH);
+        neighbours.remember(&text(r"fn main() {}\n"));
+        assert_eq!(neighbours.reach(b"Another"), 0);
+        neighbours.remember(&text(r"jane.doe@exam\n"));
+        assert_eq!(neighbours.reach(b"ple.com"), REACH);
+        neighbours.remember(&text(r"C:\\bin\\n"));
+        assert_eq!(neighbours.reach(b"ext"), REACH);
         neighbours.remember(&text("Call 415 "));
         assert_eq!((neighbours.reach(b" 555 0100"), neighbours.reach(b" now")), (NUMBER_REACH, 0));
     }
