@@ -32,6 +32,16 @@ const ENTRY: usize = 64;
 /// A text's hash.
 pub(crate) type Name = [u64; 2];
 
+/// What can be remembered.
+pub(crate) trait Held {
+    /// Bytes that it takes beyond its own size.
+    fn beyond(&self) -> usize {
+        0
+    }
+}
+
+impl Held for u32 {}
+
 /// What was found in texts.
 pub(crate) struct Cache<V> {
     secret: [u64; 4],
@@ -76,7 +86,7 @@ impl Hasher for Own {
     }
 }
 
-impl<V: Clone> Cache<V> {
+impl<V: Held + Clone> Cache<V> {
     /// An empty cache of at most `bytes`, under a secret that nobody else has.
     pub(crate) fn new(secret: [u8; 32], bytes: usize) -> Arc<Self> {
         let mut words = [0; 4];
@@ -114,11 +124,23 @@ impl<V: Clone> Cache<V> {
     }
 }
 
-impl<V: Clone> View<V> {
+impl<V: Held + Clone> View<V> {
     /// The name of a text. `kind` tells texts apart that are read differently.
     pub(crate) fn name(&self, kind: u64, text: &[u8]) -> Name {
         let [a, b, c, d] = self.key;
         HighwayHasher::new(Key([a, b, c, d ^ kind])).hash128(text)
+    }
+
+    /// The name of a text that is read differently after different things, which `about` names.
+    pub(crate) fn name_after(&self, about: [u64; 4], text: &[u8]) -> Name {
+        let mut hasher = HighwayHasher::new(Key(self.key));
+        let mut first = [0; 32];
+        for (bytes, word) in first.as_chunks_mut().0.iter_mut().zip(about) {
+            *bytes = word.to_le_bytes();
+        }
+        hasher.append(&first);
+        hasher.append(text);
+        hasher.finalize128()
     }
 
     /// What was found in it, if it is known.
@@ -142,14 +164,17 @@ impl<V: Clone> View<V> {
     }
 }
 
-impl<V> Shard<V> {
+impl<V: Held> Shard<V> {
     fn put(&mut self, name: Name, found: Arc<[V]>, bound: usize) {
         let more = cost(&found);
         if self.young.cost + more > bound {
             self.old = std::mem::replace(&mut self.young, Generation::new());
         }
-        if more <= bound && self.young.entries.insert(name, found).is_none() {
+        if more <= bound {
             self.young.cost += more;
+            if let Some(before) = self.young.entries.insert(name, found) {
+                self.young.cost -= cost(&before);
+            }
         }
     }
 }
@@ -160,8 +185,9 @@ impl<V> Generation<V> {
     }
 }
 
-fn cost<V>(found: &[V]) -> usize {
-    ENTRY + size_of_val(found) + 2 * size_of::<usize>()
+fn cost<V: Held>(found: &[V]) -> usize {
+    let beyond: usize = found.iter().map(Held::beyond).sum();
+    ENTRY + size_of_val(found) + beyond + 2 * size_of::<usize>()
 }
 
 impl<V> fmt::Debug for Cache<V> {
@@ -179,6 +205,10 @@ impl<V> fmt::Debug for View<V> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    impl Held for i32 {}
+    impl Held for u64 {}
+    impl Held for u8 {}
 
     #[test]
     fn what_was_put_is_there_for_its_tenant_and_version_only() {

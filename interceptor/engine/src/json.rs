@@ -11,5 +11,5 @@ pub use place::{Place, PlaceError};
 pub use table::{Capture, Class, Table, Usage};
 pub(crate) use table::{Role, StateId};
 pub(crate) use walker::Member;
-pub use walker::{Cursor, Sink, Text, Walker, Word};
+pub use walker::{Cursor, Here, Sink, Stretch, Text, Walker, Word};
 pub use walker::{MOST_DEPTH, WalkError};

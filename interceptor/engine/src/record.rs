@@ -153,6 +153,28 @@ pub struct Ledger {
 }
 
 impl Ledger {
+    /// What was counted since `before`. Bytes seen are counted elsewhere.
+    pub(crate) fn minus(self, before: Self) -> Self {
+        Ledger {
+            seen: 0,
+            scanned: self.scanned - before.scanned,
+            sealed: self.sealed - before.sealed,
+            binary: self.binary - before.binary,
+            unknown: self.unknown - before.unknown,
+        }
+    }
+
+    /// Both together.
+    pub(crate) fn plus(self, more: Self) -> Self {
+        Ledger {
+            seen: self.seen + more.seen,
+            scanned: self.scanned + more.scanned,
+            sealed: self.sealed + more.sealed,
+            binary: self.binary + more.binary,
+            unknown: self.unknown + more.unknown,
+        }
+    }
+
     /// Counts what is not counted yet, so that the sum is right: as scanned if the body was read to its end.
     pub(crate) fn settled(mut self, read: bool) -> Self {
         let counted = self.scanned + self.sealed + self.binary + self.unknown;

@@ -223,7 +223,7 @@ impl Body {
 
     /// Takes out what was found since the last time.
     pub(super) fn take_hits(&mut self, before: usize) -> Vec<Hit> {
-        let mut hits = std::mem::take(&mut self.inspector.hits);
+        let mut hits = self.inspector.take_hits();
         let starts = |hit: &Hit| hit.rest.last().map_or(hit.raw.start, |range| range.start);
         hits.retain(|hit| hit.raw.is_empty() || starts(hit) >= before);
         hits

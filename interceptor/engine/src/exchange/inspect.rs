@@ -6,7 +6,7 @@ use std::sync::{Arc, LazyLock};
 
 use crate::detect::{DetectorId, Detectors, Family, StreamScanner};
 use crate::extract;
-use crate::json::{Capture, Class, Cursor, Sink, Table, Text, Usage, Word, escape};
+use crate::json::{Capture, Class, Cursor, Here, Sink, Stretch, Table, Text, Usage, Word, escape};
 use crate::record::{Ledger, Tokens};
 use crate::sniff::{Sniffed, sniff};
 
@@ -14,10 +14,13 @@ use super::calls::Calls;
 use super::neighbours::{Across, Neighbours};
 use super::scan::{Scanner, Spot};
 
+mod elements;
 mod hit;
 mod inner;
 mod value;
 
+use elements::Elements;
+pub(super) use elements::Said;
 pub(super) use hit::{Hit, Quoting};
 use inner::{Inner, InnerSink, InnerSpot};
 use value::{SHORTEST_NUMBER, encoded_data, is_binary, worth_a_look};
@@ -85,6 +88,7 @@ pub(super) struct Inspector {
     inner: Inner,
     neighbours: Neighbours,
     across: Vec<Across>,
+    elements: Elements,
     /// The place of the document itself, if it is a part of something else.
     below: Option<Arc<str>>,
 }
@@ -112,6 +116,7 @@ impl Inspector {
             inner: Inner::default(),
             neighbours: Neighbours::default(),
             across: Vec::new(),
+            elements: Elements::default(),
             below: None,
         }
     }
@@ -123,6 +128,13 @@ impl Inspector {
         self.spots.clear();
         self.calls.begin();
         self.neighbours.part();
+        self.elements.part();
+    }
+
+    /// Takes out what was found since the last time.
+    pub(super) fn take_hits(&mut self) -> Vec<Hit> {
+        self.elements.part();
+        std::mem::take(&mut self.hits)
     }
 
     /// A part of the body begins, which is a document of its own.
@@ -130,6 +142,7 @@ impl Inspector {
         self.marks.clear();
         self.calls.begin();
         self.neighbours.part();
+        self.elements.part();
         Mark { hits: self.hits.len(), ledger: self.ledger, sealed: false }
     }
 
@@ -137,6 +150,7 @@ impl Inspector {
     pub(super) fn back_to(&mut self, mark: Mark) {
         self.hits.truncate(mark.hits);
         self.marks.clear();
+        self.elements.part();
         self.ledger = Ledger { seen: self.ledger.seen, ..mark.ledger };
     }
 
@@ -258,6 +272,7 @@ impl Inspector {
     ) {
         if self.hits.len() == MOST_HITS {
             self.overflowed = true;
+            self.elements.spoilt += 1;
             return;
         }
         self.hits.push(Hit {
@@ -282,6 +297,7 @@ impl Inspector {
         }
         let mut across = std::mem::take(&mut self.across);
         self.neighbours.take(text, &mut self.scanner, &mut across);
+        self.elements.spoilt += u64::from(!across.is_empty());
         for Across { spot, ranges } in across.drain(..) {
             let touches = |hit: &Hit| {
                 let own = std::iter::once(&hit.raw).chain(&hit.rest);
@@ -361,6 +377,12 @@ impl Inspector {
         } else {
             text.raw
         };
+        match capture {
+            Capture::Tool => self.elements.tools.push(value.into()),
+            // Arguments are picked out where a rule asks for them, and then nothing is passed over.
+            Capture::Type | Capture::Arguments => {}
+            _ => self.elements.spoilt += 1,
+        }
         match capture {
             Capture::Model => {
                 // A name that a detector takes for something else must not reach a log.
@@ -443,6 +465,7 @@ impl Sink for Inspector {
         if let Some(Capture::Usage(usage)) = state.capture {
             let count = std::str::from_utf8(raw).ok().and_then(|text| text.parse().ok());
             self.facts.tokens.set(usage, count);
+            self.elements.spoilt += 1;
             return;
         }
         if state.tokens && raw.len() < SHORTEST_NUMBER {
@@ -464,7 +487,16 @@ impl Sink for Inspector {
         self.calls.word(cursor, word);
         if cursor.state().capture == Some(Capture::Stream) {
             self.facts.stream = word == Word::True;
+            self.elements.spoilt += 1;
         }
+    }
+
+    fn known(&mut self, cursor: &Cursor<'_>, here: Here<'_>) -> Option<Stretch> {
+        self.known_elements(cursor, here)
+    }
+
+    fn was_read(&mut self, cursor: &Cursor<'_>, here: Here<'_>) {
+        self.read_element(cursor, here);
     }
 
     fn open(&mut self, cursor: &Cursor<'_>) {
@@ -474,6 +506,10 @@ impl Sink for Inspector {
 
     fn close(&mut self, cursor: &Cursor<'_>) {
         self.calls.close(cursor);
+        if cursor.depth() <= 2 {
+            // The list ends, and with it what may follow its elements.
+            self.elements.part();
+        }
         let Some(mark) = self.marks.pop().filter(|mark| mark.sealed) else { return };
         // Some may have been dealt with already, if the body was too long to keep.
         let since = mark.hits.min(self.hits.len());

@@ -6,7 +6,8 @@ use std::ops::Range;
 
 use smallvec::SmallVec;
 
-use super::scan::{Scanner, Spot};
+use super::scan::{Memories, Scanner, Spot};
+use crate::cache::Name;
 use crate::json::Text;
 
 /// So much of a text on either side of a seam is looked at. Longer keys are found by their halves, or not at all.
@@ -23,6 +24,43 @@ pub(super) struct Neighbours {
     escaped: bool,
     pieces: SmallVec<[Piece; 4]>,
     spots: Vec<Spot>,
+    /// The texts since the last part began, where somebody may want to say them again.
+    said: Vec<Said>,
+    /// How many parts began.
+    parts: u64,
+    /// Stands for all of it.
+    name: Name,
+}
+
+/// A text that was taken: where its end stands in the document that is remembered.
+#[derive(Clone, Copy, Debug)]
+struct Said {
+    start: usize,
+    length: usize,
+    escaped: bool,
+}
+
+/// What was there at some moment.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Moment {
+    said: usize,
+    parts: u64,
+    pub(super) name: Name,
+}
+
+/// What came since a moment, in offsets from a place behind it.
+#[derive(Clone, Debug)]
+pub(super) struct Since {
+    parted: bool,
+    said: Box<[Said]>,
+    name: Name,
+}
+
+impl Since {
+    /// What it takes beyond its own size.
+    pub(super) fn beyond(&self) -> usize {
+        size_of_val(&*self.said)
+    }
 }
 
 /// A text of which a part is in the tail.
@@ -48,6 +86,34 @@ impl Neighbours {
         self.tail.clear();
         self.pieces.clear();
         self.escaped = false;
+        self.said.clear();
+        self.parts += 1;
+        self.name = Name::default();
+    }
+
+    /// What is there now.
+    pub(super) fn now(&self) -> Moment {
+        Moment { said: self.said.len(), parts: self.parts, name: self.name }
+    }
+
+    /// What came since `moment`, in offsets from `from`, which lies before all of it.
+    pub(super) fn since(&self, moment: Moment, from: usize) -> Since {
+        let parted = self.parts != moment.parts;
+        let said = if parted { &self.said } else { &self.said[moment.said..] };
+        let said = said.iter().map(|said| Said { start: said.start - from, ..*said }).collect();
+        Since { parted, said, name: self.name }
+    }
+
+    /// Says again what came since a moment that was like this one. `raw` stands at `from` of the document.
+    pub(super) fn again(&mut self, since: &Since, raw: &[u8], from: usize) {
+        if since.parted {
+            self.part();
+        }
+        for Said { start, length, escaped } in since.said.iter().copied() {
+            let text = &raw[start..start + length];
+            self.keep(&Text { raw: text, start: from + start, escaped, key: false });
+        }
+        self.name = since.name;
     }
 
     /// Takes the next text and pushes what reaches into it from those before.
@@ -60,6 +126,18 @@ impl Neighbours {
             self.look_across(text, reach, scanner, out);
         }
         self.remember(text);
+        if let Some(memory) = scanner.memories() {
+            self.rename(memory);
+        }
+    }
+
+    /// What is there is named by the text that came last and by what was there before. A text that leaves nothing of
+    /// what was before is named by itself.
+    fn rename(&mut self, memory: &Memories) {
+        let Some(last) = self.said.last() else { return };
+        let end = &self.tail[self.tail.len() - last.length.min(self.tail.len())..];
+        let [a, b] = self.name;
+        self.name = memory.elements.name_after([a, b, u64::from(last.escaped), 0], end);
     }
 
     /// How much on either side could belong together.
@@ -117,11 +195,16 @@ impl Neighbours {
 
     /// Keeps the end of a text, and of those before it what still may matter.
     fn remember(&mut self, text: &Text<'_>) {
-        let kept = text.raw.len().min(REACH);
-        let skipped = text.raw.len() - kept;
-        if kept == REACH {
+        if text.raw.len() >= REACH {
             self.part();
         }
+        self.keep(text);
+    }
+
+    fn keep(&mut self, text: &Text<'_>) {
+        let kept = text.raw.len().min(REACH);
+        let skipped = text.raw.len() - kept;
+        self.said.push(Said { start: text.start + skipped, length: kept, escaped: text.escaped });
         self.pieces.push(Piece { start: self.tail.len(), document: text.start + skipped });
         self.tail.extend_from_slice(&text.raw[skipped..]);
         self.escaped |= text.escaped;

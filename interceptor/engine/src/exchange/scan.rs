@@ -5,12 +5,14 @@
 use std::ops::Range;
 use std::sync::Arc;
 
-use crate::cache::{self, Cache};
+use crate::cache::{self, Cache, Held};
 use crate::detect::{Confidence, DetectorId, Detectors, Finding, Heard};
 use crate::json::escape;
 use crate::policy::Subject;
 use crate::reveal::{Shower, Shown};
 use crate::view::{self, Join, Undo};
+
+use super::inspect::Said;
 
 /// How often encodings are undone, beyond a string's own escapes: JSON in JSON in JSON, and base64 of something in
 /// it. What is still encoded then is counted, and policy is asked.
@@ -44,34 +46,59 @@ pub(super) struct Spot {
     pub(super) shown: Option<Box<Shown>>,
 }
 
-/// Remembers what was found in texts, for as long as an engine lives. Shared by all its exchanges; bounded.
+/// Remembers what was found in texts and in whole messages, for as long as an engine lives. Shared by all its
+/// exchanges; bounded.
 #[derive(Clone, Debug)]
-pub struct VerdictCache(Arc<Cache<Spot>>);
+pub struct VerdictCache {
+    texts: Arc<Cache<Spot>>,
+    elements: Arc<Cache<Said>>,
+    /// How long elements are that begin in the same way.
+    lengths: Arc<Cache<u32>>,
+}
 
-/// What it remembers of one caller's texts.
-pub(super) type Memory = Arc<cache::View<Spot>>;
+/// What it remembers for one caller.
+#[derive(Debug)]
+pub(super) struct Memories {
+    pub(super) texts: cache::View<Spot>,
+    pub(super) elements: cache::View<Said>,
+    pub(super) lengths: cache::View<u32>,
+}
+
+pub(super) type Memory = Arc<Memories>;
 
 impl VerdictCache {
     /// An empty cache of at most `bytes`. The secret keeps others from making texts that are taken for one another, so
     /// it must be random and new with every start.
     pub fn new(secret: [u8; 32], bytes: usize) -> Self {
-        VerdictCache(Cache::new(secret, bytes))
+        let (lengths, elements) = (bytes / 8, bytes / 8 * 3);
+        VerdictCache {
+            texts: Cache::new(secret, bytes - lengths - elements),
+            elements: Cache::new(secret, elements),
+            lengths: Cache::new(secret, lengths),
+        }
     }
 
     /// What it costs at the moment, in bytes.
     pub fn cost(&self) -> usize {
-        self.0.cost()
+        self.texts.cost() + self.elements.cost() + self.lengths.cost()
     }
 
     /// The part of a caller: of a pod's namespace, or of a control group and user where there is none.
     pub(super) fn of(&self, subject: &Subject, version: &str) -> Memory {
         let uid = subject.uid.to_le_bytes();
-        Arc::new(match subject.tenant() {
-            Some(namespace) => self.0.view(&[namespace.as_bytes()], version),
-            None => self.0.view(&[subject.cgroup.as_bytes(), &uid], version),
+        let tenant: &[&[u8]] = match subject.tenant() {
+            Some(namespace) => &[namespace.as_bytes()],
+            None => &[subject.cgroup.as_bytes(), &uid],
+        };
+        Arc::new(Memories {
+            texts: self.texts.view(tenant, version),
+            elements: self.elements.view(tenant, version),
+            lengths: self.lengths.view(tenant, version),
         })
     }
 }
+
+impl Held for Spot {}
 
 /// How a text is read, which is part of its name.
 #[derive(Clone, Copy)]
@@ -149,6 +176,11 @@ impl Scanner {
         self.memory = memory.filter(|_| self.detectors.is_some());
     }
 
+    /// What may be asked instead of reading a whole message. Texts that are shown or kept have to be read.
+    pub(super) fn memories(&self) -> Option<&Memory> {
+        self.memory.as_ref().filter(|_| !self.reveals && self.heard.is_none())
+    }
+
     /// The set itself, for texts that come in fragments.
     pub(super) fn detectors(&self) -> Option<&Arc<Detectors>> {
         self.detectors.as_ref()
@@ -188,18 +220,16 @@ impl Scanner {
             });
         }
         // What is shown is not kept.
-        let memory = self.memory.clone().filter(|_| raw.len() >= cache::SHORTEST && !self.reveals);
-        let Some((memory, name)) = memory.map(|memory| (memory.clone(), memory.name(reading as u64, raw)))
-        else {
-            return self.read(raw, reading, out);
-        };
-        if let Some(known) = memory.get(name) {
+        let memory = self.memory.as_ref().filter(|_| raw.len() >= cache::SHORTEST && !self.reveals);
+        let Some(memory) = memory.cloned() else { return self.read(raw, reading, out) };
+        let name = memory.texts.name(reading as u64, raw);
+        if let Some(known) = memory.texts.get(name) {
             return out.extend_from_slice(&known);
         }
         let (first, unfinished) = (out.len(), self.unfinished);
         self.read(raw, reading, out);
         if self.unfinished == unfinished {
-            memory.put(name, &out[first..]);
+            memory.texts.put(name, &out[first..]);
         }
     }
 

@@ -2,6 +2,7 @@
 //! Knows what a value at a place is. Does not read JSON.
 
 use std::collections::HashMap;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use super::place::{Place, Step};
 
@@ -76,12 +77,20 @@ pub(crate) enum Role {
     Close(u16),
 }
 
+/// The number of the next table.
+static NEXT: AtomicU64 = AtomicU64::new(0);
+
 /// A state of the automaton. `DEAD` is where all unknown places are.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(crate) struct StateId(u16);
 
 impl StateId {
     pub(crate) const DEAD: StateId = StateId(0);
+
+    /// Its place in the table.
+    pub(crate) fn number(self) -> u64 {
+        u64::from(self.0)
+    }
 }
 
 /// Says of every value in a document what it is. Immutable, shared.
@@ -90,6 +99,8 @@ pub struct Table {
     states: Vec<State>,
     root: StateId,
     places: Box<[(Place, Class)]>,
+    /// No other table of this process has it.
+    number: u64,
 }
 
 /// What is known of one place, or of all places that are alike.
@@ -138,6 +149,11 @@ impl Table {
 
     pub(crate) fn root(&self) -> StateId {
         self.root
+    }
+
+    /// Tells this table from every other that was ever made.
+    pub(crate) fn number(&self) -> u64 {
+        self.number
     }
 
     pub(crate) fn state(&self, id: StateId) -> &State {
@@ -235,7 +251,8 @@ impl Compiler {
             Role::Class(class) => Some((place, class)),
             _ => None,
         };
-        Table { states, root, places: self.rules.into_iter().filter_map(class).collect() }
+        let places = self.rules.into_iter().filter_map(class).collect();
+        Table { states, root, places, number: NEXT.fetch_add(1, Ordering::Relaxed) }
     }
 
     /// All names that are written out as the next step, in the order of the rules.

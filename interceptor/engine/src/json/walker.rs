@@ -7,7 +7,7 @@ mod reader;
 use super::table::{Edge, StateId, Table};
 use cursor::Frame;
 pub(crate) use cursor::Member;
-pub use cursor::{Cursor, Sink, Text, Word};
+pub use cursor::{Cursor, Here, Sink, Stretch, Text, Word};
 use reader::Reader;
 
 /// Deepest nesting that is read. Real requests stay below 30; parsers that recurse give up at 128 or more.
@@ -111,7 +111,7 @@ impl Walker {
         if self.failed.is_some() {
             return;
         }
-        let mut reader = Reader { walker: self, table, chunk, base, at: 0, sink };
+        let mut reader = Reader { walker: self, table, chunk, base, at: 0, element: false, sink };
         if let Err(error) = reader.run() {
             self.failed = Some(error);
         }
@@ -123,7 +123,8 @@ impl Walker {
             return Err(error);
         }
         if let Within::Number { start } = self.within {
-            let mut reader = Reader { walker: self, table, chunk: &[], base: end, at: 0, sink };
+            let mut reader =
+                Reader { walker: self, table, chunk: &[], base: end, at: 0, element: false, sink };
             reader.number(start);
         }
         let nothing_read = self.many && self.expect == Expect::Value && self.frames.is_empty();

@@ -15,6 +15,33 @@ pub trait Sink {
     fn open(&mut self, _cursor: &Cursor<'_>) {}
     /// It ends; the cursor stands where it stood when it began.
     fn close(&mut self, _cursor: &Cursor<'_>) {}
+    /// An object begins in a list that is a member of the document, as messages are. What of it need not be read,
+    /// because the sink knows what it says; none if it has to be.
+    fn known(&mut self, _cursor: &Cursor<'_>, _here: Here<'_>) -> Option<Stretch> {
+        None
+    }
+    /// Such an object ends here, and began in the same chunk.
+    fn was_read(&mut self, _cursor: &Cursor<'_>, _here: Here<'_>) {}
+}
+
+/// How far a chunk was read.
+#[derive(Clone, Copy)]
+pub struct Here<'a> {
+    /// The chunk.
+    pub chunk: &'a [u8],
+    /// How much of it was read.
+    pub at: usize,
+    /// Where in the document it begins.
+    pub base: usize,
+}
+
+/// Elements that follow one another in a list, with the commas between them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Stretch {
+    /// How many bytes they are written with.
+    pub bytes: usize,
+    /// How many there are; at least one.
+    pub elements: u32,
 }
 
 /// A literal.
@@ -91,6 +118,16 @@ impl<'a> Cursor<'a> {
     /// Containers that are open around the value; the container itself counts in its own calls.
     pub fn depth(&self) -> usize {
         self.frames.len()
+    }
+
+    /// The number of the element that the value here is, or is in.
+    pub(crate) fn index(&self) -> u32 {
+        self.frames.last().map_or(0, |frame| frame.index)
+    }
+
+    /// The number of the table that the value's state is in.
+    pub(crate) fn table_number(&self) -> u64 {
+        self.table.number()
     }
 
     /// True if the value is a member of an object.

@@ -1,7 +1,7 @@
 //! One chunk, token by token. What it cuts in two is left to the walker, for the next chunk.
 //! Knows JSON's grammar. Does not know what becomes of the values.
 
-use super::cursor::{Cursor, Frame, Sink, Text, Word};
+use super::cursor::{Cursor, Frame, Here, Sink, Text, Word};
 use super::{Expect, MOST_DEPTH, WalkError, Walker, Within};
 use crate::json::escape;
 use crate::json::table::{Edge, StateId, Table};
@@ -13,8 +13,13 @@ pub(super) struct Reader<'a, S> {
     pub(super) chunk: &'a [u8],
     pub(super) base: usize,
     pub(super) at: usize,
+    /// The element of a list that is being read began in this chunk.
+    pub(super) element: bool,
     pub(super) sink: &'a mut S,
 }
+
+/// Containers around an element of a list that is a member of the document.
+const ELEMENT_DEPTH: usize = 2;
 
 impl<S: Sink> Reader<'_, S> {
     pub(super) fn run(&mut self) -> Result<(), WalkError> {
@@ -54,6 +59,7 @@ impl<S: Sink> Reader<'_, S> {
                 return Ok(());
             }
             (Value | ValueOrEnd, b'"') => self.begin_text(false),
+            (Value | ValueOrEnd, b'{') if self.passes_element() => {}
             (Value | ValueOrEnd, b'{') => self.open(false)?,
             (Value | ValueOrEnd, b'[') => self.open(true)?,
             (Value | ValueOrEnd, b'-' | b'0'..=b'9') => {
@@ -116,6 +122,33 @@ impl<S: Sink> Reader<'_, S> {
         self.sink.close(&Cursor { table: self.table, frames: &self.walker.frames, value: None });
         self.walker.frames.pop();
         self.value_done();
+        if self.element && self.walker.frames.len() == ELEMENT_DEPTH {
+            self.element = false;
+            let cursor = Cursor { table: self.table, frames: &self.walker.frames, value: Some(self.here()) };
+            self.sink.was_read(&cursor, Here { chunk: self.chunk, at: self.at, base: self.base });
+        }
+    }
+
+    /// Goes past the element that begins here, and those behind it, if the sink knows what they say.
+    fn passes_element(&mut self) -> bool {
+        if self.walker.frames.len() != ELEMENT_DEPTH || self.inside_array() != Some(true) {
+            return false;
+        }
+        let cursor = Cursor { table: self.table, frames: &self.walker.frames, value: Some(self.here()) };
+        match self.sink.known(&cursor, Here { chunk: self.chunk, at: self.at, base: self.base }) {
+            None => {
+                self.element = true;
+                false
+            }
+            Some(stretch) => {
+                self.at += stretch.bytes;
+                if let Some(frame) = self.walker.frames.last_mut() {
+                    frame.index = frame.index.saturating_add(stretch.elements - 1);
+                }
+                self.value_done();
+                true
+            }
+        }
     }
 
     fn value_done(&mut self) {
