@@ -47,7 +47,7 @@ pub(super) fn confirm(
     start: usize,
     hear: &mut dyn FnMut(usize) -> bool,
 ) -> Option<Finding> {
-    if run.chars.len() < FEWEST_DIGITS {
+    if run.chars.len() < FEWEST_DIGITS || is_typed(run) {
         return None;
     }
     let first = run.groups[0].start;
@@ -81,6 +81,20 @@ pub(super) fn confirm(
     };
     let end = extension(text, end).unwrap_or(end);
     alone.then_some(Finding { detector: metadata::PHONE, start, end, confidence })
+}
+
+/// `0123 456 789`, `111-222-3333`: digits that count, or groups of one digit each, are typed by who needs some.
+fn is_typed(run: &Digits<'_>) -> bool {
+    let counted = run.chars.windows(2).all(|two| two[1] == b'0' + (two[0] - b'0' + 1) % 10);
+    let groups = run.groups.len().min(3);
+    let mut from = 0;
+    let same = groups == 3
+        && run.groups.iter().all(|group| {
+            let digits = &run.chars[from..from + usize::from(group.len)];
+            from += digits.len();
+            group.len > 2 && digits.iter().all(|digit| *digit == digits[0])
+        });
+    counted || same
 }
 
 /// A digit and a space stand before: the groups are the rest of a longer row.
@@ -174,11 +188,16 @@ fn international(run: &Digits<'_>, skip: usize) -> Option<(usize, bool)> {
         };
         if code.place.walk(before).and_then(|place| place.walk(behind)).is_some_and(Place::may_end) {
             valid = Some(groups);
-        } else if code.has_length(before.len() + behind.len()) {
+        } else if code.has_length(before.len() + behind.len()) && begins(&code, before, behind) {
             likely = Some(groups);
         }
     }
     valid.map(|groups| (groups, true)).or(likely.map(|groups| (groups, false)))
+}
+
+/// Some number of the country begins with this digit.
+fn begins(code: &Code, before: &[u8], behind: &[u8]) -> bool {
+    before.first().or(behind.first()).is_some_and(|digit| code.place.step(*digit).is_some())
 }
 
 /// The place of a zero that is dialled inside the country only: `+44 (0)20 …`, and often without the parentheses.
@@ -251,10 +270,16 @@ fn grouped(text: Text<'_>, run: &Digits<'_>, with_trunk: bool) -> Option<(usize,
         }
     }
     let shape = TRUNK.iter().find(|shape| with_trunk && loose(shape))?;
-    // Bytes are written in pairs of digits, too, for a function that reads them.
-    let read = shape.iter().all(|len| *len == 2)
-        && matches!(text.before(run.groups[0].start, 1), Some(b'"' | b'\''))
-        && text.before(run.groups[0].start, 2) == Some(b'(');
+    // Bytes are written in pairs of digits, too, for a function that reads them, and among other bytes.
+    let start = run.groups[0].start;
+    let before = |back: usize| text.before(start, back);
+    let byte = |back: usize| before(back).is_some_and(|b| b.is_ascii_hexdigit());
+    let read = (matches!(before(1), Some(b'"' | b'\'')) && before(2) == Some(b'('))
+        || (before(1) == Some(b' ')
+            && byte(2)
+            && byte(3)
+            && !before(4).is_some_and(|b| b.is_ascii_alphanumeric()));
+    let read = read && shape.iter().all(|len| *len == 2);
     let valid = WITH_TRUNK.iter().any(|code| {
         let kept = usize::from(*code != b"39");
         plan::valid(code, &run.of(shape.len())[kept..])

@@ -123,7 +123,12 @@ fn is_token(text: &[u8], stretch: &Range<usize>) -> bool {
     let characters = || text[stretch.clone()].iter().step_by(2);
     let plain = characters().filter(|byte| byte.is_ascii_alphanumeric()).count();
     let first = characters().next();
-    plain * 4 >= characters().count() * 3 && characters().any(|byte| Some(byte) != first)
+    // Arrays of small numbers have a comma between each two, and few different ones.
+    let array = text.get(stretch.start + 1) == Some(&b',') && {
+        let seen = characters().fold(0u32, |seen, byte| seen | 1 << (byte & 31));
+        characters().all(u8::is_ascii_digit) && seen.count_ones() < 5
+    };
+    plain * 4 >= characters().count() * 3 && characters().any(|byte| Some(byte) != first) && !array
 }
 
 /// The next line end inside a token, with what quotes or indents the next line.

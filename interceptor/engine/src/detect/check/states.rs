@@ -60,9 +60,10 @@ pub(in super::super) fn us_aba(text: &[u8]) -> bool {
     })
 }
 
-/// Canadian social insurance number: Luhn. A leading 0 is not issued, 8 marks business numbers.
+/// Canadian social insurance number: Luhn. A leading 0 is for examples and some taxpayers' numbers, 8 marks business
+/// numbers.
 pub(in super::super) fn ca_sin(text: &[u8]) -> bool {
-    text.len() == 9 && !matches!(text[0], b'0' | b'8') && luhn(text) && !monotonous(text)
+    text.len() == 9 && text[0] != b'8' && luhn(text) && !monotonous(text)
 }
 
 /// Canadian business number: Luhn over nine digits.

@@ -33,6 +33,9 @@ const STAND_IN_HOSTS: [&str; 24] = [
     "host",
 ];
 
+/// Hosts in the names of algorithms (RFC 4251, section 6): nobody is written to there.
+const ALGORITHMS: [&str; 3] = ["openssh.com", "libssh.org", "ssh.com"];
+
 /// Local parts that stand in for a name, or say that nobody reads what is sent there. Digits behind them, and what
 /// follows a `+`, say no more.
 const STAND_IN_NAMES: [&str; 33] = [
@@ -81,7 +84,21 @@ const NO_PERSON: [&str; 14] = [
 pub(super) fn reads(local: &[u8], host: &[u8]) -> bool {
     let name = local.split(|b| *b == b'+').next().unwrap_or(local);
     let letters = name.iter().rposition(|b| !b.is_ascii_digit()).map_or(0, |last| last + 1);
-    is_one_of(&name[..letters], &STAND_IN_NAMES) || (stands_in(host) && !is_person(&name[..letters]))
+    let letters = &name[..letters];
+    is_one_of(letters, &STAND_IN_NAMES)
+        || is_one_of_hosts(host, &ALGORITHMS)
+        || repeats(letters, host)
+        || (stands_in(host) && !is_person(letters))
+}
+
+/// `one@one.org`: what one writes who needs an address.
+fn repeats(name: &[u8], host: &[u8]) -> bool {
+    let below = host.split(|b| *b == b'.').next().unwrap_or_default();
+    name.len() < 8 && name.eq_ignore_ascii_case(below)
+}
+
+fn is_one_of_hosts(host: &[u8], hosts: &[&str]) -> bool {
+    hosts.iter().any(|one| host.eq_ignore_ascii_case(one.as_bytes()))
 }
 
 /// A host of examples: by its top-level domain, or by the name below it.
@@ -98,7 +115,9 @@ fn stands_in(host: &[u8]) -> bool {
     } else {
         below
     };
-    is_one_of(name, &STAND_IN_HOSTS)
+    // One letter, or one over and over.
+    let typed = name.len() < 5 && name.iter().all(|b| b.is_ascii_alphabetic() && *b == name[0]);
+    typed || is_one_of(name, &STAND_IN_HOSTS)
 }
 
 /// Two words of letters, with an initial between them or not.
@@ -143,6 +162,10 @@ mod tests {
             "git@gitlab.com",
             "foo2+tag@gmail.com",
             "a@b.foo.com",
+            "a@b.com",
+            "jo@bbb.org",
+            "three@three.org",
+            "chacha20-poly1305@openssh.com",
         ] {
             assert!(nobodys(address), "{address}");
         }

@@ -102,7 +102,17 @@ fn nobodys(address: Ipv4Addr) -> bool {
         || a == 0
         || a >= 240
         || (a, b) == (198, 18);
-    known || counted || reserved
+    known || counted || reserved || is_usual(address)
+}
+
+/// Of the networks that every router and every example has: it says where nobody is.
+fn is_usual(address: Ipv4Addr) -> bool {
+    match address.octets() {
+        [10, b, c, _] => matches!((b, c), (0..=1, 0..=1) | (10, _)),
+        [172, 16 | 17, 0, _] => true,
+        [192, 168, 0..=2, _] => true,
+        _ => false,
+    }
 }
 
 fn ascii(text: Text<'_>, start: usize, end: usize) -> Option<&str> {
@@ -188,11 +198,11 @@ fn is_mac(value: &[u8], mark: u8, size: usize) -> bool {
     groups * size == 12 || (size == 2 && groups == 8)
 }
 
-/// Broadcast, null and counted-up addresses are nobody's, nor are those of groups, of documentation (RFC 7042) and of
-/// the virtual machines and containers of QEMU and Docker, unless a word says what they are.
+/// Broadcast, null and documentation addresses (RFC 7042) are nobody's. Counted ones, those of groups and of the virtual
+/// machines and containers of QEMU and Docker are not either, unless a word says what they are.
 fn mac_confidence(text: Text<'_>, start: usize, value: &[u8]) -> Confidence {
     const WORDS: [&str; 4] = ["mac", "hardware", "physical", "ethernet"];
-    const OF_NO_DEVICE: [&[u8]; 3] = [b"00005e0053", b"525400", b"0242"];
+    const OF_NO_DEVICE: [&[u8]; 2] = [b"525400", b"0242"];
     let digits: SmallVec<[u8; 16]> =
         value.iter().filter(|b| b.is_ascii_hexdigit()).map(u8::to_ascii_lowercase).collect();
     let mut seen = [false; 256];
@@ -202,7 +212,8 @@ fn mac_confidence(text: Text<'_>, start: usize, value: &[u8]) -> Confidence {
     let counted = digits.windows(2).filter(|two| place(&two[1]) == (place(&two[0]) + 1) % 10).count() >= 9;
     let group = digits.get(1).is_some_and(|digit| place(digit) & 1 == 1);
     let odd = counted || group || OF_NO_DEVICE.iter().any(|prefix| digits.starts_with(prefix));
-    if few || (odd && !text.mentions_before(start, 24, &WORDS, &mut Work::default())) {
+    let documentation = digits.starts_with(b"00005e0053") || digits.starts_with(b"000102030405");
+    if few || documentation || (odd && !text.mentions_before(start, 24, &WORDS, &mut Work::default())) {
         Confidence::Low
     } else {
         Confidence::Medium

@@ -234,7 +234,8 @@ fn between(gap: &[u8]) -> Option<(bool, Option<u8>)> {
         gap.iter().filter(|b| **b == quote).count() - own
     });
     let closed = quote.is_some() && (marks % 2 == 0 || gap.len() == 1 && quoted_name);
-    let comma = !listed && gap.contains(&b',');
+    // The next line of a list is not about the one before.
+    let comma = gap.contains(&b',') && (!listed || gap.contains(&b'\n'));
     (!closed && !comma).then_some((separated, quote))
 }
 

@@ -324,6 +324,10 @@ fn announced(text: Text<'_>, starts: &Starts, window: Range<usize>, work: &mut W
                 match shape.fit(text, start, work) {
                     Fit::No => {}
                     Fit::Unknown => return Verdict::Undecided { hold: start.min(starts.0[1]) },
+                    // A number in the path of an address is somebody's id there.
+                    Fit::End(end)
+                        if text.left(start) == Some(b'/')
+                            && text.bytes[start..end].iter().all(u8::is_ascii_digit) => {}
                     Fit::End(end) if fits_a_key(&shape.free(&text.bytes[start..end])) => {
                         let (detector, confidence) = (super::key_id(key), Confidence::Medium);
                         return Verdict::Match(Finding { detector, start, end, confidence });

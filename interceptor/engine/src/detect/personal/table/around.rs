@@ -1,5 +1,6 @@
 //! What only words can tell about where and what somebody is: plates, places, work, school.
 
+use super::super::super::check::monotonous;
 use super::super::kind::{Kind, Topic, kind};
 use super::anywhere::any;
 use super::told::with_digit;
@@ -7,6 +8,18 @@ use super::told::with_digit;
 /// Four decimal places and more of a place on earth.
 fn place(text: &[u8]) -> bool {
     with_digit(text)
+}
+
+/// Not digits that count, or one over and over: those show what a code looks like.
+fn postal(text: &[u8]) -> bool {
+    let step = |by: u8| text.windows(2).all(|two| two[1] == two[0].wrapping_add(by));
+    !(monotonous(text) || step(1) || step(u8::MAX))
+}
+
+/// A month, and a year of this century.
+fn expiry(text: &[u8]) -> bool {
+    matches!(text, [b'0', b'1'..=b'9', ..] | [b'1', b'0'..=b'2', ..])
+        && matches!(text[2..], [b'1'..=b'5', _] | [b'2', b'0', _, _])
 }
 
 pub(super) const KINDS: &[Kind] = &[
@@ -72,7 +85,7 @@ pub(super) const KINDS: &[Kind] = &[
             "госномер",
         ])
         .sample("AAA dddd"),
-    kind("pii.postal_code", "POSTAL_CODE", "a postal code", any, 1)
+    kind("pii.postal_code", "POSTAL_CODE", "a postal code", postal, 1)
         .checks(&["context"])
         .forms(&[
             "!ddddd",
@@ -194,7 +207,7 @@ pub(super) const KINDS: &[Kind] = &[
             "학번",
         ])
         .sample("ddddddd"),
-    kind("pii.card_expiry", "CARD_EXPIRY", "the expiry date of a payment card", any, 1)
+    kind("pii.card_expiry", "CARD_EXPIRY", "the expiry date of a payment card", expiry, 1)
         .checks(&["month", "context"])
         .forms(&["!dd/dd", "!dd/dddd", "!dd-dd", "!dd-dddd"])
         .words(&[
