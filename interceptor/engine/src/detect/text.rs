@@ -79,6 +79,10 @@ impl<'t> Text<'t> {
         debug_assert!(reach + 16 <= LOOKBACK);
         let window = &self.bytes[at.saturating_sub(reach)..at];
         work.examined += window.len() as u64;
+        // Rows of numbers have no words before them. Without a branch for each byte.
+        if !window.iter().fold(false, |any, byte| any | (*byte >= b'A')) {
+            return false;
+        }
         // Most letters begin none of the words: one bit per letter says so.
         let first = words.iter().fold(0u32, |first, word| first | 1 << (word.as_bytes()[0] & 31));
         (0..window.len()).filter(|i| window[*i] >= b'A' && first >> (window[*i] & 31) & 1 == 1).any(|i| {

@@ -13,9 +13,17 @@ pub(crate) fn decode(raw: &[u8], out: &mut Vec<u8>) {
     while at < raw.len() {
         at += plain(&raw[at..], out);
         if at < raw.len() {
-            let unit = Unit::at(raw, at);
-            out.extend_from_slice(unit.decoded());
-            at += unit.raw;
+            at += match raw.get(at + 1).and_then(|letter| simple(*letter)) {
+                Some(byte) => {
+                    out.push(byte);
+                    2
+                }
+                None => {
+                    let unit = Unit::at(raw, at);
+                    out.extend_from_slice(unit.decoded());
+                    unit.raw
+                }
+            };
         }
     }
 }
@@ -93,6 +101,19 @@ impl Map<'_> {
     }
 }
 
+/// What a backslash and this stand for, if nothing else belongs to it.
+fn simple(letter: u8) -> Option<u8> {
+    match letter {
+        b'n' => Some(b'\n'),
+        b't' => Some(b'\t'),
+        b'r' => Some(b'\r'),
+        b'b' => Some(0x08),
+        b'f' => Some(0x0c),
+        b'"' | b'\\' | b'/' => Some(letter),
+        _ => None,
+    }
+}
+
 /// One escape: how many bytes it takes, and what it stands for.
 pub(crate) struct Unit {
     pub(crate) raw: usize,
@@ -103,18 +124,13 @@ pub(crate) struct Unit {
 impl Unit {
     /// Reads the escape that starts at `at`, where a backslash stands.
     pub(crate) fn at(raw: &[u8], at: usize) -> Unit {
-        let plain = match raw.get(at + 1) {
-            Some(b'n') => b'\n',
-            Some(b't') => b'\t',
-            Some(b'r') => b'\r',
-            Some(b'b') => 0x08,
-            Some(b'f') => 0x0c,
-            Some(c @ (b'"' | b'\\' | b'/')) => *c,
-            Some(b'u') => return Self::unicode(raw, at).unwrap_or(Self::byte(1, b'\\')),
-            // Not an escape: the backslash stands for itself, and what follows is read on its own.
-            _ => return Self::byte(1, b'\\'),
-        };
-        Self::byte(2, plain)
+        match raw.get(at + 1) {
+            Some(b'u') => Self::unicode(raw, at).unwrap_or(Self::byte(1, b'\\')),
+            // What is no escape is a backslash that stands for itself, and what follows is read on its own.
+            letter => letter
+                .and_then(|letter| simple(*letter))
+                .map_or(Self::byte(1, b'\\'), |byte| Self::byte(2, byte)),
+        }
     }
 
     pub(crate) fn decoded(&self) -> &[u8] {

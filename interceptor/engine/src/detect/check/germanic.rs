@@ -8,12 +8,12 @@ use super::{
 /// Steuerliche Identifikationsnummer: ISO 7064 mod 11,10; no leading zero; of the first ten digits at most one
 /// is there three times (BZSt, "Informationen zur Berechnung gültiger Prüfziffern").
 pub(in super::super) fn de_tax_id(text: &[u8]) -> bool {
-    let Some(d) = digits::<11>(text) else { return false };
+    let Some(d) = digits::<11>(text).filter(|_| iso7064::mod11_10(text)) else { return false };
     let mut counts = [0u8; 10];
     for digit in &d[..10] {
         counts[usize::from(*digit)] += 1;
     }
-    d[0] != 0 && counts.iter().all(|count| *count <= 3) && iso7064::mod11_10(text)
+    d[0] != 0 && counts.iter().all(|count| *count <= 3)
 }
 
 /// Versicherungsnummer of the pension insurance: area, date of birth, letter, serial, check over cross sums

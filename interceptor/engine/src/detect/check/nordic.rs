@@ -58,11 +58,11 @@ pub(in super::super) fn no_birth(text: &[u8]) -> bool {
     digits::<11>(text).is_some_and(|d| {
         let (day, month) = (two(d[0], d[1]), two(d[2], d[3]));
         let first = (11 - weigh(&d, &[3, 7, 6, 1, 8, 9, 4, 5, 2]) % 11) % 11;
-        let second = (11 - weigh(&d, &[5, 4, 3, 2, 7, 6, 5, 4, 3, 2]) % 11) % 11;
+        let second = || (11 - weigh(&d, &[5, 4, 3, 2, 7, 6, 5, 4, 3, 2]) % 11) % 11;
         // Hospitals raise the month by 40, test populations by 80.
-        short(two(d[4], d[5]), month % 40, if day > 40 { day - 40 } else { day })
-            && first == d[9]
-            && second == d[10]
+        first == d[9]
+            && second() == d[10]
+            && short(two(d[4], d[5]), month % 40, if day > 40 { day - 40 } else { day })
     })
 }
 

@@ -45,9 +45,9 @@ pub(in super::super) fn nz_ird(text: &[u8]) -> bool {
     }
     digits::<9>(&nine).is_some_and(|d| {
         let first = (11 - weigh(&d, &[3, 2, 7, 6, 5, 4, 3, 2]) % 11) % 11;
-        let second = (11 - weigh(&d, &[7, 4, 3, 2, 5, 2, 7, 6]) % 11) % 11;
-        (10_000_000..=200_000_000).contains(&value(&d))
-            && (if first == 10 { second } else { first }) == d[8]
+        let second = || (11 - weigh(&d, &[7, 4, 3, 2, 5, 2, 7, 6]) % 11) % 11;
+        (if first == 10 { second() } else { first }) == d[8]
+            && (10_000_000..=200_000_000).contains(&value(&d))
             && !monotonous(text)
     })
 }

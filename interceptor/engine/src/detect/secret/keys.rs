@@ -28,6 +28,8 @@ struct Ready {
     /// What the pass looks for: key, shape and anchor.
     prefixed: Vec<(usize, Shape, Anchor)>,
     bare: Vec<(usize, Shape)>,
+    /// The places in `bare` of those that may begin with a byte.
+    bare_by_first: Vec<Vec<usize>>,
     /// By key; empty for those that are told otherwise.
     announced: Vec<Vec<Shape>>,
     words: Words,
@@ -40,6 +42,7 @@ impl Ready {
         let mut ready = Self {
             prefixed: Vec::new(),
             bare: Vec::new(),
+            bare_by_first: Vec::new(),
             announced: Vec::new(),
             words: Words::new(service_words()),
             sk: Vec::new(),
@@ -57,6 +60,10 @@ impl Ready {
             }
             ready.announced.push(own);
         }
+        let bare = &ready.bare;
+        let by_first =
+            (0..=u8::MAX).map(|first| (0..bare.len()).filter(|at| bare[*at].1.begins_with(first)).collect());
+        ready.bare_by_first = by_first.collect();
         let begins = |(_, (_, _, anchor)): &(usize, &(usize, Shape, Anchor))| {
             anchor.lead == 0 && anchor.text.starts_with("sk-")
         };
@@ -293,10 +300,8 @@ fn bare(text: Text<'_>, starts: &Starts, work: &mut Work) -> Verdict {
     // Behind a dot it is the end of a name such as that of a file.
     let begins = |start: usize| text.key_may_begin(start) && text.left(start) != Some(b'.');
     for start in starts.each(text).filter(|start| begins(*start)) {
-        for (key, shape) in &READY.bare {
-            if !shape.begins_with(text.bytes[start]) {
-                continue;
-            }
+        for at in &READY.bare_by_first[usize::from(text.bytes[start])] {
+            let (key, shape) = &READY.bare[*at];
             match shape.fit(text, start, work) {
                 Fit::No => {}
                 // What comes first wins, so nothing behind it can be decided before it is.
