@@ -115,6 +115,13 @@ fn shipped_policies_are_formatted_already() {
 }
 
 #[test]
+fn a_marker_is_one_whatever_blanks_stand_behind_it() {
+    for text in ["---\r", "---\t\na: 1\n", "a: 1\n--- \nb: 2\n...\r"] {
+        formatted(text);
+    }
+}
+
+#[test]
 fn what_is_no_yaml_is_refused_with_its_place() {
     let said = format("p.yaml", "a: [b\n", shape).unwrap_err().to_string();
     assert!(said.starts_with("p.yaml:2:1: not valid YAML"), "{said}");

@@ -55,8 +55,10 @@ pub fn format(
 fn chunks(text: &str) -> Vec<(&str, Vec<&str>)> {
     let mut chunks: Vec<(&str, Vec<&str>)> = vec![("---", Vec::new())];
     for line in text.lines() {
-        if line == "---" || line.starts_with("--- ") || line == "..." {
-            chunks.push((line, Vec::new()));
+        // What stands behind a marker says nothing: blanks, or a carriage return that ends the file.
+        let marker = line.trim_end();
+        if marker == "---" || marker == "..." || line.starts_with("--- ") {
+            chunks.push((marker, Vec::new()));
         } else if let Some((_, lines)) = chunks.last_mut() {
             lines.push(line);
         }
