@@ -12,7 +12,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::StreamExt as _;
-use kube::api::{Api, ListParams, WatchEvent, WatchParams};
+use kube::api::{Api, ListParams, VersionMatch, WatchEvent, WatchParams};
 use kube::{Resource, ResourceExt as _};
 use serde::de::DeserializeOwned;
 use tokio::time::{Instant, sleep, sleep_until, timeout};
@@ -47,6 +47,7 @@ pub struct Watch<K, V> {
     fields: Option<String>,
     labels: Option<String>,
     is_optional: bool,
+    is_recent_enough: bool,
 }
 
 /// Why a copy cannot go on as it did.
@@ -64,7 +65,16 @@ where
     /// A copy of everything behind `api`. `read` says under what key an object is kept, and what of it; there is room for
     /// `most` of them.
     pub fn new(api: Api<K>, source: Arc<Source>, most: usize, read: fn(K) -> Option<(Arc<str>, V)>) -> Self {
-        Self { api, source, read, most, fields: None, labels: None, is_optional: false }
+        Self {
+            api,
+            source,
+            read,
+            most,
+            fields: None,
+            labels: None,
+            is_optional: false,
+            is_recent_enough: false,
+        }
     }
 
     /// Only of objects with these fields.
@@ -78,6 +88,14 @@ where
     #[must_use]
     pub fn labels(mut self, selector: Option<String>) -> Self {
         self.labels = selector;
+        self
+    }
+
+    /// Listed as the server remembers it: moments old, but without a look into its database. What every node asks for has
+    /// to be asked for like this, and then what was gone may be there again for a moment.
+    #[must_use]
+    pub fn recent_enough(mut self) -> Self {
+        self.is_recent_enough = true;
         self
     }
 
@@ -119,6 +137,9 @@ where
         let mut params = ListParams { limit: Some(PAGE), ..ListParams::default() };
         params.field_selector.clone_from(&self.fields);
         params.label_selector.clone_from(&self.labels);
+        if self.is_recent_enough {
+            params = params.at("0").matching(VersionMatch::NotOlderThan);
+        }
         loop {
             let page = match timeout(PATIENCE, self.api.list(&params)).await {
                 Ok(Ok(page)) => page,

@@ -69,9 +69,10 @@ impl Cluster {
     async fn follow(self: Arc<Self>, client: Client, node: String) {
         let [of_pods, of_namespaces] = self.sources.clone();
         let api = Api::all_with(client.clone(), &pod::resource());
-        let pods = Watch::new(api, of_pods, MOST, pod::read).fields(format!("spec.nodeName={node}"));
+        let pods = Watch::new(api, of_pods, MOST, pod::read).recent_enough();
+        let pods = pods.fields(format!("spec.nodeName={node}"));
         let api: Api<PartialObjectMeta<Namespace>> = Api::all(client);
-        let namespaces = Watch::new(api, of_namespaces, MOST, pod::labels_of_namespace);
+        let namespaces = Watch::new(api, of_namespaces, MOST, pod::labels_of_namespace).recent_enough();
         tokio::join!(
             pods.run(|now| self.publish_pods(now, Instant::now())),
             namespaces.run(|now| self.publish_namespaces(now)),

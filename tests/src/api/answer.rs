@@ -97,7 +97,10 @@ fn list(store: &Store, asks: &Asks, is_bare: bool) -> Response<Body> {
         return wrong(410, "Expired", "The provided continue parameter is too old");
     }
     let offset = usize::try_from(number(offset).unwrap_or(0)).unwrap_or(usize::MAX);
-    let limit = usize::try_from(number(asks.parameter("limit")).unwrap_or(u64::MAX)).unwrap_or(usize::MAX);
+    // From memory, everything comes at once.
+    let from_memory = asks.parameter("resourceVersion") == Some("0");
+    let limit = asks.parameter("limit").filter(|_| !from_memory);
+    let limit = usize::try_from(number(limit).unwrap_or(u64::MAX)).unwrap_or(usize::MAX);
     let (items, count, version) = store.list(&asks.collection, &asks.selector(), offset, limit);
     let end = offset.saturating_add(items.len());
     let token = if end < count { format!("{version}.{end}") } else { String::new() };
