@@ -206,6 +206,11 @@ impl Identities {
         Arc::new(caller)
     }
 
+    /// Whether what is known of a caller's pod is what was known when he called: labels change.
+    pub fn is_as_he_was(&self, caller: &Caller) -> bool {
+        self.table.look(caller.cgroup).is_none_or(|workload| workload.pod == caller.subject.pod)
+    }
+
     /// The same caller, with what is known after a moment. It is settled from then on, known or not: who a connection's
     /// caller is does not change between two of its exchanges.
     pub async fn settled(&self, caller: &Arc<Caller>) -> Arc<Caller> {

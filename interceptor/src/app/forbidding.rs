@@ -163,12 +163,13 @@ impl Forbidding {
         }
     }
 
-    /// Lets go of verdicts that have lasted long enough, and tells of refusals that no event has told of.
+    /// Lets go of verdicts that have lasted long enough, or about callers of whom something else is known by now, and tells
+    /// of refusals that no event has told of.
     pub(super) fn look(&mut self, shared: &Arc<Shared>) {
         let verdicts = self.verdicts.clone();
         let tally = self.tally.clone();
-        self.callers.retain(|key, (_, since)| {
-            let stays = since.elapsed() < LIFE;
+        self.callers.retain(|key, (caller, since)| {
+            let stays = since.elapsed() < LIFE && shared.identities.is_as_he_was(caller);
             if !stays {
                 tally.entered.fetch_sub(1, Ordering::Relaxed);
                 if let Err(error) = verdicts.remove(key) {

@@ -14,6 +14,7 @@ use interceptor_tests::gate;
 use interceptor_tests::lab::{Lab, OPENAI, host, https};
 use interceptor_tests::place::Place;
 use interceptor_tests::stage::merge;
+use interceptor_tests::topology::{v4, v6};
 use interceptor_tests::{topology, within};
 use serde_json::{Value, json};
 use tokio::net::TcpStream;
@@ -35,6 +36,16 @@ spec:
     - { namespaceLabels: { tier: regulated } }
     - { podLabels: { state: frozen } }
   rules: [{ name: no-models, match: { providers: [openai], models: [lab-1] }, action: block }]
+";
+
+/// A pod that is frozen may not use the provider, whatever it says: connect() refuses it.
+const FROZEN: &str = "\
+apiVersion: interceptor.dev/v1alpha1
+kind: EgressPolicy
+metadata: { name: frozen }
+spec:
+  subjects: [{ podLabels: { state: frozen } }]
+  rules: [{ name: no-provider, match: { providers: [openai] }, action: block }]
 ";
 
 /// A pod as far as the kernel sees one.
@@ -107,7 +118,12 @@ impl Node {
 
     /// The status of a call that the pod makes on a new connection.
     async fn call(&self, pod: &Pod) -> Result<u16> {
-        let mut wire: Wire<_> = self.lab.http1(&pod.dialer, https(host::SHARED), OPENAI).await?;
+        self.call_at(pod, host::SHARED).await
+    }
+
+    /// The same, to a host.
+    async fn call_at(&self, pod: &Pod, to: u8) -> Result<u16> {
+        let mut wire: Wire<_> = self.lab.http1(&pod.dialer, https(to), OPENAI).await?;
         Ok(wire.call(&post("/v1/chat/completions"), chat("hello")).await?.head.status)
     }
 
@@ -211,6 +227,35 @@ async fn labels_of_pods_and_namespaces_are_those_of_now() -> Result<()> {
     node.server.put(NAMESPACES, namespace("shop", json!({})));
     node.server.forget_history();
     node.comes_to(&cart, 200).await?;
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_verdict_of_the_kernel_goes_with_the_label_that_it_came_from() -> Result<()> {
+    let Some(node) = Node::new()? else { return Ok(()) };
+    // An address of the provider's own: the kernel side decides about no other.
+    node.lab.zone.address(OPENAI, v4(host::HTTP1));
+    node.lab.zone.address(OPENAI, v6(host::HTTP1));
+    let cart = node.pod(1)?;
+    node.tell(&cart, "cart", &json!({"state": "frozen"}));
+    let file = node.lab.file("frozen.yaml", FROZEN)?;
+    let _daemon = node.daemon(json!({"policy": {"files": [file]}})).await?;
+    // The first is refused in the exchange.
+    assert_eq!(node.call_at(&cart, host::HTTP1).await?, 403);
+    let connects_until = async |is_refused: bool| {
+        let search = async {
+            while cart.dialer.connect(https(host::HTTP1))?.is_err() != is_refused {
+                tokio::task::yield_now().await;
+            }
+            anyhow::Ok(())
+        };
+        within(&format!("refused by connect: {is_refused}"), search).await.flatten()
+    };
+    connects_until(true).await?;
+    node.tell(&cart, "cart", &json!({}));
+    // Long before such a verdict ends by itself.
+    connects_until(false).await?;
+    assert_eq!(node.call_at(&cart, host::HTTP1).await?, 200);
     Ok(())
 }
 
