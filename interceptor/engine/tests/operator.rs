@@ -83,7 +83,7 @@ fn an_operators_finding_hides_no_other() {
         PROJECTS,
         "write to heron-9@example.com",
         expect![[r#"
-            pii.email high=heron-9@example.com
+            pii.email medium=heron-9@example.com
             acme.project high=heron-9
         "#]],
     );

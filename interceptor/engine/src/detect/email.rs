@@ -3,7 +3,7 @@
 //!
 //! Not reported: `user:password@host` and `user@host` inside URLs, the `git@` of clone addresses, file names
 //! such as `icon@2x.png`, package versions such as `name@1.2.3`. Of low confidence: addresses that nobody reads, such
-//! as `noreply@…`, and those of hosts that stand in for others; see `email/nobody.rs`.
+//! as `noreply@…`; of medium: most at hosts that stand in for others; see `email/nobody.rs`.
 
 mod nobody;
 
@@ -30,8 +30,7 @@ pub(super) fn confirm(text: Text<'_>, at: usize, work: &mut Work) -> Verdict {
     if in_url(text, start) || (&text.bytes[start..at] == b"git" && text.peek(end) == Peek::Byte(b':')) {
         return no;
     }
-    let nobodys = nobody::reads(&text.bytes[start..at], &text.bytes[at + 1..end]);
-    let confidence = if nobodys { Confidence::Low } else { confidence };
+    let confidence = confidence.min(nobody::at_most(&text.bytes[start..at], &text.bytes[at + 1..end]));
     Verdict::Match(Finding { detector: metadata::EMAIL, start, end, confidence })
 }
 
