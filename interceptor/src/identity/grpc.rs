@@ -116,7 +116,7 @@ fn frame(message: &impl Message) -> Bytes {
 }
 
 /// The message in an answer that has exactly one. A compressed one was not asked for.
-fn unframe(answer: &[u8]) -> Option<&[u8]> {
+pub fn unframe(answer: &[u8]) -> Option<&[u8]> {
     let (&[compressed, a, b, c, d], message) = answer.split_first_chunk::<5>()?;
     let length = u32::from_be_bytes([a, b, c, d]);
     (compressed == 0 && usize::try_from(length).is_ok_and(|length| length == message.len()))
