@@ -84,3 +84,21 @@ async fn a_model_without_a_price_is_refused_where_money_is_limited() -> Result<(
     assert!(metrics.contains(line), "{line} is not in {metrics}");
     Ok(())
 }
+
+#[tokio::test]
+async fn a_model_without_a_price_passes_where_policy_says_so_and_is_told_of() -> Result<()> {
+    let policy = LIMITS.replace("each: day,", "each: day, unknownPrice: allow,");
+    assert_ne!(policy, LIMITS);
+    let Some(stage) = Setup::default().policy(&policy).up().await? else { return Ok(()) };
+    let mut app = stage.http1(host::SHARED, ANTHROPIC).await?;
+    let head = "POST /v1/messages HTTP/1.1\r\nhost: api.anthropic.com\r\ncontent-type: application/json\r\n\
+                anthropic-version: 2023-06-01";
+    let body = json!({"model": "lab-1", "max_tokens": 9, "messages": [{"role": "user", "content": "hello"}]});
+    assert_eq!(app.call(head, body.to_string()).await?.head.status, 200);
+    let event = stage.exchange("complete").await?;
+    let told = json!([{"limit": "spend", "why": "unknown_price", "refused": false}]);
+    assert_eq!(event["inspection"]["limits"], told);
+    let used = "interceptor_budget_used{limit=\"spend\"";
+    assert!(!stage.metrics().await?.contains(used), "what nobody can count is not counted");
+    Ok(())
+}
