@@ -122,6 +122,12 @@ fn a_marker_is_one_whatever_blanks_stand_behind_it() {
 }
 
 #[test]
+fn a_carriage_return_ends_a_line() {
+    assert_eq!(formatted("a: 1\r\nb:\r  - c\r# d\r"), "a: 1\nb:\n  - c\n# d\n");
+    formatted("\u{3}::\r\r\r\n\t\n\ne:");
+}
+
+#[test]
 fn what_is_no_yaml_is_refused_with_its_place() {
     let said = format("p.yaml", "a: [b\n", shape).unwrap_err().to_string();
     assert!(said.starts_with("p.yaml:2:1: not valid YAML"), "{said}");

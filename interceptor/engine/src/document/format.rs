@@ -26,8 +26,10 @@ pub fn format(
     let report = Report::new();
     let _ = parse(file, text, Limits::WRITTEN_BY_HAND, &report);
     report.finish(Some(()))?;
+    // A carriage return alone ends a line in YAML, and would be a part of one here.
+    let text = text.replace("\r\n", "\n").replace('\r', "\n");
     let mut out: Vec<String> = Vec::new();
-    for (at, (marker, chunk)) in chunks(text).iter().enumerate() {
+    for (at, (marker, chunk)) in chunks(&text).iter().enumerate() {
         if at > 0 {
             out.push((*marker).to_owned());
         }
@@ -37,7 +39,7 @@ pub fn format(
         out.pop();
     }
     let formatted = out.join("\n") + "\n";
-    if means_the_same(file, text, &formatted) {
+    if means_the_same(file, &text, &formatted) {
         return Ok(formatted);
     }
     let report = Report::new();
