@@ -116,7 +116,7 @@ fn shipped_policies_are_formatted_already() {
 
 #[test]
 fn a_marker_is_one_whatever_blanks_stand_behind_it() {
-    for text in ["---\r", "---\t\na: 1\n", "a: 1\n--- \nb: 2\n...\r"] {
+    for text in ["---\r", "--- \n--- ", "---\t\na: 1\n", "a: 1\n--- \nb: 2\n...\r"] {
         formatted(text);
     }
 }

@@ -65,8 +65,8 @@ fn chunks(text: &str) -> Vec<(&str, Vec<&str>)> {
             lines.push(line);
         }
     }
-    // A marker before the first document says nothing.
-    if chunks.len() > 1 && chunks[0].1.iter().all(|line| line.trim().is_empty()) && chunks[1].0 == "---" {
+    // Markers before the first document say nothing.
+    while chunks.len() > 1 && chunks[0].1.iter().all(|line| line.trim().is_empty()) && chunks[1].0 == "---" {
         chunks.remove(0);
     }
     chunks
