@@ -3,6 +3,7 @@
 //! Knows where the catalogue says that such things stand. Decides nothing.
 
 use std::collections::HashSet;
+use std::fmt;
 use std::hash::{BuildHasher as _, RandomState};
 
 use crate::json::{Capture, Cursor, Member, Sink, Text, Walker, Word, escape};
@@ -18,7 +19,6 @@ const MOST_BYTES: usize = 256 << 10;
 const MOST_CALLS: usize = 512;
 
 /// A call of a tool.
-#[derive(Debug)]
 pub(super) struct Call {
     /// What stands where its name belongs: usually one. None if the name stands elsewhere.
     pub(super) names: Vec<String>,
@@ -38,7 +38,7 @@ impl Told {
 }
 
 /// The calls in documents.
-#[derive(Debug, Default)]
+#[derive(Default)]
 pub(super) struct Calls {
     is_asked: bool,
     /// Names and arguments in objects that are still open, each with the depth of its object.
@@ -152,7 +152,7 @@ impl Calls {
 }
 
 /// What one call says, as it is read.
-#[derive(Debug, Default)]
+#[derive(Default)]
 struct Recorder {
     /// For each container that is open the key under which it stands, if it is a member.
     path: Vec<Option<String>>,
@@ -258,7 +258,6 @@ impl Sink for Nested<'_> {
 }
 
 /// What a tool is called with, in fragments of its text.
-#[derive(Debug)]
 pub(super) struct Fragments {
     walker: Walker,
     recorder: Recorder,
@@ -325,6 +324,25 @@ impl Fragments {
     }
 }
 
+// What tools are called with is payload, and payload is not for logs.
+impl fmt::Debug for Call {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Call({} names, {:?})", self.names.len(), self.given)
+    }
+}
+
+impl fmt::Debug for Calls {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Calls({} read, {} open)", self.read.len(), self.given.len())
+    }
+}
+
+impl fmt::Debug for Fragments {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Fragments({} bytes, {:?})", self.text.len(), self.recorder.given)
+    }
+}
+
 fn looks_like_json(text: &str) -> bool {
     text.trim_start().starts_with(['{', '['])
 }
@@ -338,4 +356,56 @@ fn decoded(text: &Text<'_>) -> String {
         text.raw
     };
     String::from_utf8_lossy(bytes).into_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// What every cutting of a text into two says, and whether it is told with its last byte.
+    fn told(text: &str) -> Vec<(Option<Given>, Option<Given>)> {
+        let cuts = (0..text.len()).filter(|cut| text.is_char_boundary(*cut));
+        cuts.map(|cut| {
+            let mut fragments = Fragments::new(true);
+            let (first, second) = text.split_at(cut);
+            fragments.push(first.as_bytes());
+            assert!(fragments.take(false).is_none(), "{text} at {cut}");
+            fragments.push(second.as_bytes());
+            (fragments.take(false), fragments.take(true))
+        })
+        .collect()
+    }
+
+    #[test]
+    fn every_cutting_says_the_same_and_says_it_once() {
+        let whole = r#"{"a":["x\u00e9",{"b":1.5e3}],"c":"{\"d\":true}"}"#;
+        let all = told(whole);
+        let mut expected = Given::default();
+        for (path, value) in
+            [(&["a"][..], "xé"), (&["a", "b"], "1.5e3"), (&["c"], r#"{"d":true}"#), (&["c", "d"], "true")]
+        {
+            assert!(expected.add(path.iter().copied(), value));
+        }
+        expected.is_whole();
+        assert!(all.iter().all(|told| *told == (Some(expected.clone()), None)), "{all:?}");
+        // No prefix of it is told before it ends, and what there is then is a text.
+        for end in 1..whole.len() {
+            let mut fragments = Fragments::new(true);
+            fragments.push(&whole.as_bytes()[..end]);
+            assert!(fragments.take(false).is_none(), "{end}");
+            assert!(fragments.take(true).is_some_and(|given| !given.is_empty()), "{end}");
+        }
+    }
+
+    #[test]
+    fn nothing_of_a_call_is_printed() {
+        let mut fragments = Fragments::new(true);
+        fragments.push(br#"{"key":"value"#);
+        let mut given = Given::default();
+        assert!(given.add(["key"], "value"));
+        let call = Call { names: vec!["tool".into()], given };
+        let said = format!("{fragments:?} {call:?} {:?}", Calls::default());
+        let expected = "Fragments(13 bytes, Given(0 values, 0 bytes)) Call(1 names, Given(1 values, 8 bytes)) Calls(0 read, 0 open)";
+        assert_eq!(said, expected);
+    }
 }
