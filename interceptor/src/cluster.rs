@@ -2,6 +2,7 @@
 //! Knows the API's lists and watches. Does not know pods or policies: who needs a copy says what to keep of an object.
 
 mod connect;
+mod trouble;
 mod watch;
 
 use std::path::PathBuf;
@@ -11,7 +12,8 @@ use kube::Client;
 use tokio::task::LocalSet;
 
 pub use self::connect::ConnectError;
-pub use self::watch::{Watch, failure};
+pub use self::trouble::failure;
+pub use self::watch::Watch;
 
 /// Where the API server is.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]

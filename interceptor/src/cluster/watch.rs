@@ -17,8 +17,8 @@ use kube::{Resource, ResourceExt as _};
 use serde::de::DeserializeOwned;
 use tokio::time::{Instant, sleep, sleep_until, timeout};
 
+use super::trouble::{NOT_FOUND, Pause, code, failure};
 use crate::source::{Source, Trouble};
-use crate::telemetry::chain;
 
 /// For one page of a list, and for the head of a watch.
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -28,15 +28,12 @@ const PAGE: u32 = 500;
 /// nobody ended: a watch that is silent for so long and a little more is given up.
 const WATCHED: u32 = 120;
 const GRACE: Duration = Duration::from_secs(10);
-/// Attempts that fail follow one another after so long, twice as long each time, with up to as much again by chance, so
-/// that a thousand nodes do not come at once.
-const SOONEST: Duration = Duration::from_millis(500);
-const LATEST: Duration = Duration::from_secs(30);
+/// A kind that the server does not know is asked for again after so long.
+const UNDEFINED: Duration = Duration::from_secs(30);
 /// Watches that the server ends at once do not follow one another faster than this.
 const APART: Duration = Duration::from_secs(1);
 /// The server has forgotten what a watch wants to go on from.
 const GONE: u16 = 410;
-const NOT_FOUND: u16 = 404;
 
 /// See the head of this file. `V` is what is kept of an object of the type `K`.
 pub struct Watch<K, V> {
@@ -170,7 +167,7 @@ where
         publish: &mut impl FnMut(&HashMap<Arc<str>, V>),
     ) {
         let Some(mut version) = version else {
-            return sleep(LATEST).await;
+            return sleep(UNDEFINED).await;
         };
         let mut pause = Pause::new();
         loop {
@@ -273,23 +270,6 @@ where
     }
 }
 
-/// How long to wait before the next attempt.
-struct Pause(Duration);
-
-impl Pause {
-    fn new() -> Self {
-        Self(SOONEST)
-    }
-
-    async fn wait(&mut self) {
-        let mut chance = [0];
-        // Without randomness, all come at once.
-        let _ = aws_lc_rs::rand::fill(&mut chance);
-        sleep(self.0 + self.0.mul_f64(f64::from(chance[0]) / 255.0)).await;
-        self.0 = (self.0 * 2).min(LATEST);
-    }
-}
-
 fn slow() -> End {
     End::Again(Trouble::Slow, "it gives no answer in time".to_owned())
 }
@@ -297,48 +277,4 @@ fn slow() -> End {
 fn again(error: &kube::Error) -> End {
     let (trouble, detail) = failure(error);
     End::Again(trouble, detail)
-}
-
-fn code(error: &kube::Error) -> Option<u16> {
-    match error {
-        kube::Error::Api(status) => Some(status.code),
-        _ => None,
-    }
-}
-
-/// What an error of the client means, in a word and in a line.
-pub fn failure(error: &kube::Error) -> (Trouble, String) {
-    match error {
-        kube::Error::Api(status) => {
-            let trouble = match status.code {
-                401 => Trouble::Unauthorized,
-                403 => Trouble::Forbidden,
-                NOT_FOUND => Trouble::Missing,
-                _ => Trouble::Failed,
-            };
-            (trouble, format!("{} {}: {}", status.code, status.reason, status.message))
-        }
-        kube::Error::HyperError(_) | kube::Error::Service(_) | kube::Error::ReadEvents(_) => {
-            (Trouble::Unreachable, chain(error))
-        }
-        other => (Trouble::Failed, chain(other)),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[tokio::test(start_paused = true)]
-    async fn pauses_grow_up_to_a_bound() {
-        let mut pause = Pause::new();
-        let mut last = Duration::ZERO;
-        for _ in 0..12 {
-            let before = Instant::now();
-            pause.wait().await;
-            last = before.elapsed();
-            assert!(last >= SOONEST && last <= 2 * LATEST + SOONEST, "{last:?}");
-        }
-        assert!(last >= LATEST, "{last:?}");
-    }
 }
