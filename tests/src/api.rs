@@ -29,6 +29,8 @@ use self::store::Store;
 
 /// The name in the server's certificate.
 const NAME: &str = "kubernetes.default.svc";
+/// The same for those who come by address, as pods do. They send no name.
+const ADDRESS: &str = "127.0.0.1";
 
 /// Where pods are.
 pub const PODS: &str = "/api/v1/pods";
@@ -63,7 +65,7 @@ impl ApiServer {
     pub fn start(listener: TcpListener, pki: &Pki) -> Result<Self> {
         listener.set_nonblocking(true)?;
         let address = listener.local_addr()?;
-        let tls = TlsAcceptor::from(Site::new(&[NAME]).alpn(&["http/1.1"]).tls(pki)?);
+        let tls = TlsAcceptor::from(Site::new(&[ADDRESS, NAME]).alpn(&["http/1.1"]).tls(pki)?);
         let store = Arc::new(Store::new(&[PODS, NAMESPACES, POLICIES, DETECTORS, ENDPOINTS]));
         let cut = tokio::sync::watch::Sender::new(());
         let shared = Arc::new(Shared { store, is_away: AtomicBool::new(false), cut });
@@ -99,6 +101,17 @@ impl ApiServer {
         let path = folder.join("kubeconfig");
         std::fs::write(&path, config.to_string())?;
         Ok(path)
+    }
+
+    /// Writes what Kubernetes mounts into a pod with a service account into a folder, and says where the server is, as the
+    /// pod's environment does.
+    pub fn service_account(&self, folder: &Path) -> Result<[(&'static str, String); 2]> {
+        std::fs::create_dir_all(folder)?;
+        std::fs::write(folder.join("ca.crt"), &self.root)?;
+        std::fs::write(folder.join("token"), self.shared.store.token())?;
+        std::fs::write(folder.join("namespace"), "interceptor")?;
+        let (host, port) = (self.address.ip().to_string(), self.address.port().to_string());
+        Ok([("KUBERNETES_SERVICE_HOST", host), ("KUBERNETES_SERVICE_PORT", port)])
     }
 
     /// Makes an object, or replaces the one of its name.

@@ -1,6 +1,8 @@
 //! Policies as objects of the cluster: enforced, followed, refused whole when one of them is wrong, and told what became of
 //! them. The API server may be away at any time.
 
+use std::path::Path;
+
 use anyhow::{Context as _, Result};
 use interceptor_tests::api::{ApiServer, DETECTORS, POLICIES};
 use interceptor_tests::daemon::{self, Daemon, Output};
@@ -227,5 +229,25 @@ async fn files_and_objects_are_one_set_and_a_selector_chooses_among_objects() ->
     let event = reload(&daemon, 1).await?;
     assert_eq!(event["result"], "in_force", "{event}");
     assert_eq!(cluster.call("go to zanzibar").await?, 200);
+    Ok(())
+}
+
+/// A pod needs no kubeconfig: where the server is, whom to trust and who we are comes from Kubernetes.
+#[tokio::test]
+async fn what_kubernetes_gives_a_pod_is_enough() -> Result<()> {
+    let Some(cluster) = Cluster::new()? else { return Ok(()) };
+    cluster.lab.ca().await?;
+    let run = cluster.lab.folder().join("run");
+    let environment = cluster.server.service_account(&run.join("secrets/kubernetes.io/serviceaccount"))?;
+    // That the daemon knows what is wrong with it shows that it was read.
+    cluster.server.put(POLICIES, policy("wrong", "zanzibar", "blok"));
+    let mut config = cluster.lab.config();
+    config["spec"]["policy"]["kubernetes"] = json!({});
+    let file = cluster.lab.file("pod.yaml", config.to_string())?;
+    let mut command = cluster.lab.node()?.bind(&run, Path::new("/run"))?.command(daemon::binary()?);
+    command.arg("run").arg("--config").arg(file).envs(environment);
+    let output = daemon::run(command).await?;
+    assert_eq!(output.code, MISTAKES, "{output:?}");
+    assert!(output.stderr.contains("EgressPolicy/wrong.json:"), "{output:?}");
     Ok(())
 }
