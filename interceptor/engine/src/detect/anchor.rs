@@ -15,7 +15,7 @@ use super::metadata::{Literal, Route};
 use super::text::{Peek, Text, is_key_byte};
 use super::{personal, secret};
 use crate::wide::WIDTH;
-use sieve::{READ, Sieve};
+use sieve::{Pairs, READ, Sieve};
 
 /// A place worth a closer look.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -152,7 +152,8 @@ impl Anchors {
     }
 
     /// The first position from `from` on, in steps of two, at which the pair shows an anchor; else where
-    /// sampling stopped: the end, or the last byte if it has no partner yet. Digits before `counted` are none.
+    /// sampling stopped: the end, or the last byte if it has no partner yet. Digits before `counted` are no
+    /// numbers.
     pub(super) fn next(&self, bytes: &[u8], from: usize, counted: usize) -> Result<usize, usize> {
         // Where one anchor follows another there is no stretch without any to pass over.
         if from + 1 < bytes.len() && self.shows(bytes, from, counted) {
@@ -163,11 +164,16 @@ impl Anchors {
         let mut look = from;
         while let Some(block) = bytes.get(at..).and_then(|rest| rest.first_chunk::<READ>()) {
             let digit_before = at > 0 && bytes[at - 1].is_ascii_digit();
-            let mut pairs = self.sieve.pairs(block, digit_before, counted.saturating_sub(at));
+            let Pairs { single, literal } = self.sieve.pairs(block, digit_before);
+            let mut pairs = single | literal;
             let any = pairs != 0;
             while pairs != 0 {
-                let hit = at + pairs.trailing_zeros() as usize;
-                if self.shows(bytes, hit, counted) {
+                let bit = pairs.trailing_zeros();
+                let hit = at + bit as usize;
+                // What the sieve has told apart need not be looked up again.
+                let shows = (single >> bit & 1 != 0 && self.shows_single(bytes, hit, counted))
+                    || (literal >> bit & 1 != 0 && self.shows_literal(bytes, hit));
+                if shows {
                     return Ok(hit);
                 }
                 pairs &= pairs - 1;
@@ -191,21 +197,32 @@ impl Anchors {
     }
 
     /// True if the pair at `at` is in the table for more than digits that begin nothing and parts of other words.
-    #[inline(always)]
+    #[inline]
     fn shows(&self, bytes: &[u8], at: usize, counted: usize) -> bool {
+        let slot = self.pairs[pair(bytes[at], bytes[at + 1])];
+        (slot & (DIGIT | AT) != 0 && self.shows_single(bytes, at, counted))
+            || (slot & LITERAL != 0 && self.shows_literal(bytes, at))
+    }
+
+    /// True if the pair at `at` holds an `@` or a digit that may begin something.
+    fn shows_single(&self, bytes: &[u8], at: usize, counted: usize) -> bool {
+        let slot = self.pairs[pair(bytes[at], bytes[at + 1])];
+        (slot & DIGIT != 0 && digit_at(bytes, at, counted).is_some())
+            || (slot & AT != 0
+                && (at..at + 2).any(|at| bytes[at] == b'@' && personal::may_be_at_sign(bytes, at)))
+    }
+
+    /// True if a literal may stand at the place to which the pair at `at` points.
+    #[inline]
+    fn shows_literal(&self, bytes: &[u8], at: usize) -> bool {
         let pair = pair(bytes[at], bytes[at + 1]);
-        let slot = self.pairs[pair] & (!LITERAL | class(bytes, at + 2));
-        slot != 0 && self.shows_more(bytes, at, pair, slot, counted)
-    }
-
-    fn shows_more(&self, bytes: &[u8], at: usize, pair: usize, slot: u8, counted: usize) -> bool {
         let bucket = || &self.buckets[usize::from(self.slots[pair])];
-        (slot & AT != 0 && (at..at + 2).any(|at| bytes[at] == b'@' && personal::may_be_at_sign(bytes, at)))
-            || (slot & LITERAL != 0 && bucket().iter().any(|entry| entry.may_stand(bytes, at)))
-            || (slot & DIGIT != 0 && digit_at(bytes, at, counted).is_some())
+        self.pairs[pair] & class(bytes, at + 2) != 0
+            && bucket().iter().any(|entry| entry.may_stand(bytes, at))
     }
 
-    /// The anchors that the pair at `at` shows, in order, in place of what `found` held. Digits before `counted` are none.
+    /// The anchors that the pair at `at` shows, in order, in place of what `found` held. Digits before `counted` are no
+    /// numbers.
     pub(super) fn at(&self, text: Text<'_>, at: usize, counted: usize, found: &mut Found) {
         found.clear();
         let first = text.bytes[at];
@@ -243,9 +260,9 @@ impl Anchors {
 /// Where in the pair at `at` a group of digits begins that is worth a look.
 fn digit_at(bytes: &[u8], at: usize, counted: usize) -> Option<usize> {
     let digit = if bytes[at].is_ascii_digit() { at } else { at + 1 };
-    let first =
-        digit >= counted && !digit.checked_sub(1).is_some_and(|before| bytes[before].is_ascii_digit());
-    let worthy = || personal::may_begin(bytes, digit) || secret::may_begin(bytes, digit);
+    let first = !digit.checked_sub(1).is_some_and(|before| bytes[before].is_ascii_digit());
+    let number = || digit >= counted && personal::may_begin(bytes, digit);
+    let worthy = || number() || secret::may_begin(bytes, digit);
     (first && !is_count(bytes, digit) && worthy()).then_some(digit)
 }
 

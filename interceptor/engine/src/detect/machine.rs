@@ -44,7 +44,8 @@ struct Follow {
 pub(super) struct Machine {
     /// Anchors before this are dealt with.
     next: usize,
-    /// Digits before this are: what was read from one of them on is no number. Literals among them still count.
+    /// Digits before this are: what was read from one of them on is no number. Literals among them still count, and so
+    /// do tokens.
     counted: usize,
     /// End of the last finding.
     floor: usize,
@@ -122,11 +123,11 @@ impl Machine {
             // A literal's anchor may lie one byte before the pair that showed it. Looking at an anchor twice
             // is harmless: the answer is the same.
             let is_digit = anchor.kind == Kind::Digit;
-            if anchor.at < text.floor || anchor.at + 1 < self.next || is_digit && anchor.at < self.counted {
+            if anchor.at < text.floor || anchor.at + 1 < self.next {
                 continue;
             }
             self.work.anchors += 1;
-            match confirm(text, anchor, &mut self.scores, &mut self.work) {
+            match confirm(text, anchor, self.counted, &mut self.scores, &mut self.work) {
                 Verdict::No { resume } if is_digit => self.counted = self.counted.max(resume),
                 Verdict::No { resume } => resume_at = resume_at.max(resume),
                 Verdict::Match(finding) => {
@@ -217,12 +218,12 @@ impl Machine {
 }
 
 /// Asks the detector in charge of an anchor.
-fn confirm(text: Text<'_>, anchor: Anchor, scores: &mut Scores, work: &mut Work) -> Verdict {
+fn confirm(text: Text<'_>, anchor: Anchor, counted: usize, scores: &mut Scores, work: &mut Work) -> Verdict {
     match anchor.kind {
         Kind::Cut => Verdict::Undecided { hold: usize::MAX },
         Kind::At => personal::at_sign(text, anchor.at, work),
         _ if encoded::inside(text.bytes, anchor.at) => Verdict::No { resume: anchor.at },
-        Kind::Digit => digit(text, anchor.at, scores, work),
+        Kind::Digit => digit(text, anchor.at, anchor.at >= counted, scores, work),
         Kind::Literal { start, .. } if start < text.floor => Verdict::No { resume: anchor.at },
         Kind::Literal { route: Route::Secret(route), start, end } => {
             secret::literal(text, start, end, route, work)
@@ -237,10 +238,10 @@ fn confirm(text: Text<'_>, anchor: Anchor, scores: &mut Scores, work: &mut Work)
 }
 
 /// A group of digits: a number of its own, or part of a token. Where both are found, or may still be, the surer one
-/// counts: many a token begins like the number of some identity card.
-fn digit(text: Text<'_>, at: usize, scores: &mut Scores, work: &mut Work) -> Verdict {
+/// counts: many a token begins like the number of some identity card. `uncounted` is false where it is known to be no number.
+fn digit(text: Text<'_>, at: usize, uncounted: bool, scores: &mut Scores, work: &mut Work) -> Verdict {
     let mut verdict = Verdict::No { resume: at + 1 };
-    if personal::may_begin(text.bytes, at) {
+    if uncounted && personal::may_begin(text.bytes, at) {
         verdict = personal::confirm(text, at, work);
     }
     if let Verdict::Match(number) = verdict

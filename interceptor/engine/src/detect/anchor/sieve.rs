@@ -14,6 +14,15 @@ const WORDS: usize = 1 << BITS;
 /// Every second bit of a block: the first byte of each pair.
 const FIRSTS: u16 = 0x5555;
 
+/// Pairs of a block, each by the bit of its first byte.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Pairs {
+    /// Those that hold an `@` or the first digit of a group.
+    pub(super) single: u16,
+    /// Those that a literal may have.
+    pub(super) literal: u16,
+}
+
 /// What stands in literals: a word for each pair, by its hash, and in it a bit for what stands behind the pair.
 pub(super) struct Sieve {
     table: Box<[u64; WORDS]>,
@@ -30,29 +39,24 @@ impl Sieve {
         *word |= behind.map_or(u64::MAX, |byte| 1 << (byte & 63));
     }
 
-    /// The pairs of a block, each by the bit of its first byte, that are worth a look. `digit_before` says that a digit
-    /// stands before the block; those of the first `counted` bytes are none.
+    /// The pairs of a block that are worth a look. `digit_before` says that a digit stands before the block.
     #[inline]
-    pub(super) fn pairs(&self, bytes: &[u8; READ], digit_before: bool, counted: usize) -> u16 {
+    pub(super) fn pairs(&self, bytes: &[u8; READ], digit_before: bool) -> Pairs {
         let block: &[u8; WIDTH] = bytes.first_chunk().expect("what is read is longer than a block");
         let digits = wide::digits(block);
-        let begins = digits & !(digits << 1 | u16::from(digit_before)) & !before(counted);
+        let begins = digits & !(digits << 1 | u16::from(digit_before));
         let single = begins | wide::equal(block, b'@');
-        let mut pairs = (single | single >> 1) & FIRSTS;
+        let single = (single | single >> 1) & FIRSTS;
+        let mut literal = 0;
         // Without a branch for each: most answers are no, and which are yes cannot be foreseen.
         for first in (0..WIDTH).step_by(2) {
             let four: &[u8; 4] = bytes[first..].first_chunk().expect("what is read is longer than a block");
             let four = u32::from_le_bytes(*four);
             let there = self.table[place(four & 0xffff)] >> (four >> 16 & 63) & 1;
-            pairs |= u16::from(there != 0) << first;
+            literal |= u16::from(there != 0) << first;
         }
-        pairs
+        Pairs { single, literal }
     }
-}
-
-/// The first bits, so many of them.
-fn before(count: usize) -> u16 {
-    if count >= WIDTH { u16::MAX } else { (1 << count) - 1 }
 }
 
 /// Where a pair stands in the table. By a multiplication that spreads it over its highest bits.
@@ -65,10 +69,11 @@ fn place(pair: u32) -> usize {
 mod tests {
     use super::*;
 
-    fn pairs(sieve: &Sieve, text: &str, digit_before: bool) -> u16 {
+    fn pairs(sieve: &Sieve, text: &str, digit_before: bool) -> (u16, u16) {
         let mut bytes = [b' '; READ];
         bytes[..text.len()].copy_from_slice(text.as_bytes());
-        sieve.pairs(&bytes, digit_before, 0)
+        let Pairs { single, literal } = sieve.pairs(&bytes, digit_before);
+        (single, literal)
     }
 
     #[test]
@@ -77,19 +82,17 @@ mod tests {
         sieve.enter(*b"gh", Some(b'p'));
         sieve.enter(*b"k-", None);
         for at in (0..WIDTH).step_by(2) {
-            assert_eq!(pairs(&sieve, &format!("{}ghp", " ".repeat(at)), false), 1 << at);
-            assert_eq!(pairs(&sieve, &format!("{}k-!", " ".repeat(at)), false), 1 << at);
+            assert_eq!(pairs(&sieve, &format!("{}ghp", " ".repeat(at)), false), (0, 1 << at));
+            assert_eq!(pairs(&sieve, &format!("{}k-!", " ".repeat(at)), false), (0, 1 << at));
         }
-        assert_eq!(pairs(&sieve, "the words of a sent.", false), 0);
+        assert_eq!(pairs(&sieve, "the words of a sent.", false), (0, 0));
     }
 
     #[test]
     fn digits_show_where_they_begin_and_at_signs_everywhere() {
         let sieve = Sieve::new();
-        assert_eq!(pairs(&sieve, "12 34 a5 @@ b@ 6", false), 0b0101_0101_0100_0101);
-        assert_eq!(pairs(&sieve, "12 34", true), 1 << 2);
-        assert_eq!(pairs(&sieve, "                12", false), 0);
-        assert_eq!(sieve.pairs(b"12 34 a5 @@ b@ 6    ", false, 5), pairs(&sieve, "      a5 @@ b@ 6", false));
-        assert_eq!(sieve.pairs(b"12 34 a5 @@ b@ 6    ", false, 90), pairs(&sieve, "         @@  @  ", false));
+        assert_eq!(pairs(&sieve, "12 34 a5 @@ b@ 6", false), (0b0101_0101_0100_0101, 0));
+        assert_eq!(pairs(&sieve, "12 34", true), (1 << 2, 0));
+        assert_eq!(pairs(&sieve, "                12", false), (0, 0));
     }
 }

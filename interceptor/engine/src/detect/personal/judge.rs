@@ -184,8 +184,10 @@ fn inside_a_row(run: &mut Run<'_>, index: usize) -> bool {
     else {
         return false;
     };
-    let spaced =
-        here.mark == Mark::Space && next.mark == Mark::Space && before.is_number() && next.is_number();
+    // Spaces of one byte: only these are looked for where a number is asked about from its own first digit.
+    let space = |at: usize| run.text.bytes.get(at) == Some(&b' ');
+    let spaced = here.mark == Mark::Space && space(here.end()) && before.is_number() && next.is_number();
+    let spaced = spaced && next.mark == Mark::Space && space(here.start - 1);
     let card = here.len == 4 && before.len != 4 && matches!(next.len, 4..=6);
     spaced && here.len < 5 && !card
 }
