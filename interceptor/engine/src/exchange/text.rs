@@ -63,8 +63,14 @@ impl TextScanner {
         let mut all = Vec::new();
         for finding in found {
             let mut others: Vec<_> = read(&finding.value, finding.chars.clone()).collect();
-            others
-                .retain(|other| other.detector != finding.detector && finding.confidence < Confidence::High);
+            // Many numbers could be dialled somewhere; that says something only of one that stands alone.
+            let alone = finding.value == value.as_bytes();
+            others.retain(|other| {
+                let dialled = other.detector.name() == "pii.phone";
+                other.detector != finding.detector
+                    && finding.confidence < Confidence::High
+                    && (alone || !dialled)
+            });
             all.push(finding);
             all.extend(others);
         }
