@@ -219,6 +219,9 @@ fn telephone_numbers() {
     }
     finds("pii.phone~", "{}", "+1 (415) 555-0132");
     finds("pii.phone~", "{}", "+1 415 155 2671");
+    // A zero in parentheses that is a part of the calling code, and one without anything behind it.
+    finds("pii.phone", "{}", "+4 (0)21 312 8480");
+    silent("+4(0) and +1(0)2 and +44 (0) and +(0)44 and 00(0)4 1 2");
     finds("pii.phone?", "hex!(\"{}\")", "03 03 01 00 01");
     silent("Vol. II, p. 241-248 (1971), pp. 480–487). 1998, 377-383(1968)");
     silent("hex!(\"0c 04 31 32 33 34\") and +10000-12-31 and // 0123 456 789... and phone: 111-222-3333");

@@ -206,7 +206,8 @@ fn trunk_zero(run: &Digits<'_>, first: usize, code: &Code) -> Option<usize> {
     let lone = |i: &usize| run.groups[*i].len == 1 && run.groups[*i].mark == Mark::Parenthesis;
     let places = (1..run.groups.len()).filter(lone).map(|i| run.of(i).len());
     let unheard_of = code.place.step(b'0').is_none();
-    places.chain(unheard_of.then_some(first)).find(|at| zero(*at))
+    // One inside the calling code is a part of it.
+    places.chain(unheard_of.then_some(first)).find(|at| *at >= first && zero(*at))
 }
 
 const MARKS: [Mark; 4] = [Mark::Space, Mark::Dash, Mark::Dot, Mark::Parenthesis];
