@@ -113,9 +113,7 @@ pub fn serve() -> Result<()> {
         };
         let line = std::str::from_utf8(&line[..length])?;
         if let Some(words) = line.strip_prefix("exec ") {
-            let mut words = words.split(' ');
-            let error = Command::new(words.next().unwrap_or_default()).args(words).exec();
-            bail!("cannot become {line}: {error}");
+            bail!("cannot {line}: {}", execute(words));
         }
         let to: SocketAddr = line.parse()?;
         match std::net::TcpStream::connect(to) {
@@ -129,5 +127,18 @@ pub fn serve() -> Result<()> {
                 send(socket, code.as_bytes(), MsgFlags::empty())?;
             }
         }
+    }
+}
+
+/// Returns only if the program cannot be executed.
+fn execute(line: &str) -> io::Error {
+    loop {
+        let mut words = line.split(' ');
+        let error = Command::new(words.next().unwrap_or_default()).args(words).exec();
+        // A file that was written a moment ago: a process that is between fork and exec still has it open.
+        if error.kind() != io::ErrorKind::ExecutableFileBusy {
+            return error;
+        }
+        std::thread::yield_now();
     }
 }

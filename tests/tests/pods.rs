@@ -110,7 +110,7 @@ async fn caller(daemon: &Daemon, pod: &str) -> Result<Value> {
 async fn two_pods_of_one_image_are_told_apart_while_both_call() -> Result<()> {
     let Some(node) = Node::new().await? else { return Ok(()) };
     let daemon = node.daemon(json!({"cri": {"socket": node.pods.socket()}, "wait": "10s"})).await?;
-    let prompt = "write to ada@example.com";
+    let prompt = "write to ada.byron@example.com";
     let (shop, billing) = tokio::join!(node.ask(&node.shop, prompt), node.ask(&node.billing, prompt));
     let (shop, billing) = (shop?, billing?);
     assert!(shop.stdout.ends_with(" 200"), "{shop:?}");

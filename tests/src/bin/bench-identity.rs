@@ -4,8 +4,9 @@
 //! The callers are processes in control groups of their own. No container runtime is asked: how long that takes is the
 //! runtime's doing, and no worker's time.
 
+use std::io::{Read as _, Write as _};
 use std::net::SocketAddr;
-use std::process::{Child, Command};
+use std::process::{Child, Command, Stdio};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -76,11 +77,6 @@ async fn main() -> Result<()> {
     Ok(())
 }
 
-/// When a process executed another program. The kernel's table is not asked here: there are no programs that fill it.
-fn never(_: u32) -> Option<Duration> {
-    None
-}
-
 /// How long it takes until the caller of a workload that nobody has asked about is known.
 async fn settle(
     identities: &Identities,
@@ -93,6 +89,11 @@ async fn settle(
     let took = begun.elapsed();
     ensure!(caller.subject.identity == Identity::Known, "the caller is {:?}", caller.subject.identity);
     Ok(took)
+}
+
+/// Nobody has become another program. The kernel's map would say so, for one system call more than is measured here.
+fn never(_: u32) -> Option<Duration> {
+    Some(Duration::ZERO)
 }
 
 /// Processor time of one question, in ns.
@@ -108,9 +109,14 @@ fn cost(block: u32, mut asked: impl FnMut() -> bool) -> Result<f64> {
 impl Workload {
     fn start() -> Result<Self> {
         let cgroup = Cgroup::new();
-        let mut command = Command::new("sleep");
-        cgroup.adopt(command.arg("1000"));
-        Ok(Self { process: command.spawn().context("start a process")?, cgroup })
+        let mut command = Command::new("cat");
+        cgroup.adopt(&mut command);
+        let command = command.stdin(Stdio::piped()).stdout(Stdio::piped());
+        let mut process = command.spawn().context("start a process")?;
+        // Until its program runs, nobody can say which one it is.
+        process.stdin.as_mut().context("its input")?.write_all(b".")?;
+        process.stdout.as_mut().context("its output")?.read_exact(&mut [0])?;
+        Ok(Self { process, cgroup })
     }
 
     /// What the kernel would have recorded if it called now.
@@ -122,7 +128,7 @@ impl Workload {
             cgroup: self.cgroup.id(),
             pid: self.process.id(),
             uid: 0,
-            comm: "sleep".into(),
+            comm: "cat".into(),
         })
     }
 
