@@ -50,7 +50,8 @@ fn provider(address: Address) -> u32 {
 fn is_shared(address: Address, provider: u32) -> bool {
     // SAFETY: a value is freed after a grace period that this program is part of. A reader may meet one that is being
     // written, and sees the old provider or the new one.
-    let learned = LEARNED.get_ptr(address).map(|learned| unsafe { (&raw const (*learned).provider).read_volatile() });
+    let learned =
+        LEARNED.get_ptr(address).map(|learned| unsafe { (&raw const (*learned).provider).read_volatile() });
     learned.is_some_and(|learned| learned != provider) || OTHERS.get_ptr(address).is_some() || has_missed()
 }
 
