@@ -355,3 +355,21 @@ fn texts_beyond_those_that_may_be_open_are_counted_once() {
     assert_eq!(outcome.record.findings.len() as u64 + outcome.record.findings_left_out, 300);
     assert!(!outcome.received().contains(ADDRESS));
 }
+
+#[test]
+fn a_reason_to_finish_in_every_event_cuts_nothing() {
+    let event = |text: &str| {
+        let content = json!({"parts": [{"text": text}], "role": "model"});
+        let candidate = json!({"content": content, "finishReason": "STOP", "index": 0});
+        format!("data: {}\r\n\r\n", json!({"candidates": [candidate]}))
+    };
+    let stream: String = ["write to jane.do", "e@example", ".com soon"].map(event).concat();
+    let call = Call {
+        host: "generativelanguage.googleapis.com",
+        path: "/v1beta/models/gemini-x:streamGenerateContent?alt=sse",
+        ..Call::stream(Format::Chat, stream.as_bytes())
+    };
+    let outcome = run(&engine(BOTH_WAYS), &call);
+    assert_eq!(outcome.record.findings.len(), 1, "{}", outcome.received());
+    assert!(!outcome.received().contains("@example"), "{}", outcome.received());
+}
