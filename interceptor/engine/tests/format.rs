@@ -192,6 +192,13 @@ fn write(value: &Made, indent: usize, step: usize, out: &mut String) {
     }
 }
 
+#[test]
+fn what_would_not_settle_is_left_alone() {
+    // A block of text that consists of a tab: what belongs to it depends on how far it is indented.
+    let mistakes = format("test.yaml", "-\r-  >\r\r\t", shape).unwrap_err();
+    assert!(mistakes.to_string().contains("cannot be formatted"), "{mistakes}");
+}
+
 proptest! {
     /// What is formatted says the same as before, and is as it will stay.
     #[test]

@@ -2,8 +2,8 @@
 //! than one empty line together. Comments stay with what they stand above or beside.
 //!
 //! Lines are moved and indented, never written: scalars and values in flow style stay letter for letter. What cannot be
-//! taken apart safely is moved as a whole. In the end the result is read again and compared, so that a file is either
-//! formatted or left alone.
+//! taken apart safely is moved as a whole. In the end the result is read again and compared, and formatted again, so that a
+//! file is either formatted for good or left alone.
 
 use std::sync::Arc;
 
@@ -28,18 +28,9 @@ pub fn format(
     report.finish(Some(()))?;
     // A carriage return alone ends a line in YAML, and would be a part of one here.
     let text = text.replace("\r\n", "\n").replace('\r', "\n");
-    let mut out: Vec<String> = Vec::new();
-    for (at, (marker, chunk)) in chunks(&text).iter().enumerate() {
-        if at > 0 {
-            out.push((*marker).to_owned());
-        }
-        out.extend(document(file, chunk, &shape));
-    }
-    while out.last().is_some_and(String::is_empty) {
-        out.pop();
-    }
-    let formatted = out.join("\n") + "\n";
-    if means_the_same(file, &text, &formatted) {
+    let formatted = anew(file, &text, &shape);
+    // What would be moved once more next time was taken apart wrongly somewhere.
+    if means_the_same(file, &text, &formatted) && anew(file, &formatted, &shape) == formatted {
         return Ok(formatted);
     }
     let report = Report::new();
@@ -51,6 +42,20 @@ pub fn format(
         did_you_mean: None,
     });
     report.finish(None)
+}
+
+fn anew(file: &str, text: &str, shape: &impl Fn(&str) -> Option<&'static Shape>) -> String {
+    let mut out: Vec<String> = Vec::new();
+    for (at, (marker, chunk)) in chunks(text).iter().enumerate() {
+        if at > 0 {
+            out.push((*marker).to_owned());
+        }
+        out.extend(document(file, chunk, shape));
+    }
+    while out.last().is_some_and(String::is_empty) {
+        out.pop();
+    }
+    out.join("\n") + "\n"
 }
 
 /// The documents of a file: the line that begins each, and its own lines.
