@@ -92,8 +92,14 @@ fuzz_target!(|data: &[u8]| {
     let whole = answer(exchange, &stream, stream.len());
     let (exchange, _) = ask(&text).expect("as before");
     assert_eq!(answer(exchange, &stream, usize::from(*size).max(1)), whole);
-    // A text that is JSON itself is escaped for its strings; everything else reads as it was.
-    if !text.contains(['\\', '"']) && !text.chars().any(char::is_control) {
-        assert_eq!(said(&whole), text);
+    // A text that is JSON itself is escaped for its strings.
+    if text.contains(['\\', '"']) || text.chars().any(char::is_control) {
+        return;
+    }
+    let said = said(&whole);
+    assert!(!said.contains('Q'), "a token is left in {said:?}");
+    // What was written with characters that cannot be seen, or with other ones for the same, comes back in plain ones.
+    if text.is_ascii() {
+        assert_eq!(said, text);
     }
 });
