@@ -233,7 +233,7 @@ spec:
         std::fs::write(directory.path().join("limits.yaml"), LIMITS).expect("it is written");
         let head = "apiVersion: interceptor.dev/v1alpha1\nkind: PolicyTest\nmetadata: { name: t }\nspec:\n  policies: [limits.yaml]\n  cases:\n";
         let request = "request: { host: api.openai.com, path: /v1/chat/completions, body: '{\"model\":\"gpt-4o\",\"messages\":[]}' }";
-        let other = request.replace("gpt-4o", "o3");
+        let other = request.replace("gpt-4o", "o4-mini");
         let cases = [
             format!("{{ name: fresh, {request}, expect: {{ verdict: pass, shadow: [] }} }}"),
             format!(
