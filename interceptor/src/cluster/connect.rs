@@ -25,6 +25,13 @@ pub enum ConnectError {
         #[source]
         source: Box<KubeconfigError>,
     },
+    /// The kubeconfig is not made up as one. What the reader says of it is left out: it shows the line, and there may be
+    /// a token in it.
+    #[error("{} is no kubeconfig; `kubectl config view --kubeconfig` says where", path.display())]
+    NoKubeconfig {
+        /// Its path.
+        path: PathBuf,
+    },
     /// We are in no pod, or in one without a service account's token.
     #[error("this is no pod with a service account's token; name a kubeconfig (kubernetes.kubeconfig)")]
     NoPod(#[source] Box<InClusterError>),
@@ -60,7 +67,10 @@ async fn config(spec: &ClusterSpec) -> Result<Config, ConnectError> {
     let Some(path) = &spec.kubeconfig else {
         return Config::incluster().map_err(|error| ConnectError::NoPod(Box::new(error)));
     };
-    let wrong = |source| ConnectError::Kubeconfig { path: path.clone(), source: Box::new(source) };
+    let wrong = |source| match source {
+        KubeconfigError::Parse(_) => ConnectError::NoKubeconfig { path: path.clone() },
+        source => ConnectError::Kubeconfig { path: path.clone(), source: Box::new(source) },
+    };
     let read = Kubeconfig::read_from(path).map_err(wrong)?;
     let config = Config::from_custom_kubeconfig(read, &KubeConfigOptions::default()).await.map_err(wrong)?;
     check(&config)?;
@@ -112,6 +122,25 @@ mod tests {
         assert!(refused("{server: 'http://198.51.100.6:8080'}", "{}").contains("`https://`"));
         let program = "{exec: {apiVersion: client.authentication.k8s.io/v1, command: aws}}";
         assert!(refused(good, program).contains("give it a token file"));
+    }
+
+    #[test]
+    fn what_is_in_a_damaged_kubeconfig_is_not_told() {
+        let secret = ["marked", "-", "credential"].concat();
+        let good = "{server: 'https://198.51.100.6:6443'}";
+        for user in [
+            format!("'{secret}'"),
+            format!("{{token: [{secret}]}}"),
+            format!("{{token: {secret}}}, token: {secret}: x"),
+        ] {
+            let said = refused(good, &user);
+            assert!(
+                said.starts_with("DIR/kubeconfig is no kubeconfig"),
+                "{}",
+                said.replace(&secret, "LEAKED")
+            );
+            assert!(!said.contains(&secret), "{}", said.replace(&secret, "LEAKED"));
+        }
     }
 
     #[test]
