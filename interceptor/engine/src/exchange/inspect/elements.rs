@@ -5,6 +5,7 @@
 //! something may reach into it. All three are in its name. What else reading one may do, such as naming a model, is not
 //! remembered: such an element is read each time. Knows no text.
 
+use std::fmt;
 use std::sync::Arc;
 
 use super::{Hit, Inspector, MOST_HITS, Quoting, place_of};
@@ -28,7 +29,7 @@ const LONGEST: usize = 64 << 10;
 const MOST_LENGTHS: usize = 4;
 
 /// What a stretch says, with places and offsets counted from its beginning.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub(in crate::exchange) struct Said {
     elements: u32,
     counted: Ledger,
@@ -55,6 +56,13 @@ struct SaidHit {
     sealed: bool,
 }
 
+// Names of tools are what a body says, and may be anything.
+impl fmt::Debug for Elements {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Elements({} tools)", self.tools.len())
+    }
+}
+
 impl Held for Said {
     fn beyond(&self) -> usize {
         let places: usize = self.hits.iter().map(|hit| hit.place.len()).sum();
@@ -64,7 +72,7 @@ impl Held for Said {
 }
 
 /// What has been read since some elements began.
-#[derive(Debug, Default)]
+#[derive(Default)]
 pub(super) struct Elements {
     /// The element that is being read.
     element: Option<Start>,
