@@ -6,7 +6,7 @@ use std::sync::{Arc, LazyLock};
 use bytes::Bytes;
 use interceptor_engine::policy::{Pod, Subject};
 use interceptor_engine::{
-    Catalogue, Detectors, Engine, Limits, Policy, RequestHead, ResponseHead, VerdictCache,
+    Catalogue, Detectors, Engine, Exchange, Limits, Policy, RequestHead, ResponseHead, VerdictCache,
 };
 use proptest::prelude::*;
 use serde_json::{Value, json};
@@ -33,23 +33,26 @@ fn run(engine: &Arc<Engine>, texts: &[String], namespace: &str) -> String {
     send(engine, &messages, usize::MAX, namespace)
 }
 
+fn begin(engine: &Arc<Engine>, path: &str, subject: &Arc<Subject>) -> Exchange {
+    engine.exchange(&RequestHead {
+        provider: engine.catalogue().provider_named("openai").expect("it is in the catalogue"),
+        method: "POST",
+        path,
+        content_type: Some("application/json"),
+        content_encoding: None,
+        content_length: None,
+        subject,
+        at: 0,
+        host: "",
+        request_id: "cache",
+    })
+}
+
 /// The same with whole messages, and a body that comes in chunks of this size.
 fn send(engine: &Arc<Engine>, messages: &[Value], chunk: usize, namespace: &str) -> String {
     let body = json!({ "model": "m", "messages": messages }).to_string();
     let subject = Arc::new(Subject { pod: Some(Pod::named(namespace, "app").into()), ..Subject::default() });
-    let provider = engine.catalogue().provider_named("openai").expect("it is in the catalogue");
-    let mut exchange = engine.exchange(&RequestHead {
-        provider,
-        method: "POST",
-        path: "/v1/chat/completions",
-        content_type: Some("application/json"),
-        content_encoding: None,
-        content_length: None,
-        subject: &subject,
-        at: 0,
-        host: "",
-        request_id: "cache",
-    });
+    let mut exchange = begin(engine, "/v1/chat/completions", &subject);
     let mut out = Vec::new();
     let body = Bytes::from(body);
     let mut starts = (0..body.len()).step_by(chunk);
@@ -229,19 +232,7 @@ fn what_tools_are_called_with_is_read_each_time() {
 
 /// Whether an answer is.
 fn is_refused(engine: &Arc<Engine>, answer: &str) -> bool {
-    let provider = engine.catalogue().provider_named("openai").expect("it is in the catalogue");
-    let mut exchange = engine.exchange(&RequestHead {
-        provider,
-        method: "POST",
-        path: "/v1/responses",
-        content_type: Some("application/json"),
-        content_encoding: None,
-        content_length: None,
-        subject: &Arc::new(Subject::default()),
-        at: 0,
-        host: "",
-        request_id: "cache",
-    });
+    let mut exchange = begin(engine, "/v1/responses", &Arc::new(Subject::default()));
     let mut out = Vec::new();
     exchange.request_data(Bytes::from_static(b"{}"), &mut out).expect("nothing is in it");
     exchange.request_end(&mut out).expect("nothing is in it");
