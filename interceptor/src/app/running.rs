@@ -1,53 +1,50 @@
 //! The running daemon: start in order, watch, reload, stop in order.
 //! Everything here runs beside the data path, on the main thread.
 
+mod kernel;
 mod parts;
+mod renewal;
 mod scrape;
 mod succession;
+mod sweep;
 
 use std::io;
-use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::thread::JoinHandle;
 use std::time::Duration;
 
-use interceptor_common::{Endpoint, EventKind};
-use interceptor_engine::{Catalogue, Engine};
-use tokio::io::unix::AsyncFd;
 use tokio::sync::mpsc::Receiver;
 use tokio::sync::oneshot;
 use tokio::time::{Instant, MissedTickBehavior, interval, interval_at};
 
+use self::kernel::readable;
 use self::parts::{crew, disown, load, prefixes};
+use self::renewal::names;
 use self::scrape::{AdminPort, current, open_admin, open_socket};
 use self::succession::{apart, knock, or_never, told};
 use super::answers;
-use super::coverage::{Coverage, NO_SOCKET};
-use super::delivery::{Delivery, Watch};
+use super::coverage::Coverage;
+use super::delivery::Delivery;
 use super::exempt::Exempt;
-use super::forbidding::{Forbidding, Refused, number};
+use super::forbidding::Forbidding;
 use super::handover::{self, Door, Inherited, Predecessor, Successor};
 use super::interfaces::{Changes, Guarding};
 use super::namespaces::{LOOK, Namespaces, attach_point};
 use super::proxies::Proxies;
 use super::ready::Ready;
 use super::reload::{self, Asked, AuthorityFiles};
-use super::resolve::{Answers, Change, Learner, Named};
+use super::resolve::Learner;
 use super::start::{self, StartError};
 use super::status::Status;
-use super::told::say;
 use super::treatment::{Treatments, flags_of_unknown};
 use crate::admin::Admin;
 use crate::bpf::{self, Capture};
 use crate::config::{Config, OnStop};
-use crate::netns::NetnsCookie;
-use crate::proxy::accept::{Flows, Recorded};
 use crate::proxy::shared::Shared;
 use crate::proxy::worker::Crew;
 use crate::source::Sources;
 use crate::telemetry::chain;
-use crate::telemetry::event::{self, Dropped, Event};
 use crate::tls::authority::LiveAuthority;
 
 /// How long the first round of questions may delay readiness.
@@ -96,28 +93,6 @@ pub enum Stop {
     Told,
     /// A successor serves.
     HandedOver,
-}
-
-/// The kernel's flow map, as the accept loops see it.
-struct KernelFlows(bpf::Flows, bpf::Execs);
-
-impl Flows for KernelFlows {
-    fn take(&self, cookie: u64, peer: SocketAddr) -> io::Result<Option<Recorded>> {
-        let flow = self.0.take(NetnsCookie(cookie), peer).map_err(io::Error::other)?;
-        Ok(flow.map(|flow| Recorded {
-            destination: SocketAddr::new(IpAddr::from(flow.destination), flow.port),
-            at: Duration::from_nanos(flow.at),
-            is_proxy: flow.flags & interceptor_common::Flow::PROXY != 0,
-            cgroup: flow.cgroup,
-            pid: flow.tgid,
-            uid: flow.uid,
-            comm: String::from_utf8_lossy(&flow.comm).trim_end_matches('\0').into(),
-        }))
-    }
-
-    fn executed(&self, pid: u32) -> Option<Duration> {
-        self.1.last(pid).ok().flatten()
-    }
 }
 
 impl Daemon {
@@ -361,33 +336,6 @@ impl Daemon {
         self.shared.telemetry.flush();
     }
 
-    fn kernel_events(&mut self, mut guard: tokio::io::unix::AsyncFdReadyMutGuard<'_, bpf::Events>) {
-        let mut unknown = Vec::new();
-        while let Some(event) = guard.get_inner_mut().next() {
-            if event.kind == EventKind::UnknownNamespace as u32 {
-                unknown.push(event.tgid);
-            }
-            if event.kind == EventKind::Forbidden as u32 {
-                self.refused(&event);
-            }
-            say(&event);
-        }
-        guard.clear_ready();
-        drop(guard);
-        if self.config.discovers() && !unknown.is_empty() {
-            let treatments = Treatments::look_up(&self.config.capture);
-            for pid in unknown {
-                self.namespaces.enrol_process(&self.capture, pid, &treatments);
-            }
-        }
-    }
-
-    fn refused(&mut self, event: &interceptor_common::Event) {
-        let namespace = self.namespaces.name(event.netns);
-        let hosts = self.learner.names_at(event.destination.into());
-        self.forbidding.refused(Refused { event, namespace, hosts }, &self.shared);
-    }
-
     fn look(&mut self) {
         let treatments = Treatments::look_up(&self.config.capture);
         if self.config.discovers() {
@@ -402,147 +350,4 @@ impl Daemon {
     fn guard(&mut self) {
         self.guarding.settle(&mut self.capture, &self.config.capture.veth_guard);
     }
-
-    /// Asks for the catalogue's names and for those of proxies.
-    fn ask(&self) -> impl Future<Output = [Answers; 2]> + use<> {
-        let (names, proxies) = (self.learner.ask(), self.proxies.ask());
-        async move { tokio::join!(names, proxies).into() }
-    }
-
-    fn learn(&mut self, [names, proxies]: [Answers; 2]) {
-        let change = self.learner.learn(names);
-        self.apply(&change);
-        self.proxies.learn(&self.capture, proxies);
-    }
-
-    fn apply(&self, change: &Change) {
-        if change.unanswered > 0 {
-            tracing::warn!(
-                names = change.unanswered,
-                "no name server answered for some of the catalogue's names"
-            );
-        }
-        self.tell_whose(change.added.iter().chain(&change.changed));
-        for address in &change.dropped {
-            if let Err(error) = self.capture.remove_address(*address) {
-                tracing::warn!(error = chain(&error), %address, "an address stays redirected");
-            }
-        }
-    }
-
-    fn tell_whose<'a>(&self, addresses: impl IntoIterator<Item = &'a IpAddr>) {
-        for address in addresses {
-            let endpoint = Endpoint { provider: self.learner.provider(*address) };
-            if let Err(error) = self.capture.add_address(*address, endpoint) {
-                tracing::error!(error = chain(&error), %address, "calls to this address are not redirected");
-            }
-        }
-    }
-
-    /// Has other names asked for, whose addresses are nobody's until then, and puts the engine's policy into force.
-    fn exchange(&mut self, engine: Arc<Engine>) -> Result<(), StartError> {
-        answers::names(&self.capture, engine.catalogue(), &self.config.endpoints)?;
-        let changed = self.learner.ask_for(names(engine.catalogue()));
-        self.tell_whose(&changed);
-        self.forbidding.renew(&self.capture, &self.shared, &engine)?;
-        // Open connections keep the rules they began with.
-        self.shared.engine.store(engine);
-        Ok(())
-    }
-
-    /// Everything that may change while the daemon runs, but for what is asked of name servers. Returns what is to be told
-    /// afterwards.
-    fn reload(&mut self) -> Result<(), StartError> {
-        self.authority.look(&self.shared, Asked::BySignal);
-        let result = self.reread();
-        self.delivery.judged(result.as_ref().err());
-        self.guard();
-        self.look();
-        result
-    }
-
-    /// Takes up what the directory of policies and the cluster hold by now, by a configuration that stays as it was.
-    fn redeliver(&mut self) -> Result<(), StartError> {
-        let result = self.take_up();
-        self.delivery.judged(result.as_ref().err());
-        result
-    }
-
-    fn take_up(&mut self) -> Result<(), StartError> {
-        let engine = start::engine_of(&self.config, &self.delivery.policies(&self.config)?)?;
-        self.exchange(engine)
-    }
-
-    /// Reads the configuration again for policy, catalogue, and how connections are captured: all of it or nothing.
-    fn reread(&mut self) -> Result<(), StartError> {
-        // Whatever people can get wrong is found before anything is changed.
-        let config = self.config.reread()?;
-        let watch = Watch::new(&config);
-        let engine = start::engine_of(&config, &self.delivery.policies(&config)?)?;
-        self.capture.set_heartbeat_limit(config.capture.heartbeat)?;
-        self.capture.set_unknown(flags_of_unknown(&config.capture, config.discovers()))?;
-        self.capture.set_raw_packets(config.capture.veth_guard.mode)?;
-        self.exchange(engine)?;
-        self.config = config;
-        self.delivery.watch(watch);
-        Ok(())
-    }
-
-    /// Drops counts of workloads that are gone, once they begin to take the room of those to come.
-    fn make_room(&self) {
-        let workloads = self.capture.workloads();
-        let made = match workloads.is_crowded() {
-            Ok(true) => bpf::cgroup::ids_below(&self.attached).and_then(|mut alive| {
-                self.shared.telemetry.coverage().retain(&mut alive);
-                alive.insert(NO_SOCKET);
-                workloads.retain(&alive)
-            }),
-            Ok(false) => return,
-            Err(error) => Err(error),
-        };
-        match made {
-            Ok(swept) => tracing::info!(removed = swept.removed, "dropped counts of workloads that are gone"),
-            Err(error) => tracing::warn!(error = chain(&error), "counts of workloads that are gone stay"),
-        }
-    }
-
-    fn sweep(&self) {
-        answers::sweep(&self.capture, &self.config.endpoints);
-        self.forbidding.sweep(self.config.endpoints.keep);
-        self.make_room();
-        let tell = |flow: &interceptor_common::Flow| {
-            let why = Dropped::NotAccepted;
-            let dropped = event::Capture::FlowDropped { cgroup: flow.cgroup, why };
-            self.shared.telemetry.record(Event::Capture(dropped));
-        };
-        match self.capture.flows().sweep(FLOW_SWEEP, tell) {
-            Ok(swept) if swept.removed > 0 => {
-                tracing::info!(
-                    removed = swept.removed,
-                    "dropped records of connections that were never accepted"
-                );
-            }
-            Ok(_) => {}
-            Err(error) => tracing::warn!(error = chain(&error), "old records of connections stay"),
-        }
-    }
-}
-
-async fn readable(
-    events: Option<&mut AsyncFd<bpf::Events>>,
-) -> io::Result<tokio::io::unix::AsyncFdReadyMutGuard<'_, bpf::Events>> {
-    match events {
-        Some(events) => events.readable_mut().await,
-        None => std::future::pending().await,
-    }
-}
-
-/// The names whose addresses can be asked for, each with the one who answers there.
-fn names(catalogue: &Catalogue) -> Vec<Named> {
-    let named = |name: &str| {
-        let provider =
-            catalogue.route(name).map_or(0, |found| number(&catalogue.provider(found.provider).id));
-        Named { name: name.into(), provider }
-    };
-    catalogue.exact_names().map(named).collect()
 }

@@ -8,7 +8,7 @@ use std::thread::JoinHandle;
 
 use interceptor_common::Endpoint;
 
-use super::KernelFlows;
+use super::kernel::KernelFlows;
 use crate::app::exempt::Exempt;
 use crate::app::proxies;
 use crate::app::start::StartError;
