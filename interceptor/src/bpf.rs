@@ -5,6 +5,7 @@
 
 pub mod cgroup;
 mod cost;
+mod endpoints;
 mod error;
 mod event;
 mod exec;
@@ -17,6 +18,7 @@ mod names;
 mod object;
 mod pins;
 mod program;
+mod settings;
 mod stats;
 mod table;
 mod verdicts;
@@ -24,6 +26,7 @@ mod veth;
 mod workloads;
 
 pub use cost::{Counting, RunTime};
+pub use endpoints::Proxy;
 pub use error::CaptureError;
 pub use event::Events;
 pub use exec::Execs;
@@ -33,6 +36,7 @@ pub use learn::Learning;
 pub use names::DeepName;
 pub use object::{EMBEDDED, object};
 pub use pins::{Pins, is_ready as pins_are_ready};
+pub use settings::RawPacketPolicy;
 pub use stats::{Counters, Stats};
 pub use verdicts::Verdicts;
 pub use veth::{Interface, Interfaces, Settled, has_links, interfaces, remove_filters};
@@ -41,21 +45,17 @@ pub use workloads::{WorkloadCount, Workloads};
 use crate::netns::NetnsCookie;
 use aya::Ebpf;
 use heartbeat::nanoseconds;
-use interceptor_common::{Address, Config, Endpoint, Namespace, Ports, Prefix, ProxyPlace, ProxyPrefix};
+use interceptor_common::{Address, Config, Endpoint, Namespace, Ports, Prefix, ProxyPrefix};
 use link::Link;
 use nix::time::{ClockId, clock_gettime};
-use std::net::{IpAddr, Ipv6Addr};
 use std::num::NonZeroU32;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 use table::Table;
 use veth::Guards;
 
-/// Room in the maps of these names.
+/// Room in the map of that name.
 const NAMESPACES: usize = 4096;
-const PREFIXES: usize = 4096;
-const PROXIES: usize = 4096;
-const ADDRESSES: usize = 65_536;
 
 /// What the programs are told at start.
 #[derive(Clone, Debug)]
@@ -78,17 +78,6 @@ impl CaptureConfig {
     pub const FLOWS: NonZeroU32 = NonZeroU32::new(262_144).expect("not zero");
     /// Room for some 3,600 events.
     pub const EVENTS: NonZeroU32 = NonZeroU32::new(256 * 1024).expect("not zero");
-}
-
-/// What becomes of packets to endpoints that no socket has sent.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum RawPacketPolicy {
-    /// They are not looked for.
-    Leave,
-    /// They are counted.
-    Count,
-    /// They are counted and dropped.
-    Drop,
 }
 
 /// The loaded programs and their maps. Dropping it detaches the programs, unless they are pinned.
@@ -192,63 +181,6 @@ impl Capture {
         self.pins.as_ref()
     }
 
-    /// The predecessor has ended: its cgroup is not exempt any more.
-    pub fn forget_former(&self) -> Result<(), CaptureError> {
-        self.change_config(|config| config.former_cgroup = 0)
-    }
-
-    /// Takes back what a successor that did not come to serve may have changed.
-    pub fn reassert(&self, exempt: u64) -> Result<(), CaptureError> {
-        self.change_config(|config| {
-            config.daemon_cgroup = exempt;
-            config.former_cgroup = 0;
-            config.flags |= Config::ACTIVE;
-        })
-    }
-
-    /// Stops redirecting while the programs stay attached: new connections go where they want to. The first step
-    /// of stopping, before listeners are closed.
-    pub fn deactivate(&self) -> Result<(), CaptureError> {
-        self.change_config(|config| config.flags &= !Config::ACTIVE)
-    }
-
-    /// How old a worker's last sign of life may be before connections meet the fail policy of their namespace.
-    pub fn set_heartbeat_limit(&self, limit: Duration) -> Result<(), CaptureError> {
-        self.change_config(|config| config.heartbeat_limit = nanoseconds(limit))
-    }
-
-    /// How connections in namespaces that are not enrolled are treated: flags of [`Namespace`].
-    pub fn set_unknown(&self, flags: u32) -> Result<(), CaptureError> {
-        self.change_config(|config| config.unknown = flags)
-    }
-
-    /// Verdicts of this generation count from now on, and no others. Where policy `forbids` nobody anything as such, none
-    /// is looked for.
-    pub fn set_policy(&self, generation: u32, forbids: bool) -> Result<(), CaptureError> {
-        self.change_config(|config| {
-            config.generation = generation;
-            config.flags = config.flags & !Config::FORBIDS | if forbids { Config::FORBIDS } else { 0 };
-        })
-    }
-
-    /// The generation in force, of an earlier daemon perhaps.
-    pub fn generation(&self) -> Result<u32, CaptureError> {
-        Ok(self.config.look_up(&0)?.map_or(0, |config| config.generation))
-    }
-
-    /// What becomes of raw packets that come out of guarded interfaces. Whatever sockets send is noted for that from now
-    /// on, so that this comes before [`Capture::guard`].
-    pub fn set_raw_packets(&self, raw_packets: RawPacketPolicy) -> Result<(), CaptureError> {
-        let flags = match raw_packets {
-            RawPacketPolicy::Leave => 0,
-            RawPacketPolicy::Count => Config::VETH,
-            RawPacketPolicy::Drop => Config::VETH | Config::VETH_DROP,
-        };
-        self.change_config(|config| {
-            config.flags = config.flags & !(Config::VETH | Config::VETH_DROP) | flags;
-        })
-    }
-
     /// Guards these interfaces of the calling thread's network namespace, and no others: the host's ends of the veths of
     /// workloads below the cgroup of [`Capture::attach`].
     pub fn guard(&mut self, wanted: &[Interface]) -> Result<Settled, CaptureError> {
@@ -266,21 +198,6 @@ impl Capture {
         Interfaces::open(&self.programs)
     }
 
-    /// Only the daemon writes the configuration, and only on one thread.
-    fn change_config(&self, change: impl FnOnce(&mut Config)) -> Result<(), CaptureError> {
-        let mut config = self.config.look_up(&0)?.ok_or(CaptureError::MissingMap { name: "CONFIG" })?;
-        change(&mut config);
-        self.config.insert(&0, &config)
-    }
-
-    /// Replaces the sets of destination ports that may be redirected, and of those at which proxies listen.
-    pub fn set_ports(&self, ports: &[u16], proxies: &[u16]) -> Result<(), CaptureError> {
-        let mut set = Ports::NONE;
-        ports.iter().for_each(|port| set.capture(*port));
-        proxies.iter().for_each(|port| set.add_proxy(*port));
-        self.ports.insert(&0, &set)
-    }
-
     /// Redirects connections of the namespace from now on, or changes how. Its listeners must be up.
     pub fn enrol(&self, netns: NetnsCookie, namespace: Namespace) -> Result<(), CaptureError> {
         self.namespaces.insert(&netns.0, &namespace)
@@ -291,71 +208,12 @@ impl Capture {
         self.namespaces.remove(&netns.0)
     }
 
-    /// Makes every address below `address`/`length` an endpoint. `length` counts in the family of `address`;
-    /// host bits are cleared.
-    pub fn add_prefix(&self, address: IpAddr, length: u8, endpoint: Endpoint) -> Result<(), CaptureError> {
-        self.prefixes.insert(&prefix(address, length)?, &endpoint)
-    }
-
-    /// Takes back [`Capture::add_prefix`]. Returns whether the prefix was there.
-    pub fn remove_prefix(&self, address: IpAddr, length: u8) -> Result<bool, CaptureError> {
-        self.prefixes.remove(&prefix(address, length)?)
-    }
-
-    /// Redirects connections to a port of every address below `address`/`length`, where a proxy listens. The port must
-    /// be among those of [`Capture::set_ports`].
-    pub fn add_proxy(&self, proxy: Proxy) -> Result<(), CaptureError> {
-        self.proxies.insert(&proxy.key()?, &Endpoint { provider: 0 })
-    }
-
-    /// Takes back [`Capture::add_proxy`]. Returns whether the proxy was there.
-    pub fn remove_proxy(&self, proxy: Proxy) -> Result<bool, CaptureError> {
-        self.proxies.remove(&proxy.key()?)
-    }
-
-    /// The proxies that it was told of, by an earlier daemon perhaps.
-    pub fn proxies(&self) -> Result<Vec<Proxy>, CaptureError> {
-        Ok(self.proxies.keys(PROXIES)?.iter().filter_map(Proxy::of).collect())
-    }
-
-    /// Forgets the proxies that an earlier daemon was told of and that are not among these.
-    pub fn keep_proxies(&self, wanted: &[Proxy]) -> Result<(), CaptureError> {
-        let wanted: Vec<_> = wanted.iter().map(|proxy| proxy.key()).collect::<Result<_, _>>()?;
-        let mut found = self.proxies.keys(PROXIES)?;
-        found.retain(|proxy| !wanted.contains(proxy));
-        found.iter().try_for_each(|proxy| self.proxies.remove(proxy).map(drop))
-    }
-
-    /// Makes one address an endpoint, or says anew whose it is. The map holds 65,536; a full one is an error.
-    pub fn add_address(&self, address: IpAddr, endpoint: Endpoint) -> Result<(), CaptureError> {
-        self.addresses.insert(&address.into(), &endpoint)
-    }
-
-    /// Takes back [`Capture::add_address`]. Returns whether the address was there.
-    pub fn remove_address(&self, address: IpAddr) -> Result<bool, CaptureError> {
-        self.addresses.remove(&address.into())
-    }
-
     /// Lets go of namespaces that an earlier daemon has enrolled and this one does not serve. Returns how many.
     pub fn keep_namespaces(&self, serves: impl Fn(NetnsCookie) -> bool) -> Result<usize, CaptureError> {
         let mut found = self.namespaces.keys(NAMESPACES)?;
         found.retain(|cookie| !serves(NetnsCookie(*cookie)));
         found.iter().try_for_each(|cookie| self.namespaces.remove(cookie).map(drop))?;
         Ok(found.len())
-    }
-
-    /// Forgets the prefixes that are not among these.
-    pub fn keep_prefixes(&self, wanted: &[(IpAddr, u8)]) -> Result<(), CaptureError> {
-        let wanted: Vec<_> =
-            wanted.iter().map(|(address, length)| prefix(*address, *length)).collect::<Result<_, _>>()?;
-        let mut found = self.prefixes.keys(PREFIXES)?;
-        found.retain(|prefix| !wanted.contains(prefix));
-        found.iter().try_for_each(|prefix| self.prefixes.remove(prefix).map(drop))
-    }
-
-    /// The addresses that are endpoints now, learned by an earlier daemon.
-    pub fn addresses(&self) -> Result<Vec<IpAddr>, CaptureError> {
-        Ok(self.addresses.keys(ADDRESSES)?.into_iter().map(IpAddr::from).collect())
     }
 
     /// Names and resolvers that addresses are learned by, and what was learned.
@@ -421,102 +279,9 @@ impl Capture {
     }
 }
 
-/// Where a proxy listens, or several that share a network and a port.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub struct Proxy {
-    /// An address of the network.
-    pub address: IpAddr,
-    /// The network's prefix length, in the family of `address`.
-    pub bits: u8,
-    /// The port.
-    pub port: u16,
-}
-
-impl Proxy {
-    /// One at a single address.
-    #[must_use]
-    pub fn single(address: IpAddr, port: u16) -> Self {
-        Self { address, bits: if address.is_ipv4() { 32 } else { 128 }, port }
-    }
-
-    /// Whether its network is a single address.
-    #[must_use]
-    pub fn is_single(&self) -> bool {
-        *self == Self::single(self.address, self.port)
-    }
-
-    /// `None` for what no daemon enters.
-    fn of(key: &ProxyPrefix) -> Option<Self> {
-        let address = IpAddr::from(key.place.address);
-        let skipped = ProxyPrefix::PORT_BITS + if address.is_ipv4() { 96 } else { 0 };
-        let bits = u8::try_from(key.bits.checked_sub(skipped)?).ok()?;
-        Some(Self { address, bits, port: u16::try_from(key.place.port).ok()? })
-    }
-
-    fn key(&self) -> Result<ProxyPrefix, CaptureError> {
-        let Prefix { bits, address } = prefix(self.address, self.bits)?;
-        let place = ProxyPlace { port: self.port.into(), address };
-        Ok(ProxyPrefix { bits: ProxyPrefix::PORT_BITS + bits, place })
-    }
-}
-
 /// The clock that the programs read with `bpf_ktime_get_ns`.
 fn monotonic() -> Result<Duration, CaptureError> {
     clock_gettime(ClockId::CLOCK_MONOTONIC)
         .map(Duration::from)
         .map_err(|error| CaptureError::Clock(error.into()))
-}
-
-/// The canonical form of a prefix.
-fn prefix(address: IpAddr, length: u8) -> Result<Prefix, CaptureError> {
-    let (most, skipped) = if address.is_ipv4() { (32, 96) } else { (128, 0) };
-    if length > most {
-        return Err(CaptureError::PrefixLength { address, length });
-    }
-    let bits = u32::from(length) + skipped;
-    let whole = match address {
-        IpAddr::V4(v4) => v4.to_ipv6_mapped(),
-        IpAddr::V6(v6) => v6,
-    };
-    let mask = u128::MAX.checked_shl(128 - bits).unwrap_or(0);
-    Ok(Prefix { bits, address: Ipv6Addr::from_bits(whole.to_bits() & mask).into() })
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn check(address: &str, length: u8, bits: u32, network: &str) {
-        let prefix = prefix(address.parse().unwrap(), length).unwrap();
-        assert_eq!((prefix.bits, prefix.address.to_string()), (bits, network.to_owned()));
-    }
-
-    #[test]
-    fn prefixes_take_their_canonical_form() {
-        check("203.0.113.77", 24, 120, "203.0.113.0");
-        check("203.0.113.77", 32, 128, "203.0.113.77");
-        check("0.0.0.0", 0, 96, "0.0.0.0");
-        check("2001:db8:1:2::3", 48, 48, "2001:db8:1::");
-        check("2001:db8::1", 0, 0, "::");
-        // A mapped prefix is an IPv6 text of an IPv4 network, and counts in IPv6 bits.
-        check("::ffff:203.0.113.77", 120, 120, "203.0.113.0");
-    }
-
-    #[test]
-    fn a_proxy_is_read_as_it_was_written() {
-        for (address, bits) in [("203.0.113.8", 29), ("203.0.113.9", 32), ("2001:db8::", 64), ("::", 0)] {
-            let proxy = Proxy { address: address.parse().unwrap(), bits, port: 3128 };
-            assert_eq!(Proxy::of(&proxy.key().unwrap()), Some(proxy));
-            assert_eq!(proxy.is_single(), bits == 32);
-        }
-    }
-
-    #[test]
-    fn a_prefix_longer_than_its_family_is_an_error() {
-        let error = prefix("203.0.113.0".parse().unwrap(), 33).unwrap_err();
-        assert_eq!(
-            error.to_string(),
-            "203.0.113.0/33 is no prefix: the length of an IPv4 prefix is at most 32"
-        );
-    }
 }
