@@ -117,8 +117,10 @@ impl Wanted {
             "Phone",
             "PostalCode",
         ];
-        // What counts 1 2 3 4 5 was typed to show a form.
-        !(FORMS.contains(&kind) || (kind == "VAT" && value.contains("2345")))
+        // What counts 1 2 3 4 5, or repeats a nine, was typed to show a form.
+        let plain: String = value.chars().filter(char::is_ascii_alphanumeric).collect();
+        let typed = |shown: &&str| plain.contains(*shown);
+        !(FORMS.contains(&kind) || (kind == "VAT" && ["2345", "9999999"].iter().any(typed)))
     }
 
     /// True if a detector is one of these.

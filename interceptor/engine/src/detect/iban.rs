@@ -163,7 +163,7 @@ pub(super) fn confirm(text: Text<'_>, digit: usize, work: &mut Work) -> Verdict 
     }
     match text.peek(at) {
         Peek::Unknown => return Verdict::Undecided { hold: start },
-        Peek::Byte(b) if b.is_ascii_alphanumeric() || b == b'_' => return no,
+        Peek::Byte(b) if b.is_ascii_alphanumeric() || matches!(b, b'_' | b'@') => return no,
         _ => {}
     }
     if !structure(&number[..count]) || !checksum(&number[..count]) {

@@ -30,6 +30,8 @@ pub(super) enum Mark {
     Plus,
     /// Parentheses, alone or with another mark.
     Parenthesis,
+    /// One that opens, and nothing else.
+    Bracket,
 }
 
 /// Letters and digits without a mark between them.
@@ -356,6 +358,7 @@ fn between(text: Text<'_>, from: usize) -> Between {
             b':' => (Mark::Colon, 1),
             b'+' => (Mark::Plus, 1),
             b'(' | b')' => (Mark::Parenthesis, 1),
+            b'[' => (Mark::Bracket, 1),
             0xc2 | 0xe2 => match wide_mark(text, at) {
                 Between::Mark(mark, next) => (mark, next - at),
                 other => return other,

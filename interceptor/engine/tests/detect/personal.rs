@@ -142,3 +142,40 @@ fn telephone_numbers() {
     silent("415-555-01321 and 415-155-0132 and 911-555-0132 and 123-456-7890 and $4155550132");
     silent("version 10.15.7.1234 and 1.2.3-4 and 192.168.100.200 and 3.14159265358979");
 }
+
+/// Whatever else it may be: `value` alone may be a number of this kind, and the same of another digit may not.
+#[track_caller]
+fn reads(detector: &str, value: &str, wrong: &str) {
+    let has = |value: &str| Detectors::readings(value.as_bytes()).iter().any(|id| id.name() == detector);
+    assert!(has(value), "{value} is no {detector}");
+    assert!(!has(wrong), "{wrong} is a {detector}");
+}
+
+#[test]
+fn numbers_that_stand_alone_are_read_by_the_rules_of_who_gives_them_out() {
+    // The sum is left out for births on the first of January alone.
+    assert!(found("cpr 010165-1234").contains(&"pii.dk_cpr~=010165-1234".to_owned()));
+    assert!(!found("cpr 020165-1234").iter().any(|found| found.contains("dk_cpr")));
+    reads("pii.au_abn", "AU51824753556", "AU51824753557");
+    reads("pii.hk_id", "A123456[3]", "A123456[4]");
+    reads("pii.hk_id", "A123456(3)", "A123456{3}");
+    reads("pii.uk_vat", "GBGD001", "GBGD501");
+    reads("pii.uk_vat", "GBHA599", "GBHA499");
+    reads("pii.ly_national_id", "119850000017", "319850000017");
+    reads("pii.tn_cin", "04718296", "12345678");
+    reads("pii.ro_nif", "9000471829638", "9100471829638");
+    reads("pii.mt_tax_id", "334718296", "344718296");
+    reads("pii.ar_dni", "34718296", "64718296");
+    // Since 2016 there are none of the old form, and none is from before 1910.
+    reads("pii.lk_nic", "853400937V", "053400937V");
+    // 29 February 1980 and 1981.
+    reads("pii.it_fiscal_code", "RSSMRA80B29A562U", "RSSMRA81B29A562V");
+    // A month of no century is nobody's mistake, a day too many is.
+    reads("pii.pl_pesel", "44551401453", "44023001455");
+}
+
+#[test]
+fn an_account_number_ends_where_an_address_does_not_begin() {
+    finds("pii.iban", "{}", "DE89370400440532013000");
+    assert!(!found("DE89370400440532013000@bank").iter().any(|found| found.contains("iban")));
+}

@@ -39,6 +39,15 @@ pub(in super::super) fn pl_pesel(text: &[u8]) -> bool {
     })
 }
 
+/// A PESEL whose sum is right and whose month is none of any century, as programs make them up.
+pub(in super::super) fn pl_pesel_sum(text: &[u8]) -> bool {
+    digits::<11>(text).is_some_and(|d| {
+        !(1..=12).contains(&(two(d[2], d[3]) % 20))
+            && super::up_to_ten(weigh(&d, &[1, 3, 7, 9, 1, 3, 7, 9, 1, 3])) == d[10]
+            && !monotonous(text)
+    })
+}
+
 /// NIP: weights 6, 5, 7, 2, 3, 4, 5, 6, 7, modulo 11 (Polish law on the identification of taxpayers).
 pub(in super::super) fn pl_nip(text: &[u8]) -> bool {
     digits::<10>(text).is_some_and(|d| {

@@ -47,6 +47,15 @@ pub(in super::super) fn se_personal(text: &[u8]) -> bool {
     }
 }
 
+/// Twelve digits with the sum over all of them, the century too: not the rule, but what some programs write.
+pub(in super::super) fn se_personal_whole(text: &[u8]) -> bool {
+    digits::<12>(text).is_some_and(|d| {
+        let day = two(d[6], d[7]);
+        matches!(two(d[0], d[1]), 18..=20)
+            && short(two(d[2], d[3]), two(d[4], d[5]), if day > 60 { day - 60 } else { day })
+    }) && luhn(text)
+}
+
 /// Organisationsnummer: the third digit is at least 2, which no month's is; Luhn (Bolagsverket).
 pub(in super::super) fn se_organisation(text: &[u8]) -> bool {
     text.len() == 10 && text[0] != b'0' && text[2] >= b'2' && luhn(text) && !monotonous(text)
@@ -74,15 +83,19 @@ pub(in super::super) fn no_organisation(text: &[u8]) -> bool {
     })
 }
 
-/// CPR number of Denmark: a date of birth and four digits. Since 2007 the rest by 11 need not be 0.
+/// CPR number of Denmark: a date of birth, four digits, and a sum that 11 divides.
 pub(in super::super) fn dk_cpr(text: &[u8]) -> bool {
-    digits::<10>(text).is_some_and(|d| ddmmyy(&d) && super::value(&d[6..]) != 0)
+    digits::<10>(text).is_some_and(|d| {
+        ddmmyy(&d)
+            && super::value(&d[6..]) != 0
+            && weigh(&d, &[4, 3, 2, 7, 6, 5, 4, 3, 2, 1]).is_multiple_of(11)
+    })
 }
 
-/// As [`dk_cpr`], and the sum of the years before 2007 is right too (CPR-kontoret).
-pub(in super::super) fn dk_cpr_checked(text: &[u8]) -> bool {
-    dk_cpr(text)
-        && digits::<10>(text).is_some_and(|d| weigh(&d, &[4, 3, 2, 7, 6, 5, 4, 3, 2, 1]).is_multiple_of(11))
+/// One of the numbers that were given out since 2007 without the sum: only to those born on a first of January, the
+/// date of whoever does not know his own (CPR-kontoret, "Personnumre uden kontrolciffer").
+pub(in super::super) fn dk_cpr_without_sum(text: &[u8]) -> bool {
+    digits::<10>(text).is_some_and(|d| super::value(&d[..4]) == 101 && super::value(&d[6..]) != 0)
 }
 
 /// CVR number of Denmark: weights 2, 7, 6, 5, 4, 3, 2, 1, modulo 11 (Erhvervsstyrelsen).

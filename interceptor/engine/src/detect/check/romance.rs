@@ -1,6 +1,6 @@
 //! Numbers of France, Spain, Italy and Portugal.
 
-use super::date::two;
+use super::date::{short, two};
 use super::{digits, letter, luhn, monotonous, place, value, weigh};
 
 /// Numéro d'inscription au répertoire (sécurité sociale): sex, year, month, department, commune, order; 97
@@ -119,7 +119,23 @@ pub(in super::super) fn it_fiscal_shape(text: &[u8]) -> bool {
             b'L' => b.is_ascii_uppercase(),
             _ => b.is_ascii_digit() || b"LMNPQRSTUV".contains(b),
         })
-        && b"ABCDEHLMPRST".contains(&text[8])
+        && born(&text[6..11])
+}
+
+/// The months' letters, in their order.
+const MONTHS: &[u8; 12] = b"ABCDEHLMPRST";
+
+/// Digits of the codice fiscale that are letters, by their value.
+const REPLACED: &[u8; 10] = b"LMNPQRSTUV";
+
+/// Year, month and day exist; women's days are raised by 40.
+fn born(date: &[u8]) -> bool {
+    let digit =
+        |b: u8| if b.is_ascii_digit() { Some(u16::from(b - b'0')) } else { super::place(REPLACED, b) };
+    let [a, b, month, c, d] = *date else { return false };
+    let (Some(a), Some(b), Some(c), Some(d)) = (digit(a), digit(b), digit(c), digit(d)) else { return false };
+    let (month, day) = (super::place(MONTHS, month), two(c, d));
+    month.is_some_and(|month| short(two(a, b), month + 1, if day > 40 { day - 40 } else { day }))
 }
 
 /// Codice fiscale: the check letter over values that depend on the place (decreto ministeriale 23.12.1976).

@@ -47,7 +47,7 @@ impl Part {
 #[derive(Debug)]
 pub(super) struct Shape {
     parts: SmallVec<[Part; 4]>,
-    /// A parenthesis closes it.
+    /// A parenthesis or bracket closes it.
     pub(super) closed: bool,
     /// The strictest check first.
     pub(super) kinds: Vec<Use>,
@@ -112,8 +112,8 @@ impl Index {
     fn enter(&mut self, kind: usize, form: &str) {
         let only_announced = form.starts_with('!');
         let form = form.trim_start_matches('!');
-        let closed = form.ends_with(')');
-        let parts = parse(form.trim_end_matches(')'));
+        let closed = form.ends_with([')', ']']);
+        let parts = parse(form.trim_end_matches([')', ']']));
         let (check, loose) = (table::KINDS[kind].check, table::KINDS[kind].loose);
         let used = Use { kind, only_announced, check, loose };
         let mut at = None;
@@ -221,6 +221,7 @@ fn mark(character: u8) -> Mark {
         b':' => Mark::Colon,
         b'+' => Mark::Plus,
         b'(' => Mark::Parenthesis,
+        b'[' => Mark::Bracket,
         _ => unreachable!("no mark of a form"),
     }
 }

@@ -166,7 +166,7 @@ pub(super) fn readings(text: Text<'_>) -> Vec<DetectorId> {
                 continue;
             }
             let chars = run.chars(0, last);
-            let fits = |used: &&Use| KINDS[used.kind].tells() && (used.check)(chars);
+            let fits = |used: &&Use| KINDS[used.kind].tells() && KINDS[used.kind].reads(chars);
             found.extend(shape.kinds.iter().filter(fits).map(|used| id_of(used.kind)));
         }
         let Next::Is(group) = run.group(last + 1) else { break };
@@ -372,7 +372,7 @@ fn shaped(
     let rare = groups.len() > 1 || groups[0].letters != 0;
     if shape.closed {
         match text.peek(end) {
-            Peek::Byte(b')') => end += 1,
+            Peek::Byte(b')' | b']') => end += 1,
             Peek::Unknown => return best.leave_open(start),
             _ => return,
         }

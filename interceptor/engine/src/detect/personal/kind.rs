@@ -48,6 +48,8 @@ pub(in super::super) struct Kind {
     /// Passes what has the structure and a wrong check digit, where the structure is telling by itself: a mistyped
     /// number is still somebody's.
     pub(super) loose: Option<Check>,
+    /// What is loose still has a sum over its digits: a value that stands alone may be meant as one.
+    pub(super) summed: bool,
     /// One in so many strings of the form passes the check. One means that there is none.
     pub(super) odds: u32,
     pub(super) words: &'static [&'static str],
@@ -92,6 +94,11 @@ impl Kind {
         self.odds >= CHECKED
     }
 
+    /// A value of its form may be meant as one of this kind, by its digits alone.
+    pub(super) fn reads(&self, chars: &[u8]) -> bool {
+        (self.check)(chars) || (self.summed && self.loose.is_some_and(|loose| loose(chars)))
+    }
+
     /// Its form and check say something by themselves, and not only words.
     pub(super) fn tells(&self) -> bool {
         self.odds > 1 || self.country().is_some()
@@ -127,6 +134,11 @@ impl Kind {
         self
     }
 
+    pub(super) const fn summed(mut self) -> Self {
+        self.summed = true;
+        self
+    }
+
     pub(super) const fn words(mut self, words: &'static [&'static str]) -> Self {
         self.words = words;
         self
@@ -155,5 +167,5 @@ pub(super) const fn kind(
 ) -> Kind {
     let sample = Sample::Shaped(Recipe { before: "", pattern: "", check });
     let detector = Detector { name, family: Family::Personal, label, description, validators: &[], sample };
-    Kind { detector, forms: &[], check, loose: None, odds, words: &[], topic: Topic::Other }
+    Kind { detector, forms: &[], check, loose: None, summed: false, odds, words: &[], topic: Topic::Other }
 }

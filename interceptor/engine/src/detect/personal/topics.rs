@@ -83,6 +83,8 @@ pub(super) static COUNTRIES: &[(&[u8; 2], &[&str])] = &[
     (b"sa", &["saudi"]),
     (b"kw", &["kuwait"]),
     (b"eg", &["egypt"]),
+    (b"ly", &["libya", "ليبيا"]),
+    (b"tn", &["tunisia", "tunisie", "تونس"]),
     (b"za", &["south africa", "rsa", "sa id"]),
     (b"ng", &["nigeria"]),
     (b"in", &["india", "भारत"]),

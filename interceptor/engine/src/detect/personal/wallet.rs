@@ -140,8 +140,8 @@ fn address(word: &[u8]) -> Option<(DetectorId, Confidence)> {
         // All in one case says nothing about the sum; forty digits are still rare, and often a commit.
         return match coin::ethereum(digits) {
             Some(true) => Some((ETHEREUM, Confidence::High)),
-            None if digits.iter().any(u8::is_ascii_alphabetic) => Some((ETHEREUM, Confidence::Low)),
-            _ => None,
+            None => Some((ETHEREUM, Confidence::Low)),
+            Some(false) => None,
         };
     }
     let coin = if word.contains(&b'1') && word.len() > 40 { coin::bech32(word) } else { None };

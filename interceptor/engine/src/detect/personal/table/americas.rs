@@ -2,10 +2,18 @@
 
 use super::super::super::check::{americas, finance, monotonous};
 use super::super::kind::{Kind, Topic, kind};
+use super::counts;
 
-/// An identity number of Argentina: seven or eight digits.
+/// An identity number of Argentina: seven or eight digits. Those from 60 to 69 million are kept for provisional tax
+/// numbers (Renaper, disposición 4678/2019), and from 97 million on none were given out.
 fn ar_dni(text: &[u8]) -> bool {
-    !monotonous(text)
+    let reserved = text.len() == 8 && (text[0] == b'6' || matches!(text, [b'9', b'7'..=b'9', ..]));
+    !monotonous(text) && !reserved
+}
+
+/// A social number of Brazil that was not typed by counting.
+fn br_pis(text: &[u8]) -> bool {
+    americas::br_pis(text) && !counts(text)
 }
 
 pub(super) const KINDS: &[Kind] = &[
@@ -21,7 +29,7 @@ pub(super) const KINDS: &[Kind] = &[
         .words(&["cnpj"])
         .topic(Topic::Company)
         .sample("dd.ddd.ddd/0001-dd"),
-    kind("pii.br_pis", "BR_PIS", "a social register number of Brazil", americas::br_pis, 10)
+    kind("pii.br_pis", "BR_PIS", "a social register number of Brazil", br_pis, 10)
         .checks(&["weighted sum modulo 11"])
         .forms(&["ddd.ddddd.dd-d", "ddddddddddd"])
         .words(&["pis", "pasep", "nis", "nit"])

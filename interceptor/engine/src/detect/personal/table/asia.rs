@@ -3,6 +3,12 @@
 use super::super::super::check::{asia, east, india, south};
 use super::super::kind::{Kind, Topic, kind};
 
+/// The old number has the year of birth in two digits: whoever was born before 1910 has none, and since 2016 the new one
+/// is given out.
+fn lk_nic(text: &[u8]) -> bool {
+    text.first() != Some(&b'0') && india::lk_nic(text)
+}
+
 /// Three letters and seven digits of a voter's card.
 fn in_voter(text: &[u8]) -> bool {
     text.len() == 10 && text[3..].iter().any(|b| *b != b'0')
@@ -128,7 +134,7 @@ pub(super) const KINDS: &[Kind] = &[
         .words(&["cnic", "nadra", "شناختی کارڈ"])
         .topic(Topic::Identity)
         .sample("3dddd-ddddddd-1"),
-    kind("pii.lk_nic", "LK_NIC", "an identity number of Sri Lanka", india::lk_nic, 4)
+    kind("pii.lk_nic", "LK_NIC", "an identity number of Sri Lanka", lk_nic, 4)
         .checks(&["day of the year"])
         .forms(&["dddddddddA", "dddddddddddd"])
         .words(&["nic", "sri lankan nic"])
@@ -216,7 +222,7 @@ pub(super) const KINDS: &[Kind] = &[
         .sample("91110000ddddddddXX"),
     kind("pii.hk_id", "HK_ID", "an identity card of Hong Kong", asia::hk_id, 11)
         .checks(&["weighted sum modulo 11"])
-        .forms(&["Adddddd(X)", "AAdddddd(X)", "AddddddX", "!AAddddddX", "AA dddddd(X)"])
+        .forms(&["Adddddd(X)", "AAdddddd(X)", "AddddddX", "!AAddddddX", "AA dddddd(X)", "Adddddd[X]"])
         .words(&["hkid", "香港身份證", "hong kong identity"])
         .topic(Topic::Identity)
         .sample("Adddddd(d)"),

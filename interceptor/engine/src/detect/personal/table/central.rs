@@ -15,6 +15,11 @@ fn de_register(text: &[u8]) -> bool {
     matches!(text, [b'H', b'R', b'A' | b'B', ..] | [b'G' | b'P' | b'V', b'R', ..])
 }
 
+/// A company number of Switzerland without the country that belongs before it.
+fn ch_digits(text: &[u8]) -> bool {
+    text.len() == 9 && germanic::ch_uid(&[b"CHE", text].concat())
+}
+
 pub(super) const KINDS: &[Kind] = &[
     kind("pii.de_tax_id", "DE_TAX_ID", "a tax identification number of Germany", germanic::de_tax_id, 12)
         .checks(&["ISO 7064 mod 11,10", "how often digits are repeated"])
@@ -162,7 +167,7 @@ pub(super) const KINDS: &[Kind] = &[
         .sample("dddd ttmmyy"),
     kind("pii.at_tin", "AT_TIN", "a tax number of Austria", germanic::at_tin, 10)
         .checks(&["cross sums modulo 10"])
-        .forms(&["dd-ddd/dddd", "ddddddddd", "dd ddd dddd"])
+        .forms(&["dd-ddd/dddd", "ddddddddd"])
         .words(&["abgabenkontonummer", "steuernummer", "tin"])
         .topic(Topic::Tax)
         .sample("dd-ddd/dddd"),
@@ -174,10 +179,23 @@ pub(super) const KINDS: &[Kind] = &[
         .sample("756.dddd.dddd.dd"),
     kind("pii.ch_uid", "CH_UID", "a company number of Switzerland", vat::ch, 1000)
         .checks(&["weighted sum modulo 11", "prefix CHE"])
-        .forms(&["AAAddddddddd", "AAA-ddd.ddd.ddd", "AAA ddd ddd ddd", "AAA-ddddddddd"])
+        .forms(&[
+            "AAAddddddddd",
+            "AAA-ddd.ddd.ddd",
+            "AAA ddd ddd ddd",
+            "AAA-ddddddddd",
+            "AAA-ddd.ddd.dddAAA",
+            "AAA-ddd.ddd.dddAAAA",
+        ])
         .words(&["uid", "mwst", "unternehmens identifikationsnummer", "tva"])
         .topic(Topic::Tax)
         .sample("CHE-ddd.ddd.ddd"),
+    kind("pii.ch_uid_digits", "CH_UID", "the digits of a company number of Switzerland", ch_digits, 11)
+        .checks(&["weighted sum modulo 11"])
+        .forms(&["!ddd.ddd.ddd"])
+        .words(&["uid", "mwst", "unternehmens identifikationsnummer", "tva"])
+        .topic(Topic::Tax)
+        .sample("ddd.ddd.ddd"),
     kind(
         "pii.lu_matricule",
         "LU_MATRICULE",
@@ -254,6 +272,8 @@ pub(super) const KINDS: &[Kind] = &[
         .sample("NLdddddddddBdd"),
     kind("pii.pl_pesel", "PL_PESEL", "a population register number of Poland", baltic::pl_pesel, 60)
         .checks(&["weighted sum modulo 10", "date of birth"])
+        .loose(baltic::pl_pesel_sum)
+        .summed()
         .forms(&["ddddddddddd"])
         .words(&["pesel"])
         .topic(Topic::Identity)

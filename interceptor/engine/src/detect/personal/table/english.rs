@@ -2,6 +2,7 @@
 
 use super::super::super::check::{digits, luhn, oceania, south, states};
 use super::super::kind::{Kind, Topic, kind};
+use super::counts;
 
 /// A postcode of the United Kingdom: the letters of its last part are without C, I, K, M, O, V; the first letter
 /// is not Q, V or X (Royal Mail, PAF).
@@ -46,9 +47,25 @@ fn ng_plate(text: &[u8]) -> bool {
     text.len() == 8
 }
 
-/// Letters and seven digits of a passport of the United Kingdom.
+/// Letters and seven digits of a passport of the United Kingdom, or nine digits that were not typed by counting.
 fn uk_passport(text: &[u8]) -> bool {
-    text.len() == 9
+    text.len() == 9 && !(text[0].is_ascii_digit() && counts(text))
+}
+
+/// A number with its check digits, or that of a government department or health authority, which has none (HMRC).
+fn uk_vat(text: &[u8]) -> bool {
+    let offices = text.strip_prefix(b"GB").and_then(|rest| rest.split_at_checked(2));
+    let office = match offices {
+        Some((b"GD", number)) => matches!(number, [b'0'..=b'4', _, _]),
+        Some((b"HA", number)) => matches!(number, [b'5'..=b'9', _, _]),
+        _ => false,
+    };
+    office || super::super::super::check::vat::gb(text)
+}
+
+/// A business number, with the country before it or not.
+fn au_abn(text: &[u8]) -> bool {
+    oceania::au_abn(text.strip_prefix(b"AU").unwrap_or(text))
 }
 
 /// Travel document of the United States: a letter and eight digits or nine digits.
@@ -178,18 +195,19 @@ pub(super) const KINDS: &[Kind] = &[
         .words(&["uk passport", "british passport"])
         .topic(Topic::Passport)
         .sample("AAddddddd"),
-    kind(
-        "pii.uk_vat",
-        "UK_VAT",
-        "a value added tax number of the United Kingdom",
-        super::super::super::check::vat::gb,
-        48,
-    )
-    .checks(&["weighted sum modulo 97"])
-    .forms(&["AAddddddddd", "AAdddddddddddd", "AA ddddddddd", "AAddd dddd dd", "AA ddd dddd dd"])
-    .words(&["vat", "vat reg", "vat number"])
-    .topic(Topic::Tax)
-    .sample("GBddddddddd"),
+    kind("pii.uk_vat", "UK_VAT", "a value added tax number of the United Kingdom", uk_vat, 48)
+        .checks(&["weighted sum modulo 97"])
+        .forms(&[
+            "AAddddddddd",
+            "AAdddddddddddd",
+            "AA ddddddddd",
+            "AAddd dddd dd",
+            "AA ddd dddd dd",
+            "AAAAddd",
+        ])
+        .words(&["vat", "vat reg", "vat number"])
+        .topic(Topic::Tax)
+        .sample("GBddddddddd"),
     kind("pii.uk_postcode", "UK_POSTCODE", "a postcode of the United Kingdom", uk_postcode, 4)
         .checks(&["letters in use"])
         .forms(&[
@@ -231,9 +249,9 @@ pub(super) const KINDS: &[Kind] = &[
         .words(&["tfn", "tax file"])
         .topic(Topic::Tax)
         .sample("ddd ddd ddd"),
-    kind("pii.au_abn", "AU_ABN", "a business number of Australia", oceania::au_abn, 89)
+    kind("pii.au_abn", "AU_ABN", "a business number of Australia", au_abn, 89)
         .checks(&["weighted sum modulo 89"])
-        .forms(&["dd ddd ddd ddd", "ddddddddddd"])
+        .forms(&["dd ddd ddd ddd", "ddddddddddd", "AAddddddddddd"])
         .words(&["abn", "australian business"])
         .topic(Topic::Company)
         .sample("dd ddd ddd ddd"),

@@ -18,6 +18,8 @@ pub(super) const KINDS: &[Kind] = &[
         .sample("ddddddd-d"),
     kind("pii.se_personnummer", "SE_PERSONNUMMER", "a personal number of Sweden", nordic::se_personal, 150)
         .checks(&["Luhn checksum", "date of birth"])
+        .loose(nordic::se_personal_whole)
+        .summed()
         .forms(&["dddddd-dddd", "dddddddd-dddd", "dddddddddddd", "dddddddddd", "dddddd+dddd"])
         .words(&["personnummer", "pnr", "personal identity", "samordningsnummer"])
         .topic(Topic::Identity)
@@ -58,9 +60,9 @@ pub(super) const KINDS: &[Kind] = &[
     .words(&["mva", "vat"])
     .topic(Topic::Tax)
     .sample("9ddddddddMVA"),
-    kind("pii.dk_cpr", "DK_CPR", "a personal number of Denmark", nordic::dk_cpr_checked, 300)
-        .checks(&["date of birth", "weighted sum modulo 11 for numbers before 2007"])
-        .loose(nordic::dk_cpr)
+    kind("pii.dk_cpr", "DK_CPR", "a personal number of Denmark", nordic::dk_cpr, 300)
+        .checks(&["date of birth", "weighted sum modulo 11 but for births on 1 January"])
+        .loose(nordic::dk_cpr_without_sum)
         .forms(&["dddddd-dddd", "dddddddddd", "dddddd dddd"])
         .words(&["cpr", "cpr nummer", "cpr nr"])
         .topic(Topic::Identity)

@@ -1,6 +1,6 @@
 //! France, Spain, Italy, Portugal, Greece, Malta, Romania, Bulgaria, Croatia, Slovenia, Serbia, Turkey.
 
-use super::super::super::check::{digits, east, luhn, romance, vat};
+use super::super::super::check::{digits, east, luhn, monotonous, romance, vat};
 use super::super::kind::{Kind, Topic, kind};
 
 /// Two letters and seven digits, or two letters, five digits and two letters since 2016.
@@ -17,9 +17,23 @@ fn it_licence(text: &[u8]) -> bool {
         && text[0].is_ascii_uppercase()
 }
 
-/// A document of Malta: digits and the letter of the register.
+/// A document of Malta: digits and the letter of the register; before an `A` or a `P` stands no zero (Commissioner for
+/// Revenue, in the Union's descriptions of tax numbers).
 fn mt_id(text: &[u8]) -> bool {
-    text.last().is_some_and(|b| b"MGAPLHBZ".contains(b)) && text.iter().any(|b| matches!(b, b'1'..=b'9'))
+    let Some((register, number)) = text.split_last() else { return false };
+    let ends = number.last().is_some_and(|b| *b != b'0' || !b"AP".contains(register));
+    b"MGAPLHBZ".contains(register) && ends && number.iter().any(|b| *b != b'0')
+}
+
+/// A tax number of Malta for who has no card: nine digits that begin with one from 1 to 8, twice.
+fn mt_tax(text: &[u8]) -> bool {
+    matches!(text, [a @ b'1'..=b'8', b, ..] if a == b) && !monotonous(text)
+}
+
+/// A tax number of Romania for who is not in the register of persons: it begins with 9000, and its sum is not
+/// published.
+fn ro_tax(text: &[u8]) -> bool {
+    text.strip_prefix(b"9000").is_some_and(|number| number.len() == 9 && !monotonous(number))
 }
 
 /// A plate of Turkey: the province is 01 to 81; Q, W and X are not used.
@@ -157,12 +171,24 @@ pub(super) const KINDS: &[Kind] = &[
         .words(&["maltese id", "id card", "malta"])
         .topic(Topic::Identity)
         .sample("ddddddd'M"),
+    kind("pii.mt_tax_id", "MT_TAX_ID", "a tax number of Malta", mt_tax, 11)
+        .checks(&["repeated leading digit", "context"])
+        .forms(&["!ddddddddd"])
+        .words(&["maltese tax", "malta tin", "malta tax"])
+        .topic(Topic::Tax)
+        .sample("33ddddddd"),
     kind("pii.ro_cnp", "RO_CNP", "a personal number of Romania", east::ro_cnp, 580)
         .checks(&["weighted sum modulo 11", "date of birth", "county"])
         .forms(&["ddddddddddddd"])
         .words(&["cnp", "cod numeric personal"])
         .topic(Topic::Identity)
         .sample("1yymmtt10dddd"),
+    kind("pii.ro_nif", "RO_NIF", "a tax number of a foreigner in Romania", ro_tax, 10_000)
+        .checks(&["prefix 9000", "context"])
+        .forms(&["!ddddddddddddd"])
+        .words(&["nif", "număr de identificare fiscală", "cod fiscal"])
+        .topic(Topic::Tax)
+        .sample("9000ddddddddd"),
     kind("pii.ro_cui", "RO_CUI", "a company number of Romania", east::ro_cui, 11)
         .checks(&["weighted sum modulo 11"])
         .forms(&["!ddddddd", "!dddddddd", "!AAdddddddd", "!AAddddddd", "!dddddd"])
