@@ -5,14 +5,18 @@
 use std::ops::Range;
 use std::sync::Arc;
 
-use crate::cache::{self, Cache, Held};
+use crate::cache;
 use crate::detect::{Confidence, DetectorId, Detectors, Finding, Heard};
 use crate::json::escape;
-use crate::policy::Subject;
 use crate::reveal::{Shower, Shown};
 use crate::view::{self, Join, Undo};
 
-use super::inspect::Said;
+mod memory;
+mod merge;
+
+pub use memory::VerdictCache;
+pub(super) use memory::{Memories, Memory};
+use merge::{merge, share};
 
 /// How often encodings are undone, beyond a string's own escapes: JSON in JSON in JSON, and base64 of something in
 /// it. What is still encoded then is counted, and policy is asked.
@@ -45,60 +49,6 @@ pub(super) struct Spot {
     /// What it says; only where that was asked for.
     pub(super) shown: Option<Box<Shown>>,
 }
-
-/// Remembers what was found in texts and in whole messages, for as long as an engine lives. Shared by all its
-/// exchanges; bounded.
-#[derive(Clone, Debug)]
-pub struct VerdictCache {
-    texts: Arc<Cache<Spot>>,
-    elements: Arc<Cache<Said>>,
-    /// How long elements are that begin in the same way.
-    lengths: Arc<Cache<u32>>,
-}
-
-/// What it remembers for one caller.
-#[derive(Debug)]
-pub(super) struct Memories {
-    pub(super) texts: cache::View<Spot>,
-    pub(super) elements: cache::View<Said>,
-    pub(super) lengths: cache::View<u32>,
-}
-
-pub(super) type Memory = Arc<Memories>;
-
-impl VerdictCache {
-    /// An empty cache of at most `bytes`. The secret keeps others from making texts that are taken for one another, so
-    /// it must be random and new with every start.
-    pub fn new(secret: [u8; 32], bytes: usize) -> Self {
-        let (lengths, elements) = (bytes / 8, bytes / 8 * 3);
-        VerdictCache {
-            texts: Cache::new(secret, bytes - lengths - elements),
-            elements: Cache::new(secret, elements),
-            lengths: Cache::new(secret, lengths),
-        }
-    }
-
-    /// What it costs at the moment, in bytes.
-    pub fn cost(&self) -> usize {
-        self.texts.cost() + self.elements.cost() + self.lengths.cost()
-    }
-
-    /// The part of a caller: of a pod's namespace, or of a control group and user where there is none.
-    pub(super) fn of(&self, subject: &Subject, version: &str) -> Memory {
-        let uid = subject.uid.to_le_bytes();
-        let tenant: &[&[u8]] = match subject.tenant() {
-            Some(namespace) => &[namespace.as_bytes()],
-            None => &[subject.cgroup.as_bytes(), &uid],
-        };
-        Arc::new(Memories {
-            texts: self.texts.view(tenant, version),
-            elements: self.elements.view(tenant, version),
-            lengths: self.lengths.view(tenant, version),
-        })
-    }
-}
-
-impl Held for Spot {}
 
 /// How a text is read, which is part of its name.
 #[derive(Clone, Copy)]
@@ -340,66 +290,6 @@ impl Scanner {
     }
 }
 
-/// Findings of one form that lie in the same piece of the text, such as one run of base64, share all of it: what is
-/// put in its place stands for both.
-fn share(spots: &mut [Spot]) {
-    let mut from = 0;
-    for at in 1..spots.len() {
-        if spots[at].raw.start >= spots[at - 1].raw.end {
-            from = at;
-            continue;
-        }
-        let whole = spots[from].raw.start..spots[at].raw.end.max(spots[at - 1].raw.end);
-        for spot in &mut spots[from..=at] {
-            spot.raw = whole.clone();
-        }
-    }
-}
-
-/// Merges what two groups of forms showed, the second of them made from the first. Where they disagree about a place
-/// the surer one is right, then the deeper one: in `\tjane@…` the `t` is part of an escape. What was put together on
-/// a guess is only right where nothing else was found, or only a part of it. Both are in order.
-fn merge(out: &mut Vec<Spot>, first: usize, middle: usize, trust_deeper: bool) {
-    if first == middle || middle == out.len() {
-        return;
-    }
-    let deeper = out.split_off(middle);
-    let mut shallower = out.split_off(first).into_iter().peekable();
-    // The place of the last spot, its confidence, and whether it is a deeper one.
-    let mut last: Option<(Range<usize>, Confidence, bool)> = None;
-    let mut deeper = deeper.into_iter().peekable();
-    loop {
-        let take_deeper = match (shallower.peek(), deeper.peek()) {
-            (None, None) => return,
-            (Some(a), Some(b)) => b.raw.start < a.raw.start,
-            (a, _) => a.is_none(),
-        };
-        let next = if take_deeper { deeper.next() } else { shallower.next() };
-        let Some(spot) = next else { return };
-        // What an operator looks for and what anybody looks for do not compete.
-        let own = |detector: DetectorId| !detector.is_builtin();
-        let clash = last.as_ref().filter(|(place, ..)| {
-            spot.raw.start < place.end && out.last().is_some_and(|l| own(l.detector) == own(spot.detector))
-        });
-        if let Some((place, confidence, _)) = clash.filter(|(.., was_deeper)| *was_deeper != take_deeper) {
-            let same = *place == spot.raw && out.last().is_some_and(|last| last.detector == spot.detector);
-            let (deep, shallow) = if take_deeper { (&spot.raw, place) } else { (place, &spot.raw) };
-            let covers = deep != shallow && deep.start <= shallow.start && shallow.end <= deep.end;
-            let better = take_deeper == (trust_deeper || covers);
-            let wins = spot.confidence > *confidence || (spot.confidence == *confidence && better && !same);
-            if !wins {
-                continue;
-            }
-            // All spots that share the lost place are lost with it.
-            while out.len() > first && out.last().is_some_and(|last| last.raw == *place) {
-                out.pop();
-            }
-        }
-        last = Some((spot.raw.clone(), spot.confidence, take_deeper));
-        out.push(spot);
-    }
-}
-
 impl Spot {
     fn new(finding: &Finding, raw: Range<usize>, shown: Option<Box<Shown>>) -> Spot {
         Spot {
@@ -427,105 +317,4 @@ fn written(raw: &[u8], forms: &[Form], ranges: &mut [Range<usize>]) {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn every_form_is_scanned() {
-        let address = "jane.doe@example.com";
-        let mut text = format!("x\n\t{address} \"quoted\"");
-        let mut scanner = Scanner::new(Some(Detectors::builtin()));
-        for _ in 0..DEEPEST {
-            let quoted = serde_json::to_string(&text).unwrap();
-            let raw = &quoted[1..quoted.len() - 1];
-            let mut out = Vec::new();
-            scanner.scan(raw.as_bytes(), true, &mut out);
-            let found: Vec<&str> = out.iter().map(|spot| &raw[spot.raw.clone()]).collect();
-            assert_eq!(found, [address], "{raw}");
-            text = quoted;
-        }
-    }
-
-    fn found(text: &str) -> Vec<(&str, &str)> {
-        let mut out = Vec::new();
-        Scanner::new(Some(Detectors::builtin())).scan_plain(text.as_bytes(), &mut out);
-        out.iter().map(|spot| (spot.detector.name(), &text[spot.raw.clone()])).collect()
-    }
-
-    #[test]
-    fn encodings_hide_nothing() {
-        const BASE64: &str = "amFuZS5kb2VAZXhhbXBsZS5jb20gYW5kIGpvaG5AZXhhbXBsZS5jb20=";
-        for (text, place) in [
-            ("to jane%2Edoe%40example.com, ok", "jane%2Edoe%40example.com"),
-            ("to jane.doe&#64;example.com, ok", "jane.doe&#64;example.com"),
-            ("to j.a.n.e. j_a_n_e_@_e_x_a_m_p_l_e_._c_o_m", "j_a_n_e_@_e_x_a_m_p_l_e_._c_o_m"),
-            ("to jane\u{200b}.doe@exa\u{200d}mple.com", "jane\u{200b}.doe@exa\u{200d}mple.com"),
-            ("to jаne.doe@exаmple.com", "jаne.doe@exаmple.com"),
-            ("to 6a616e652e646f65406578616d706c652e636f6d", "6a616e652e646f65406578616d706c652e636f6d"),
-            ("to jane.doe@exam\nple.com", "jane.doe@exam\nple.com"),
-        ] {
-            assert_eq!(found(text), [("pii.email", place)], "{text}");
-        }
-        assert_eq!(found(&format!("see {BASE64}.")), [("pii.email", BASE64); 2]);
-    }
-
-    #[test]
-    fn a_surer_form_wins_over_a_guess() {
-        // Put together, the number would be another.
-        assert_eq!(found("4111 1111 1111 1111\n1234567890123456"), [("pii.card", "4111 1111 1111 1111")]);
-    }
-
-    #[test]
-    fn a_guess_that_covers_a_part_of_it_wins() {
-        let half = |number: usize| {
-            (0..20usize).map(move |at| char::from(b"0a1b2c3d4e5f6789abcd"[(7 * at + number) % 20]))
-        };
-        let token: String = half(3).chain(['\n']).chain(half(8)).collect();
-        let text = format!("wandb key {token} and more");
-        assert_eq!(found(&text).iter().map(|(_, place)| *place).collect::<Vec<_>>(), [&*token]);
-    }
-
-    #[test]
-    fn what_is_still_encoded_is_counted() {
-        let mut scanner = Scanner::new(Some(Detectors::builtin()));
-        let mut nested = "jane.doe@example.com".replace('.', "%2E");
-        for _ in 1..DEEPEST {
-            nested = nested.replace('%', "%25");
-        }
-        let mut out = Vec::new();
-        scanner.scan_plain(nested.as_bytes(), &mut out);
-        assert_eq!((out.len(), scanner.unfinished()), (1, 0));
-        assert_eq!(out[0].raw, 0..nested.len());
-        scanner.scan_plain(nested.replace('%', "%25").as_bytes(), &mut out);
-        assert_eq!(scanner.unfinished(), 1);
-    }
-
-    #[test]
-    fn what_is_long_and_nested_is_counted_instead_of_followed() {
-        let mut scanner = Scanner::new(Some(Detectors::builtin()));
-        let mut out = Vec::new();
-        scanner.scan_plain("%2525252541".repeat(400_000).as_bytes(), &mut out);
-        assert_eq!(scanner.unfinished(), 1);
-        // Text in its own script hides nothing, however long it is.
-        scanner
-            .scan_plain("Съешь же ещё этих мягких французских булок. ".repeat(50_000).as_bytes(), &mut out);
-        assert_eq!(scanner.unfinished(), 1);
-    }
-
-    #[test]
-    fn two_bytes_for_each_character_are_read_and_not_rewritten() {
-        let text: Vec<u8> = "to jane.doe@example.com".encode_utf16().flat_map(u16::to_le_bytes).collect();
-        let mut out = Vec::new();
-        Scanner::new(Some(Detectors::builtin())).scan_plain(&text, &mut out);
-        assert_eq!((out[0].raw.clone(), out[0].fixed), (6..45, true));
-    }
-
-    #[test]
-    fn an_escaped_at_sign_hides_nothing() {
-        let raw = r"write to jane.doe\u0040example.com \ud83d\ude00";
-        let mut out = Vec::new();
-        Scanner::new(Some(Detectors::builtin())).scan(raw.as_bytes(), true, &mut out);
-        assert_eq!(&raw[out[0].raw.clone()], r"jane.doe\u0040example.com");
-        assert_eq!((out[0].start, out[0].length), (9, 20));
-    }
-}
+mod tests;
