@@ -6,31 +6,18 @@
 //! profilers.
 
 use std::hint::black_box;
+use std::slice;
 use std::sync::Arc;
 
 use bytes::Bytes;
+use interceptor_engine::VerdictCache;
 use interceptor_engine::detect::{DetectorId, Detectors, SampleSource};
 use interceptor_engine::policy::Subject;
-use interceptor_engine::{Catalogue, Engine, Limits, Policy, RequestHead, VerdictCache};
 use nix::time::{ClockId, clock_gettime};
-use serde_json::{Value, json};
 
-/// Masks and blocks both ways, so that nothing is skipped.
-const POLICY: &str = "
-apiVersion: interceptor.dev/v1alpha1
-kind: EgressPolicy
-metadata: { name: bench }
-spec:
-  rules:
-    - { name: secrets, match: { direction: both, detectors: [\"secret.*\"] }, action: block }
-    - { name: mask, match: { direction: both, detectors: [\"pii.*\"] }, action: redact }
-";
-const SENTENCES: &str = "The scheduler assigns a worker to every queue, and each of them keeps 4 to 8 connections open. \
-    In 2026 the team measured 128 requests per second at 3.5 ms; see section 4.2 for the method. ";
-const CODE: &str = "fn main() {\n\tlet total: u64 = values.iter().map(|v| v.size * 1024).sum();\n\tprintln!(\"{}\", total);\n}\n";
-const PROSE: &str = include_str!("../tests/data/prose.txt");
-const SOURCE: &str = include_str!("../src/detect/machine.rs");
-const MEGABYTE: usize = 1 << 20;
+mod share;
+
+use share::{MEGABYTE, PROSE, SENTENCES, SOURCE, chat, filled, send, turns};
 
 /// The least processor time of a run, in nanoseconds.
 fn least(runs: usize, mut run: impl FnMut()) -> f64 {
@@ -70,94 +57,25 @@ impl Report {
     }
 }
 
-fn filled(piece: &str) -> Vec<u8> {
-    piece.bytes().cycle().take(MEGABYTE).collect()
-}
-
-/// A chat request of about this size: sentences, code, and calls of tools whose arguments are JSON in a string.
-fn chat(size: usize) -> Bytes {
-    let mut messages = vec![json!({"role": "system", "content": "You are a careful assistant."})];
-    let mut written = 100;
-    while written < size {
-        let room = (size - written).min(SENTENCES.len() * 6 + CODE.len() * 3);
-        let text: String = (SENTENCES.repeat(6) + &CODE.repeat(3)).chars().take(room).collect();
-        written += text.len() + 40;
-        messages.push(json!({"role": "user", "content": text}));
-        if written + 250 < size {
-            let arguments = json!({"path": "src/main.rs", "content": CODE, "line": 42}).to_string();
-            written += arguments.len() + 150;
-            messages.push(json!({"role": "assistant", "content": null, "tool_calls": [
-                {"id": "call_1", "type": "function", "function": {"name": "write_file", "arguments": arguments}}
-            ]}));
-        }
-    }
-    Bytes::from(json!({"model": "gpt-x", "stream": true, "messages": messages}).to_string())
-}
-
-/// What a turn of an agent adds: a tool call, what the tool printed, and what the model says to it.
-fn turn(number: usize) -> [Value; 3] {
-    let arguments = json!({ "path": format!("src/part_{number}.rs"), "offset": 10 * number }).to_string();
-    let call = json!({ "id": format!("call_{number}"), "type": "function",
-        "function": { "name": "read_file", "arguments": arguments } });
-    let printed = format!("// part {number}\n{}", CODE.repeat(40));
-    let said = format!("Step {number}. {}", SENTENCES.repeat(4));
-    [
-        json!({ "role": "assistant", "content": null, "tool_calls": [call] }),
-        json!({ "role": "tool", "tool_call_id": format!("call_{number}"), "content": printed }),
-        json!({ "role": "assistant", "content": said }),
-    ]
-}
-
-/// Fifty turns, each of which sends all before it again.
-fn turns() -> Vec<Bytes> {
-    let mut messages = vec![json!({ "role": "system", "content": SENTENCES.repeat(30) })];
-    let body = |number| {
-        messages.extend(turn(number));
-        Bytes::from(json!({ "model": "m", "messages": messages }).to_string())
-    };
-    (0..50).map(body).collect()
-}
-
-fn send(engine: &Arc<Engine>, subject: &Arc<Subject>, body: &Bytes, out: &mut Vec<Bytes>) {
-    let provider = engine.catalogue().route("api.openai.com").expect("in the catalogue").provider;
-    let mut exchange = engine.exchange(&RequestHead {
-        provider,
-        method: "POST",
-        path: "/v1/chat/completions",
-        content_type: Some("application/json"),
-        content_encoding: None,
-        content_length: None,
-        subject,
-        at: 0,
-        host: "",
-        request_id: "bench",
-    });
-    out.clear();
-    let taken = exchange.request_data(body.clone(), out).and_then(|()| exchange.request_end(out));
-    assert!(taken.is_ok() && !out.is_empty(), "nothing in it is to be found");
-    black_box(exchange.record());
-}
-
 fn exchanges(report: &Report) {
-    let policy = Arc::new(Policy::load(&[("bench.yaml", POLICY)]).expect("the policy above"));
-    let engine = Engine::new(Catalogue::builtin(), policy, Detectors::builtin(), Limits::STANDARD);
+    let engine = share::engine();
     let (subject, mut out) = (Arc::new(Subject::default()), Vec::new());
     for (name, size) in
         [("1 KB", 1_000), ("2 KB", 2_000), ("10 KB", 10_000), ("1 MB", 1_000_000), ("10 MB", 10_000_000)]
     {
         let body = chat(size);
         report.line(&format!("chat request of {name}"), body.len(), || {
-            send(&engine, &subject, &body, &mut out);
+            send(&engine, &subject, slice::from_ref(&body), &mut out);
         });
     }
     let bodies = turns();
     let all = bodies.iter().map(Bytes::len).sum();
     report.line("agent's loop of 50 turns, no cache", all, || {
-        bodies.iter().for_each(|body| send(&engine, &subject, body, &mut out));
+        bodies.iter().for_each(|body| send(&engine, &subject, slice::from_ref(body), &mut out));
     });
     report.line("agent's loop of 50 turns, cache", all, || {
         let engine = engine.remembering(VerdictCache::new([7; 32], 16 << 20));
-        bodies.iter().for_each(|body| send(&engine, &subject, body, &mut out));
+        bodies.iter().for_each(|body| send(&engine, &subject, slice::from_ref(body), &mut out));
     });
 }
 

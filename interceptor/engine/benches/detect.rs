@@ -7,13 +7,10 @@ use std::sync::Arc;
 use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
 use interceptor_engine::detect::{Detectors, StreamScanner};
 
-const PROSE: &str = include_str!("../tests/data/prose.txt");
-const CODE: &str = include_str!("../src/detect/machine.rs");
-const MEGABYTE: usize = 1 << 20;
+#[expect(dead_code, reason = "other benchmarks need the rest")]
+mod share;
 
-fn filled(piece: &str) -> Vec<u8> {
-    piece.bytes().cycle().take(MEGABYTE).collect()
-}
+use share::{MEGABYTE, PROSE, SOURCE, filled};
 
 /// Base64 of something random, without line ends, as images travel in JSON.
 fn base64() -> Vec<u8> {
@@ -32,7 +29,7 @@ fn texts() -> Vec<(&'static str, Vec<u8>)> {
     vec![
         ("prose", filled(PROSE)),
         ("prose 10 kB", filled(PROSE)[..10_000].to_vec()),
-        ("code", filled(CODE)),
+        ("code", filled(SOURCE)),
         ("base64", base64()),
         ("hostile @", filled("a@")),
         ("hostile digits", filled("4111 ")),
@@ -96,7 +93,7 @@ fn chunks(c: &mut Criterion) {
     const TOKEN: usize = 4;
     let set = Detectors::builtin();
     let mut group = c.benchmark_group("a chunk of 4 bytes");
-    for (name, text) in [("prose", filled(PROSE)), ("code", filled(CODE))] {
+    for (name, text) in [("prose", filled(PROSE)), ("code", filled(SOURCE))] {
         let held = held_back(&set, &text, TOKEN);
         let part = |share: usize| held[(held.len() - 1) * share / 1000];
         let (median, most) = (part(500), part(1000));
@@ -145,7 +142,7 @@ fn operator(c: &mut Criterion) {
     for (literals, patterns) in [(0, 0), (10_000, 0), (0, 100), (10_000, 100), (1_000_000, 0)] {
         let set = own(literals, patterns);
         eprintln!("{literals} literals and {patterns} patterns take {} KiB", set.memory() >> 10);
-        for (name, text) in [("prose", filled(PROSE)), ("code", filled(CODE))] {
+        for (name, text) in [("prose", filled(PROSE)), ("code", filled(SOURCE))] {
             group.throughput(Throughput::Bytes(text.len() as u64));
             let id = BenchmarkId::new(name, format!("{literals} literals, {patterns} patterns"));
             group.bench_with_input(id, &text, |b, text| {

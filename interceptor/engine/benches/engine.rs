@@ -6,46 +6,15 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use criterion::{BatchSize, Criterion, Throughput, criterion_group, criterion_main};
-use interceptor_engine::{Catalogue, Detectors, Engine, Limits, Policy, RequestHead, ResponseHead, Subject};
+use interceptor_engine::{Catalogue, Detectors, ResponseHead, Subject};
 
-/// Masks and blocks both ways, so that nothing is skipped.
-const POLICY: &str = "
-apiVersion: interceptor.dev/v1alpha1
-kind: EgressPolicy
-metadata: { name: bench }
-spec:
-  rules:
-    - name: secrets
-      match: { direction: both, detectors: [\"secret.*\"] }
-      action: block
-    - name: mask
-      match: { direction: both, detectors: [\"pii.*\"] }
-      action: redact
-";
+#[expect(dead_code, reason = "other benchmarks need the rest")]
+mod share;
 
-/// Sentences, code and numbers as agents send them; nothing in it is to be found.
-const PROSE: &str = "The scheduler assigns a worker to every queue, and each of them keeps 4 to 8 connections open. \
-    In 2026 the team measured 128 requests per second at 3.5 ms; see section 4.2 for the method. ";
-const CODE: &str = "fn main() {\n\tlet total: u64 = values.iter().map(|v| v.size * 1024).sum();\n\tprintln!(\"{}\", total);\n}\n";
-
-fn chat_body(size: usize) -> Bytes {
-    let mut messages = vec![serde_json::json!({"role": "system", "content": "You are a careful assistant."})];
-    let mut written = 0;
-    while written < size {
-        let text = PROSE.repeat(6) + &CODE.repeat(3);
-        written += text.len();
-        messages.push(serde_json::json!({"role": "user", "content": text}));
-        let arguments = serde_json::json!({"path": "src/main.rs", "content": CODE, "line": 42}).to_string();
-        written += arguments.len();
-        messages.push(serde_json::json!({"role": "assistant", "content": null, "tool_calls": [
-            {"id": "call_1", "type": "function", "function": {"name": "write_file", "arguments": arguments}}
-        ]}));
-    }
-    Bytes::from(serde_json::json!({"model": "gpt-x", "stream": true, "messages": messages}).to_string())
-}
+use share::{MEGABYTE, SENTENCES, begin, chat, engine, send};
 
 fn stream_body(events: usize) -> Vec<Bytes> {
-    let words: Vec<&str> = PROSE.split_inclusive(' ').collect();
+    let words: Vec<&str> = SENTENCES.split_inclusive(' ').collect();
     let event = |word: &&str| {
         let delta = serde_json::json!({"id": "chatcmpl-1", "object": "chat.completion.chunk", "created": 1_700_000_000,
             "model": "gpt-x", "choices": [{"index": 0, "delta": {"content": word}, "finish_reason": null}]});
@@ -54,47 +23,17 @@ fn stream_body(events: usize) -> Vec<Bytes> {
     words.iter().cycle().take(events).map(event).collect()
 }
 
-fn engine() -> Arc<Engine> {
-    let policy = Policy::load(&[("bench.yaml", POLICY)]).expect("the policy above");
-    Engine::new(Catalogue::builtin(), Arc::new(policy), Detectors::builtin(), Limits::STANDARD)
-}
-
-fn request(engine: &Arc<Engine>, subject: &Arc<Subject>, chunks: &[Bytes], out: &mut Vec<Bytes>) {
-    let mut exchange = begin(engine, subject);
-    for chunk in chunks {
-        exchange.request_data(chunk.clone(), out).expect("nothing to find");
-    }
-    exchange.request_end(out).expect("nothing to find");
-    black_box(exchange.record());
-}
-
-fn begin(engine: &Arc<Engine>, subject: &Arc<Subject>) -> interceptor_engine::Exchange {
-    let provider = engine.catalogue().route("api.openai.com").expect("in the catalogue").provider;
-    engine.exchange(&RequestHead {
-        provider,
-        method: "POST",
-        path: "/v1/chat/completions",
-        content_type: Some("application/json"),
-        content_encoding: None,
-        content_length: None,
-        subject,
-        at: 0,
-        host: "",
-        request_id: "req-1",
-    })
-}
-
 fn requests(criterion: &mut Criterion) {
     let (engine, subject) = (engine(), Arc::new(Subject::default()));
     let mut group = criterion.benchmark_group("request");
     for (name, size) in [("10KB", 10_000), ("1MB", 1_000_000)] {
-        let body = chat_body(size);
+        let body = chat(size);
         group.throughput(Throughput::Bytes(body.len() as u64));
         let whole = [body.clone()];
         group.bench_function(format!("{name} in one chunk"), |bench| {
             bench.iter_batched_ref(
                 Vec::new,
-                |out| request(&engine, &subject, &whole, out),
+                |out| send(&engine, &subject, &whole, out),
                 BatchSize::SmallInput,
             );
         });
@@ -103,7 +42,7 @@ fn requests(criterion: &mut Criterion) {
         group.bench_function(format!("{name} in chunks of 16 KiB"), |bench| {
             bench.iter_batched_ref(
                 Vec::new,
-                |out| request(&engine, &subject, &chunks, out),
+                |out| send(&engine, &subject, &chunks, out),
                 BatchSize::SmallInput,
             );
         });
@@ -111,11 +50,7 @@ fn requests(criterion: &mut Criterion) {
     group.throughput(Throughput::Elements(1));
     let small = [Bytes::from_static(br#"{"model":"gpt-x","messages":[{"role":"user","content":"hi"}]}"#)];
     group.bench_function("smallest", |bench| {
-        bench.iter_batched_ref(
-            Vec::new,
-            |out| request(&engine, &subject, &small, out),
-            BatchSize::SmallInput,
-        );
+        bench.iter_batched_ref(Vec::new, |out| send(&engine, &subject, &small, out), BatchSize::SmallInput);
     });
     group.finish();
 }
@@ -154,7 +89,7 @@ fn streams(criterion: &mut Criterion) {
 /// The parts by themselves, to see which of them costs what.
 fn parts(criterion: &mut Criterion) {
     let detectors = Detectors::builtin();
-    let body = chat_body(1_000_000);
+    let body = chat(MEGABYTE);
     let mut group = criterion.benchmark_group("part");
     group.throughput(Throughput::Bytes(body.len() as u64));
     group.bench_function("detectors on 1MB of raw text", |bench| {
