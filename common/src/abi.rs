@@ -3,7 +3,7 @@
 use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout};
 
 /// Raised whenever a shared struct, a map's name or the meaning of a field changes.
-pub const ABI_VERSION: u32 = 6;
+pub const ABI_VERSION: u32 = 7;
 
 /// Placed in the object's read-only data (section `.rodata.abi`), read back by the daemon before it attaches
 /// anything. Map sizes are checked as well, but a changed meaning keeps its size.

@@ -1,6 +1,10 @@
 //! Verdicts that hold before anything is sent: who may not call which provider, by which rule, and how often it was
 //! tried. Knows keys and values of the maps. Does not know policy: the daemon enters what is certain.
 //!
+//! Callers are forbidden what their class is forbidden: a node has many callers and few policies, and who runs a hundred
+//! workloads must not have a hundred entries for each of two hundred providers. A class is the daemon's own number, as a
+//! provider's is.
+//!
 //! A verdict is about a provider and not about an address, so that an address which becomes a provider's needs no entry
 //! of its own. Whose an address is, the connect hook takes from `ADDRESSES` alone, which the daemon fills with what it
 //! asked for by itself. `LEARNED` would be quicker, but a tenant that poses as a resolver writes into it, and could have
@@ -10,25 +14,71 @@
 use crate::Address;
 use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout};
 
+/// Key of the map `CALLERS`: of whom is more forbidden than of everyone?
+#[repr(C)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, IntoBytes, FromBytes, Immutable, KnownLayout)]
+pub struct CallerKey {
+    /// Id of the control group of the calling task.
+    pub cgroup: u64,
+    /// Its user in the initial user namespace, or [`CallerKey::ANYONE`].
+    pub uid: u32,
+    /// Always zero.
+    pub pad: u32,
+}
+const _: () = assert!(size_of::<CallerKey>() == 16);
+
+impl CallerKey {
+    /// No user has this number. It stands for all users of a control group of whom nothing else is said.
+    pub const ANYONE: u32 = u32::MAX;
+
+    /// One user in a control group.
+    #[inline(always)]
+    #[must_use]
+    pub const fn user(cgroup: u64, uid: u32) -> Self {
+        Self { cgroup, uid, pad: 0 }
+    }
+
+    /// The other users of a control group.
+    #[inline(always)]
+    #[must_use]
+    pub const fn group(cgroup: u64) -> Self {
+        Self::user(cgroup, Self::ANYONE)
+    }
+}
+
+/// Value of the map `CALLERS`: which class a caller is of.
+#[repr(C)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, IntoBytes, FromBytes, Immutable, KnownLayout)]
+pub struct Class {
+    /// Its number; never [`Class::EVERYONE`].
+    pub number: u32,
+    /// The policy that it is a class of, see [`Forbidden::generation`].
+    pub generation: u32,
+}
+const _: () = assert!(size_of::<Class>() == 8);
+
+impl Class {
+    /// The class that every caller is of, besides his own.
+    pub const EVERYONE: u32 = 0;
+}
+
 /// Key of the map `FORBIDDEN`: who may not call whom.
 #[repr(C)]
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, IntoBytes, FromBytes, Immutable, KnownLayout)]
 pub struct ForbiddenKey {
-    /// Id of the control group of the calling task; 0, which is no group's, stands for every caller.
-    pub cgroup: u64,
-    /// User id of the calling task in the initial user namespace.
-    pub uid: u32,
+    /// The class of callers.
+    pub class: u32,
     /// The provider, as the daemon numbered it.
     pub provider: u32,
 }
-const _: () = assert!(size_of::<ForbiddenKey>() == 16);
+const _: () = assert!(size_of::<ForbiddenKey>() == 8);
 
 impl ForbiddenKey {
     /// Nobody may call the provider.
     #[inline(always)]
     #[must_use]
     pub const fn everyone(provider: u32) -> Self {
-        Self { cgroup: 0, uid: 0, provider }
+        Self { class: Class::EVERYONE, provider }
     }
 }
 

@@ -24,7 +24,7 @@ pub use count::Counter;
 pub use datagram::{Datagram, decide_datagram};
 pub use decide::{Attempt, Decision, Left, Refused, Target, World, decide};
 pub use flow::{COMM_LEN, Event, EventKind, Flow, FlowKey};
-pub use forbid::{Forbidden, ForbiddenKey, MISSED, RefusalKey, Verdict};
+pub use forbid::{CallerKey, Class, Forbidden, ForbiddenKey, MISSED, RefusalKey, Verdict};
 pub use learned::Learned;
 pub use map::{Config, Endpoint, Namespace, PORT_WORDS, Ports, Prefix, ProxyPlace, ProxyPrefix, WORKERS};
 pub use note::{NoteKey, RawPackets};

@@ -2,10 +2,12 @@
 //! What the entries mean is said in `interceptor_common`.
 
 use crate::context;
-use crate::maps::{self, ADDRESSES, CONFIG, FORBIDDEN, LEARNED, OTHERS, REFUSALS};
+use crate::maps::{self, ADDRESSES, CALLERS, CONFIG, FORBIDDEN, LEARNED, OTHERS, REFUSALS};
 use aya_ebpf::bindings::BPF_NOEXIST;
 use core::arch::asm;
-use interceptor_common::{Address, Config, Counter, ForbiddenKey, MISSED, RefusalKey, Verdict};
+use interceptor_common::{
+    Address, CallerKey, Class, Config, Counter, ForbiddenKey, MISSED, RefusalKey, Verdict,
+};
 
 const EEXIST: i32 = 17;
 
@@ -24,7 +26,30 @@ pub fn verdict(cgroup: u64, uid: u32, address: Address) -> Verdict {
     if !everyone.is_none() {
         return everyone;
     }
-    look(&ForbiddenKey { cgroup, uid, provider }, config.generation, address)
+    let class = class(cgroup, uid, config.generation);
+    if class == Class::EVERYONE {
+        return Verdict::NONE;
+    }
+    look(&ForbiddenKey { class, provider }, config.generation, address)
+}
+
+/// What is said of the user in this group, or else of the group.
+#[inline(always)]
+fn class(cgroup: u64, uid: u32, generation: u32) -> u32 {
+    let of_user = class_of(&CallerKey::user(cgroup, uid), generation);
+    if of_user != Class::EVERYONE {
+        return of_user;
+    }
+    class_of(&CallerKey::group(cgroup), generation)
+}
+
+#[inline(always)]
+fn class_of(key: &CallerKey, generation: u32) -> u32 {
+    // SAFETY: as in `look`.
+    match unsafe { CALLERS.get(key) } {
+        Some(class) if class.generation == generation => class.number,
+        _ => Class::EVERYONE,
+    }
 }
 
 #[inline(always)]

@@ -7,8 +7,8 @@ use aya_ebpf::macros::btf_map;
 use core::arch::asm;
 use interceptor_common::dns::{NameEdge, NameKey};
 use interceptor_common::{
-    Address, Config, Counter, Endpoint, Event, Flow, FlowKey, Forbidden, ForbiddenKey, Learned, Mark,
-    Namespace, NoteKey, Ports, ProxyPlace, RawPackets, RefusalKey, WORKERS, WorkloadKey,
+    Address, CallerKey, Class, Config, Counter, Endpoint, Event, Flow, FlowKey, Forbidden, ForbiddenKey,
+    Learned, Mark, Namespace, NoteKey, Ports, ProxyPlace, RawPackets, RefusalKey, WORKERS, WorkloadKey,
 };
 
 /// Elements are allocated as they come: the maps below are sized for the worst day, not for every day.
@@ -47,10 +47,14 @@ pub static ADDRESSES: HashMap<Address, Endpoint, 65536, NO_PREALLOC> = HashMap::
 #[btf_map]
 pub static LEARNED: HashMap<Address, Learned, 65536, NO_PREALLOC> = HashMap::new();
 
-/// Who may not call whom. Not an LRU map: the daemon removes what has no use any more, and what finds no room it decides
-/// itself.
+/// Callers of whom more is forbidden than of everyone. Not an LRU map: the daemon removes what has no use any more, and
+/// what finds no room it decides itself.
 #[btf_map]
-pub static FORBIDDEN: HashMap<ForbiddenKey, Forbidden, 16384, NO_PREALLOC> = HashMap::new();
+pub static CALLERS: HashMap<CallerKey, Class, 65536, NO_PREALLOC> = HashMap::new();
+
+/// Who may not call whom. Not an LRU map either.
+#[btf_map]
+pub static FORBIDDEN: HashMap<ForbiddenKey, Forbidden, 65536, NO_PREALLOC> = HashMap::new();
 
 /// Attempts that were refused by that.
 #[btf_map]

@@ -4,9 +4,12 @@
 //! Workers look in memory, and wait for a moment at most if a workload is new; files and sockets are left to a thread
 //! (`ask.rs`). What cannot be found out, or does not agree, is an unknown caller, and policy answers.
 
+mod ahead;
 mod ask;
 mod cluster;
 mod cri;
+mod group;
+mod groups;
 pub mod grpc;
 mod join;
 mod place;
@@ -22,11 +25,13 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use interceptor_engine::policy::{Identity, Subject};
-use tokio::sync::mpsc::Sender;
+use tokio::sync::watch;
 
-use self::ask::{Ask, Sources};
+use self::ahead::Wish;
+use self::ask::{Ask, Desk, Sources};
 use self::cluster::Cluster;
 use self::cri::Runtime;
+pub use self::group::{Group, HostUsers};
 use self::table::Table;
 use self::tree::Tree;
 use crate::bpf::CaptureError;
@@ -103,7 +108,7 @@ pub enum IdentityError {
 pub struct Identities {
     table: Arc<Table>,
     tree: Tree,
-    asks: Sender<Ask>,
+    desk: Desk,
     wait: Duration,
     sources: Vec<Arc<Source>>,
 }
@@ -126,8 +131,8 @@ impl Identities {
         let of_runtime = runtime.iter().map(|(_, source)| source.clone());
         let of_cluster = cluster.iter().flat_map(|cluster| cluster.sources().iter().cloned());
         let sources = of_runtime.chain(of_cluster).collect();
-        let asks = ask::start(tree.clone(), Sources { runtime, cluster }, spec.wait, table.clone())?;
-        Ok(Self { table, tree, asks, wait: spec.wait, sources })
+        let desk = ask::start(tree.clone(), Sources { runtime, cluster }, spec.wait, table.clone())?;
+        Ok(Self { table, tree, desk, wait: spec.wait, sources })
     }
 
     /// Who is asked about callers, and how that goes.
@@ -183,7 +188,7 @@ impl Identities {
                 caller.is_settled = true;
             }
             // With too many questions before it, this one is not asked: the caller stays unknown.
-            None => drop(self.asks.try_send(Ask { cgroup: recorded.cgroup, hint: said })),
+            None => drop(self.desk.asks.try_send(Ask { cgroup: recorded.cgroup, hint: said })),
         }
         caller
     }
@@ -204,6 +209,46 @@ impl Identities {
             None => {}
         }
         Arc::new(caller)
+    }
+
+    /// Finds out who is in the groups at a directory and below it, before anybody calls from one; for `None`, no more.
+    pub fn foresee(&self, below: Option<PathBuf>) {
+        self.desk.wishes.send_if_modified(|wish| {
+            let is_new = wish.below != below;
+            if is_new {
+                *wish = Wish { number: wish.number + 1, below };
+            }
+            is_new
+        });
+    }
+
+    /// Resolves when that was done of all groups which were there when it was asked for.
+    pub fn foreseen(&self) -> impl Future<Output = ()> + use<> {
+        let number = self.desk.wishes.borrow().number;
+        let mut done = self.desk.done.clone();
+        // A thread that has ended will find out nothing more.
+        async move { drop(done.wait_for(|done| *done >= number).await) }
+    }
+
+    /// The groups that are looked at, by their ids, each as it is known now.
+    pub fn groups(&self) -> Vec<(u64, Group)> {
+        let known = self.table.expected().into_iter();
+        known.map(|(cgroup, workload)| (cgroup, Group(workload))).collect()
+    }
+
+    /// The users of the host.
+    pub fn host_users(&self) -> HostUsers {
+        HostUsers(self.table.users())
+    }
+
+    /// Tells whenever something else is known of a group.
+    pub fn changes(&self) -> watch::Receiver<()> {
+        self.table.changes()
+    }
+
+    /// How far callers are known before they call, in Prometheus' format.
+    pub fn gauges(&self) -> String {
+        self.desk.progress.text()
     }
 
     /// Whether what is known of a caller's pod is what was known when he called: labels change.

@@ -25,11 +25,24 @@ impl Cgroup {
     /// If the tree is missing or may not be changed: the gate was to be asked before.
     #[must_use]
     pub fn new() -> Self {
+        Self::named("")
+    }
+
+    /// The same with the name of a systemd unit: whoever is in it is that unit's.
+    ///
+    /// # Panics
+    /// As of [`Cgroup::new`].
+    #[must_use]
+    pub fn unit() -> Self {
+        Self::named(".service")
+    }
+
+    fn named(suffix: &str) -> Self {
         static NEXT: AtomicU32 = AtomicU32::new(0);
         let root = bpf::cgroup::root().expect("the gate found a cgroup v2 tree");
         sweep(&root);
         let number = NEXT.fetch_add(1, Ordering::Relaxed);
-        Self::make(root.join(format!("{PREFIX}{}-{number}", std::process::id())))
+        Self::make(root.join(format!("{PREFIX}{}-{number}{suffix}", std::process::id())))
     }
 
     /// A new one below this one.

@@ -98,6 +98,11 @@ pub struct Lab {
 impl Lab {
     /// Builds one, without a daemon yet. Must be called inside a tokio runtime.
     pub fn new() -> Result<Self> {
+        Self::below(Cgroup::new())
+    }
+
+    /// The same, with everybody below a cgroup.
+    pub fn below(cgroup: Cgroup) -> Result<Self> {
         use host::*;
         let sites = [SHARED, HTTP1, EXPIRED, SELF_SIGNED, WRONG_HOST, UNKNOWN_ISSUER];
         let topology = Topology::new(&[&sites[..], &[CLOSED, BARE, PROXY, DNS]].concat())?;
@@ -111,7 +116,6 @@ impl Lab {
             zone.address(name, v4(SHARED));
             zone.address(name, v6(SHARED));
         }
-        let cgroup = Cgroup::new();
         let (app, node) = (Arc::new(cgroup.child("app")), Arc::new(cgroup.child("node")));
         let folder = folder()?;
         std::fs::write(folder.path().join("origin-root.pem"), pki.root_pem())?;

@@ -12,6 +12,7 @@ use hyper_util::rt::{TokioExecutor, TokioIo};
 use serde_json::Value;
 use tokio::net::TcpStream;
 
+use crate::cgroup::Cgroup;
 use crate::client::{self, TlsStream, Wire};
 use crate::daemon::Daemon;
 use crate::dialer::Dialer;
@@ -37,6 +38,7 @@ pub struct Setup {
     spec: Value,
     policy: Option<String>,
     before: Option<Change>,
+    is_unit: bool,
 }
 
 impl Setup {
@@ -54,6 +56,13 @@ impl Setup {
         self
     }
 
+    /// Everybody is in one systemd unit, by the name of the laboratory's cgroup.
+    #[must_use]
+    pub fn unit(mut self) -> Self {
+        self.is_unit = true;
+        self
+    }
+
     /// Changes the laboratory before the daemon starts in it.
     #[must_use]
     pub fn before(mut self, change: impl FnOnce(&Lab) + 'static) -> Self {
@@ -66,7 +75,7 @@ impl Setup {
         if !gate::passes(gate::kernel()) {
             return Ok(None);
         }
-        let lab = Lab::new()?;
+        let lab = Lab::below(if self.is_unit { Cgroup::unit() } else { Cgroup::new() })?;
         if let Some(change) = self.before {
             change(&lab);
         }

@@ -38,7 +38,7 @@ pub(crate) use arguments::Given;
 pub use context::{BodyFacts, Context};
 pub use decide::{Decision, Shadow};
 pub use document::Vocabulary;
-pub use forbid::{Callers, Forbids};
+pub use forbid::{Callers, Forbids, Standing};
 pub use pattern::Pattern;
 pub use rule::{At, Headers, Mode, Reply, Rule};
 pub use scope::Scope;

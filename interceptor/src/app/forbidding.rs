@@ -2,26 +2,36 @@
 //! Knows policy, callers and the maps of verdicts. Decides nothing: what the engine calls certain is entered, and all
 //! else is left to the exchange, as is whatever finds no room.
 //!
-//! What everyone is forbidden is entered when a policy comes into force. What one caller is forbidden is entered when he
-//! was refused it once; for a while only, because what is known of a caller may change.
+//! Verdicts are entered before anybody calls: what everyone is forbidden when a policy comes into force, and what some
+//! are as soon as it is known who is in a control group (`ahead.rs`). Where that cannot be known, because the group is
+//! too new or there are too many, or because the user is one that no list has, a caller is entered when he was refused
+//! once; for a while only, because what is known of him may change.
 
+mod ahead;
+mod callers;
+mod classes;
 mod in_force;
+mod tally;
 mod telling;
 
 use std::collections::HashMap;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
-use interceptor_common::{Forbidden, ForbiddenKey};
+use interceptor_common::CallerKey;
 use interceptor_engine::Engine;
-use interceptor_engine::policy::{Callers, Forbids};
+use interceptor_engine::policy::Callers;
 
+use self::ahead::Ahead;
+use self::callers::Entries;
+use self::classes::{Classes, Outcome};
 use self::in_force::InForce;
 pub(super) use self::in_force::number;
+pub(super) use self::tally::Tally;
 pub(super) use self::telling::Refused;
 use self::telling::Telling;
-use crate::bpf::{Capture, CaptureError, Execs, Verdicts};
+use crate::bpf::{Capture, CaptureError, Execs};
 use crate::proxy::hints::Hint;
 use crate::proxy::shared::Shared;
 use crate::telemetry::chain;
@@ -30,52 +40,47 @@ use crate::telemetry::event::Caller;
 /// How long a caller is refused by what was true of him once. Then one exchange comes to the daemon again.
 const LIFE: Duration = Duration::from_secs(60);
 
-/// What there is to scrape.
-#[derive(Debug, Default)]
-pub(super) struct Tally {
-    entered: AtomicU64,
-    no_room: AtomicU64,
-}
-
-impl Tally {
-    /// In Prometheus' format.
-    pub(super) fn text(&self) -> String {
-        let (entered, no_room) = (self.entered.load(Ordering::Relaxed), self.no_room.load(Ordering::Relaxed));
-        format!(
-            "# HELP interceptor_verdicts Verdicts that the kernel side enforces before a connection is made.\n\
-             # TYPE interceptor_verdicts gauge\ninterceptor_verdicts {entered}\n\
-             # HELP interceptor_verdicts_without_room Verdicts that found no room there and are left to the daemon.\n\
-             # TYPE interceptor_verdicts_without_room counter\ninterceptor_verdicts_without_room_total {no_room}\n"
-        )
-    }
-}
-
 /// See the head of this file.
 pub(super) struct Forbidding {
-    verdicts: Verdicts,
+    /// Whose groups are looked at: those that the programs are attached to.
+    below: PathBuf,
     in_force: Arc<InForce>,
-    /// What was entered for single callers, and when.
-    callers: HashMap<ForbiddenKey, (Arc<Caller>, Instant)>,
+    classes: Classes,
+    entries: Entries,
+    ahead: Ahead,
+    /// Those that were entered because they were refused once.
+    callers: HashMap<CallerKey, Refusal>,
     telling: Telling,
     execs: Execs,
     tally: Arc<Tally>,
 }
 
+/// A caller who was refused.
+struct Refusal {
+    caller: Arc<Caller>,
+    outcome: Outcome,
+    since: Instant,
+}
+
 impl Forbidding {
-    /// Puts the engine's policy into force. Verdicts of an earlier daemon count until here.
-    pub(super) fn start(capture: &Capture, shared: &Shared) -> Result<Self, CaptureError> {
+    /// Puts the engine's policy into force, for callers below a control group. Verdicts of an earlier daemon count until
+    /// here.
+    pub(super) fn start(capture: &Capture, shared: &Shared, below: &Path) -> Result<Self, CaptureError> {
         let engine = shared.engine.load_full();
-        let verdicts = capture.verdicts().clone();
+        let (verdicts, tally) = (capture.verdicts().clone(), Arc::<Tally>::default());
         let mut forbidding = Self {
+            below: below.to_owned(),
             in_force: Arc::new(InForce::of(&engine, capture.generation()?)),
+            classes: Classes::new(verdicts.clone(), tally.clone()),
+            entries: Entries { verdicts, tally: tally.clone() },
+            ahead: Ahead::default(),
             callers: HashMap::new(),
             telling: Telling::default(),
             execs: capture.execs(),
-            tally: Arc::default(),
-            verdicts,
+            tally,
         };
         forbidding.renew(capture, shared, &engine)?;
-        Telling::begin(&forbidding.verdicts)?;
+        Telling::begin(&forbidding.entries.verdicts)?;
         Ok(forbidding)
     }
 
@@ -97,17 +102,14 @@ impl Forbidding {
         shared.hints.want(next.may_forbid());
         self.telling.replaced(std::mem::replace(&mut self.in_force, next.clone()));
         let callers = std::mem::take(&mut self.callers);
-        self.verdicts.keep(generation)?;
-        self.tally.entered.store(0, Ordering::Relaxed);
-        for (number, provider) in next.providers() {
-            if let Some(found) = next.policy.forbids(Callers::Everyone, provider) {
-                self.enter(ForbiddenKey::everyone(number), &found);
-            }
-        }
-        for (key, (caller, since)) in callers {
-            if let Some(provider) = next.provider(key.provider) {
-                self.consider(&caller, provider, since);
-            }
+        self.entries.verdicts.keep(generation)?;
+        self.tally.begin();
+        self.classes.begin(&next);
+        self.ahead.begin(&next, shared.identities.host_users());
+        shared.identities.foresee(next.policy.may_forbid_some().then(|| self.below.clone()));
+        self.take_groups(shared);
+        for refusal in callers.into_values() {
+            self.consider(&refusal.caller, refusal.since);
         }
         Ok(())
     }
@@ -115,9 +117,9 @@ impl Forbidding {
     /// Acts upon what a connection has shown.
     pub(super) fn hint(&mut self, hint: Hint, is_endpoint: impl FnOnce(std::net::IpAddr) -> bool) {
         match hint {
-            Hint::Refused { caller, provider } => self.consider(&caller, &provider, Instant::now()),
+            Hint::Refused(caller) => self.consider(&caller, Instant::now()),
             Hint::Other(address) if is_endpoint(address) => {
-                if let Err(error) = self.verdicts.note_other(address) {
+                if let Err(error) = self.entries.verdicts.note_other(address) {
                     tracing::warn!(error = chain(&error), %address, "an address may be taken for one provider's alone");
                 }
             }
@@ -125,61 +127,66 @@ impl Forbidding {
         }
     }
 
-    /// Enters what a caller is forbidden, if that is certain of everybody who is like him.
-    fn consider(&mut self, caller: &Arc<Caller>, provider: &Arc<str>, since: Instant) {
+    /// Enters what a caller is forbidden, if that is certain of everybody who is like him and was not entered already.
+    fn consider(&mut self, caller: &Arc<Caller>, since: Instant) {
         let in_force = self.in_force.clone();
-        let Some(number) = in_force.number_of(provider) else { return };
-        let key = ForbiddenKey { cgroup: caller.cgroup, uid: caller.subject.uid, provider: number };
-        // Cgroup 0 is no caller's, and stands for everyone.
-        if caller.cgroup == 0
-            || self.callers.contains_key(&key)
-            || in_force.policy.forbids(Callers::Everyone, provider).is_some()
-        {
+        let key = CallerKey::user(caller.cgroup, caller.subject.uid);
+        // Cgroup 0 is no caller's.
+        if caller.cgroup == 0 || self.callers.contains_key(&key) {
             return;
         }
-        if let Some(found) = in_force.policy.forbids(Callers::Like(&caller.subject), provider)
-            && self.enter(key, &found)
-        {
-            self.callers.insert(key, (caller.clone(), since));
+        let Some(standing) = in_force.policy.standing(Callers::Like(&caller.subject)) else { return };
+        let outcome = self.classes.outcome(&in_force, standing);
+        if outcome.is_nothing() || self.ahead.covers(&key, &outcome) {
+            return;
+        }
+        if self.entries.enter(&mut self.classes, &in_force, &key, &outcome) {
+            self.callers.insert(key, Refusal { caller: caller.clone(), outcome, since });
         }
     }
 
-    fn enter(&self, key: ForbiddenKey, found: &Forbids<'_>) -> bool {
-        let flags = if found.anywhere { Forbidden::ANYWHERE } else { 0 };
-        let Some(rule) = self.in_force.rule_number(found.rule) else { return false };
-        let entry = Forbidden { generation: self.in_force.generation, rule, flags, pad: 0 };
-        match self.verdicts.enter(&key, &entry) {
-            Ok(()) => {
-                self.tally.entered.fetch_add(1, Ordering::Relaxed);
-                true
-            }
-            Err(error) => {
-                // The exchange is refused as ever, only later.
-                if self.tally.no_room.fetch_add(1, Ordering::Relaxed) == 0 {
-                    tracing::warn!(error = chain(&error), "a verdict is left to the daemon");
-                }
-                false
-            }
+    /// Takes up what is known of callers by now.
+    pub(super) fn foresee(&mut self, shared: &Shared) {
+        let host = shared.identities.host_users();
+        if !self.ahead.knows(&host) {
+            // Of every group something else may be known.
+            self.ahead.take(Vec::new(), &self.in_force, &mut self.classes, &self.entries);
+            self.ahead.begin(&self.in_force, host);
         }
+        self.take_groups(shared);
+        self.lapse(shared);
     }
 
-    /// Lets go of verdicts that have lasted long enough, or about callers of whom something else is known by now, and tells
-    /// of refusals that no event has told of.
+    fn take_groups(&mut self, shared: &Shared) {
+        let groups = shared.identities.groups();
+        self.ahead.take(groups, &self.in_force, &mut self.classes, &self.entries);
+    }
+
+    /// Lets go of callers who were entered long enough ago, or of whom something else is known by now.
+    fn lapse(&mut self, shared: &Shared) {
+        let over: Vec<_> = self
+            .callers
+            .extract_if(|key, refusal| {
+                let is_kept =
+                    refusal.since.elapsed() < LIFE && shared.identities.is_as_he_was(&refusal.caller);
+                !is_kept || self.ahead.covers(key, &refusal.outcome)
+            })
+            .map(|(key, refusal)| (key, refusal.outcome))
+            .collect();
+        let (replaced, over) = over.into_iter().partition(|(key, _)| self.ahead.has(key));
+        self.entries.leave_all(&mut self.classes, replaced);
+        self.entries.remove_all(&mut self.classes, over);
+    }
+
+    /// Looks at what changes with time, and tells of refusals that no event has told of.
     pub(super) fn look(&mut self, shared: &Arc<Shared>) {
-        let verdicts = self.verdicts.clone();
-        let tally = self.tally.clone();
-        self.callers.retain(|key, (caller, since)| {
-            let stays = since.elapsed() < LIFE && shared.identities.is_as_he_was(caller);
-            if !stays {
-                tally.entered.fetch_sub(1, Ordering::Relaxed);
-                if let Err(error) = verdicts.remove(key) {
-                    tracing::warn!(error = chain(&error), "a verdict stays until the policy is replaced");
-                }
-            }
-            stays
-        });
+        if self.ahead.knows(&shared.identities.host_users()) {
+            self.lapse(shared);
+        } else {
+            self.foresee(shared);
+        }
         if self.in_force.may_forbid() || self.telling.is_waiting() {
-            self.telling.tell_rest(&self.verdicts, &self.in_force, shared);
+            self.telling.tell_rest(&self.entries.verdicts, &self.in_force, shared);
         }
     }
 
@@ -187,12 +194,12 @@ impl Forbidding {
     pub(super) fn refused(&mut self, refused: Refused<'_>, shared: &Arc<Shared>) {
         let execs = &self.execs;
         let executed = |pid| execs.last(pid).ok().flatten();
-        self.telling.tell(&self.verdicts, &self.in_force, refused, shared, executed);
+        self.telling.tell(&self.entries.verdicts, &self.in_force, refused, shared, executed);
     }
 
     /// Forgets who else is at an address after as long as addresses are kept.
     pub(super) fn sweep(&self, keep: Duration) {
-        if let Err(error) = self.verdicts.sweep_others(keep) {
+        if let Err(error) = self.entries.verdicts.sweep_others(keep) {
             tracing::warn!(error = chain(&error), "addresses that others share are remembered for longer");
         }
     }

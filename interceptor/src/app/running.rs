@@ -149,13 +149,14 @@ impl Daemon {
         let mut learner =
             Learner::new(names(shared.engine.load().catalogue()), servers, config.endpoints.keep);
         learner.adopt(disown(&capture)?);
-        let forbidding = Forbidding::start(&capture, &shared)?;
+        let forbidding = Forbidding::start(&capture, &shared, &attached)?;
         let learning = capture.learning().clone();
         let sources = shared.identities.sources().iter().chain(delivery.sources());
         let sources = Sources::new(sources.cloned());
         let kernel = current(capture.counters()?, learning, shared.clone(), forbidding.tally());
         let told = sources.clone();
-        let counters = move || kernel() + &told.gauges();
+        let callers = shared.clone();
+        let counters = move || kernel() + &told.gauges() + &callers.identities.gauges();
         let coverage = Coverage::new(&capture, shared.telemetry.clone(), attached.clone())?;
         let coverage = Arc::new(coverage);
         let reporter = coverage.clone();
@@ -247,6 +248,7 @@ impl Daemon {
         let mut delivery = interval(DELIVERY_LOOK);
         let mut sweep = interval(FLOW_SWEEP);
         let mut hints = self.shared.hints.take();
+        let mut callers = self.shared.identities.changes();
         let mut reload = tokio::signal::unix::signal(tokio::signal::unix::SignalKind::hangup())?;
         let mut door = self.door.take();
         // Name servers may be slow, and nothing else may wait for them; least of all namespaces that begin meanwhile.
@@ -280,6 +282,7 @@ impl Daemon {
                     Some(hint) => self.forbidding.hint(hint, |address| self.learner.knows(address)),
                     None => hints = None,
                 },
+                Ok(()) = callers.changed(), if offered.is_none() => self.forbidding.foresee(&self.shared),
                 changed = self.changes.next(), if offered.is_none() => {
                     changed?;
                     self.guard();

@@ -4,18 +4,20 @@
 use super::table::Table;
 use super::{CaptureError, Swept, monotonic, nanoseconds};
 use aya::Ebpf;
-use interceptor_common::{Address, Forbidden, ForbiddenKey, MISSED, RefusalKey};
+use interceptor_common::{Address, CallerKey, Class, Forbidden, ForbiddenKey, MISSED, RefusalKey};
 use std::net::IpAddr;
 use std::time::Duration;
 
 /// Elements of the maps, as the object declares them.
-const FORBIDDEN: usize = 16_384;
+const CALLERS: usize = 65_536;
+const FORBIDDEN: usize = 65_536;
 const REFUSALS: usize = 16_384;
 const OTHERS: usize = 65_536;
 
 /// A handle on the maps, cheap to clone and usable from every thread; verdicts have one writer.
 #[derive(Clone, Debug)]
 pub struct Verdicts {
+    callers: Table<CallerKey, Class>,
     forbidden: Table<ForbiddenKey, Forbidden>,
     refusals: Table<RefusalKey, u64>,
     others: Table<Address, u64>,
@@ -24,6 +26,7 @@ pub struct Verdicts {
 impl Verdicts {
     pub(super) fn open(programs: &Ebpf) -> Result<Self, CaptureError> {
         let verdicts = Self {
+            callers: Table::open(programs, "CALLERS")?,
             forbidden: Table::open(programs, "FORBIDDEN")?,
             refusals: Table::open(programs, "REFUSALS")?,
             others: Table::open(programs, "OTHERS")?,
@@ -37,9 +40,22 @@ impl Verdicts {
     /// ([`super::Capture::set_policy`]).
     ///
     /// # Errors
-    /// [`CaptureError::MapFull`] above all: 16,384 fit.
+    /// [`CaptureError::MapFull`] above all: 65,536 fit.
     pub fn enter(&self, key: &ForbiddenKey, forbidden: &Forbidden) -> Result<(), CaptureError> {
         self.forbidden.insert(key, forbidden)
+    }
+
+    /// Says of which class a caller is, from now on. Verdicts about the class come first.
+    ///
+    /// # Errors
+    /// As of [`Verdicts::enter`].
+    pub fn classify(&self, caller: &CallerKey, class: &Class) -> Result<(), CaptureError> {
+        self.callers.insert(caller, class)
+    }
+
+    /// Takes that back: he is forbidden what everyone is. Returns whether it was said.
+    pub fn declassify(&self, caller: &CallerKey) -> Result<bool, CaptureError> {
+        self.callers.remove(caller)
     }
 
     /// Takes a verdict back. Returns whether it was there.
@@ -47,8 +63,14 @@ impl Verdicts {
         self.forbidden.remove(key)
     }
 
-    /// Removes the verdicts of all other generations, which do not count any more, and says how many are left.
+    /// Removes the callers and verdicts of all other generations, which do not count any more, and says how many verdicts
+    /// are left.
     pub fn keep(&self, generation: u32) -> Result<usize, CaptureError> {
+        for key in self.callers.keys(CALLERS)? {
+            if self.callers.look_up(&key)?.is_none_or(|found| found.generation != generation) {
+                self.callers.remove(&key)?;
+            }
+        }
         let mut left = 0;
         for key in self.forbidden.keys(FORBIDDEN)? {
             match self.forbidden.look_up(&key)? {

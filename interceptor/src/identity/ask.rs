@@ -13,6 +13,7 @@ use tokio::sync::mpsc::{Receiver, Sender, channel};
 use tokio::sync::watch;
 use tokio::task::LocalSet;
 
+use super::ahead::{Ahead, Progress, Wish};
 use super::cluster::{Cluster, Facts};
 use super::cri::{Found, Runtime};
 use super::join::{OfRuntime, join, refreshed};
@@ -50,28 +51,42 @@ pub(super) struct Sources {
     pub(super) cluster: Option<Arc<Cluster>>,
 }
 
+/// How the thread is told what to do.
+pub(super) struct Desk {
+    /// For callers.
+    pub(super) asks: Sender<Ask>,
+    /// For those who will be.
+    pub(super) wishes: watch::Sender<Wish>,
+    /// The last wish that was fulfilled.
+    pub(super) done: watch::Receiver<u64>,
+    pub(super) progress: Arc<Progress>,
+}
+
 /// Answers questions until nobody can ask any more.
-pub(super) fn start(
-    tree: Tree,
-    sources: Sources,
-    deadline: Duration,
-    table: Arc<Table>,
-) -> io::Result<Sender<Ask>> {
+pub(super) fn start(tree: Tree, sources: Sources, deadline: Duration, table: Arc<Table>) -> io::Result<Desk> {
     let (asks, waiting) = channel(WAITING);
     let tokio = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     table.renew_users();
+    let (wishes, wished) = watch::channel(Wish::default());
+    let (fulfilled, done) = watch::channel(0);
+    let progress = Arc::<Progress>::default();
+    let told = progress.clone();
     std::thread::Builder::new().name("identity".to_owned()).spawn(move || {
-        let finder = Finder { tree, sources, deadline, table, asked: RefCell::default() };
-        LocalSet::new().block_on(&tokio, Rc::new(finder).run(waiting));
+        let finder = Rc::new(Finder { tree, sources, deadline, table, asked: RefCell::default() });
+        let ahead = Ahead::new(finder.clone(), told);
+        LocalSet::new().block_on(&tokio, async {
+            tokio::join!(finder.run(waiting), ahead.run(wished, fulfilled));
+        });
     })?;
-    Ok(asks)
+    Ok(Desk { asks, wishes, done, progress })
 }
 
-struct Finder {
-    tree: Tree,
+/// Finds out what a group stands for, and enters it.
+pub(super) struct Finder {
+    pub(super) tree: Tree,
     sources: Sources,
     deadline: Duration,
-    table: Arc<Table>,
+    pub(super) table: Arc<Table>,
     /// Groups that are being asked about.
     asked: RefCell<HashSet<u64>>,
 }
@@ -80,7 +95,7 @@ impl Finder {
     async fn run(self: Rc<Self>, mut waiting: Receiver<Ask>) {
         let room = Arc::new(tokio::sync::Semaphore::new(AT_ONCE));
         let mut look = tokio::time::interval(LOOK);
-        let mut news = self.sources.cluster.as_ref().map(|cluster| cluster.changes());
+        let mut news = self.news();
         loop {
             let ask = tokio::select! {
                 ask = waiting.recv() => ask,
@@ -108,43 +123,67 @@ impl Finder {
         }
     }
 
+    /// Tells of what the API server says from now on.
+    pub(super) fn news(&self) -> Option<watch::Receiver<()>> {
+        self.sources.cluster.as_ref().map(|cluster| cluster.changes())
+    }
+
     async fn answer(&self, ask: Ask) {
         self.table.renew_users();
-        let workload = self.find(&ask).await;
-        if self.table.len() >= LARGEST {
+        let hint = ask.hint.as_deref().map(|said| self.tree.path(said));
+        let path = hint.filter(|path| self.tree.has(path, ask.cgroup));
+        let workload = match path.or_else(|| self.tree.look_up(ask.cgroup).map(|group| group.path)) {
+            Some(path) => self.find(ask.cgroup, &path).await,
+            None => Workload::unknown(Arc::default(), "cgroup_gone"),
+        };
+        self.asked.borrow_mut().remove(&ask.cgroup);
+        self.enter_all(vec![(ask.cgroup, workload)]);
+    }
+
+    /// The same of a group whose path is known, unless somebody asks already.
+    pub(super) async fn answer_at(&self, cgroup: u64, path: &str) {
+        if self.table.is_settled(cgroup) || !self.asked.borrow_mut().insert(cgroup) {
+            return;
+        }
+        let workload = self.find(cgroup, path).await;
+        self.asked.borrow_mut().remove(&cgroup);
+        self.enter_all(vec![(cgroup, workload)]);
+    }
+
+    pub(super) fn enter_all(&self, found: Vec<(u64, Workload)>) {
+        if self.table.len() + found.len() > LARGEST {
             self.table.keep(&self.tree.ids().unwrap_or_default());
         }
-        self.asked.borrow_mut().remove(&ask.cgroup);
-        self.table.enter(ask.cgroup, workload);
+        self.table.enter_all(found);
     }
 
-    async fn find(&self, ask: &Ask) -> Workload {
-        let hint = ask.hint.as_deref().map(|said| self.tree.path(said));
-        let path = match hint.filter(|path| self.tree.has(path, ask.cgroup)) {
-            Some(path) => path,
-            None => match self.tree.look_up(ask.cgroup) {
-                Some(group) => group.path,
-                None => return Workload::unknown(Arc::default(), "cgroup_gone"),
-            },
-        };
-        let shared: Arc<str> = path.as_str().into();
-        // Whoever may make groups of his own could call one like a pod's.
-        match place::container(&path).filter(|container| self.tree.is_roots(container.path)) {
-            Some(container) => self.container(ask, shared, &container).await,
-            None => Workload {
-                unit: place::unit(&path).map(Arc::from),
-                path: shared,
-                pod: None,
-                is_container: false,
-                identity: Identity::Known,
-                is_partial: false,
-            },
+    async fn find(&self, cgroup: u64, path: &str) -> Workload {
+        match self.container_of(path) {
+            Some(container) => self.container(cgroup, path, &container).await,
+            None => outside(path),
         }
     }
 
-    async fn container(&self, ask: &Ask, path: Arc<str>, container: &Container<'_>) -> Workload {
-        let (runtime, facts) =
-            tokio::join!(self.of_runtime(container), self.of_cluster(ask.cgroup, container));
+    /// What a group outside containers stands for. Nobody has to be asked.
+    pub(super) fn plain(&self, path: &str) -> Option<Workload> {
+        self.container_of(path).is_none().then(|| outside(path))
+    }
+
+    /// Whoever may make groups of his own could call one like a pod's.
+    fn container_of<'a>(&self, path: &'a str) -> Option<Container<'a>> {
+        place::container(path).filter(|container| self.tree.is_roots(container.path))
+    }
+
+    async fn container(&self, cgroup: u64, path: &str, container: &Container<'_>) -> Workload {
+        let path: Arc<str> = path.into();
+        // What was made inside a container is that container, and it may be a thousand groups.
+        let outer = self.tree.id(container.path).filter(|outer| *outer != cgroup);
+        if let Some(outer) =
+            outer.filter(|outer| self.table.is_settled(*outer)).and_then(|id| self.table.look(id))
+        {
+            return Workload { path, ..Workload::clone(&outer) };
+        }
+        let (runtime, facts) = tokio::join!(self.of_runtime(container), self.of_cluster(cgroup, container));
         let cluster = self.sources.cluster.as_deref().map(|cluster| (cluster, facts));
         let joined = join(container, runtime, cluster);
         Workload {
@@ -205,8 +244,20 @@ impl Finder {
     }
 }
 
+/// A group that is no container's.
+fn outside(path: &str) -> Workload {
+    Workload {
+        unit: place::unit(path).map(Arc::from),
+        path: path.into(),
+        pod: None,
+        is_container: false,
+        identity: Identity::Known,
+        is_partial: false,
+    }
+}
+
 /// Resolves when the API server has something new to say.
-async fn changed(news: Option<&mut watch::Receiver<()>>) {
+pub(super) async fn changed(news: Option<&mut watch::Receiver<()>>) {
     let ended = match news {
         Some(news) => news.changed().await.is_err(),
         None => true,

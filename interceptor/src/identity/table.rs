@@ -23,13 +23,20 @@ struct Entry {
 /// See the head of this file.
 pub(super) struct Table {
     entries: ArcSwap<HashMap<u64, Arc<Entry>>>,
+    /// Groups of which somebody wants to know before anybody calls from them.
+    expected: ArcSwap<HashSet<u64>>,
     users: ArcSwap<Users>,
     changes: watch::Sender<()>,
 }
 
 impl Table {
     pub(super) fn new() -> Self {
-        Self { entries: ArcSwap::default(), users: ArcSwap::default(), changes: watch::Sender::new(()) }
+        Self {
+            entries: ArcSwap::default(),
+            expected: ArcSwap::default(),
+            users: ArcSwap::default(),
+            changes: watch::Sender::new(()),
+        }
     }
 
     /// What is known of a group, unless it has to be asked again.
@@ -43,6 +50,50 @@ impl Table {
     /// Whether something is known of a group, or was a moment ago.
     pub(super) fn has(&self, cgroup: u64) -> bool {
         self.entries.load().contains_key(&cgroup)
+    }
+
+    /// Whether something is known of a group that will not have to be asked again.
+    pub(super) fn is_settled(&self, cgroup: u64) -> bool {
+        let entries = self.entries.load();
+        entries
+            .get(&cgroup)
+            .is_some_and(|entry| entry.workload.identity == Identity::Known && !entry.workload.is_partial)
+    }
+
+    /// What is known of the groups that are expected to call, be it in doubt or about to be asked again.
+    pub(super) fn expected(&self) -> Vec<(u64, Arc<Workload>)> {
+        let (entries, expected) = (self.entries.load(), self.expected.load());
+        let known = expected.iter().filter_map(|id| Some((*id, entries.get(id)?.workload.clone())));
+        known.collect()
+    }
+
+    /// Whether a group is expected to call.
+    pub(super) fn is_expected(&self, cgroup: u64) -> bool {
+        self.expected.load().contains(&cgroup)
+    }
+
+    /// Some groups are expected to call from now on, and others no more. Returns how many are now. Only one thread does it.
+    pub(super) fn expect(&self, born: impl Iterator<Item = u64>, gone: &[u64]) -> usize {
+        let mut expected = HashSet::clone(&self.expected.load());
+        for id in gone {
+            expected.remove(id);
+        }
+        expected.extend(born);
+        let count = expected.len();
+        self.expected.store(Arc::new(expected));
+        self.changes.send_replace(());
+        count
+    }
+
+    /// Nobody is.
+    pub(super) fn expect_none(&self) {
+        self.expected.store(Arc::default());
+        self.changes.send_replace(());
+    }
+
+    /// The host's users.
+    pub(super) fn users(&self) -> Arc<Users> {
+        self.users.load_full()
     }
 
     /// The name of a user.
@@ -61,10 +112,12 @@ impl Table {
     }
 
     /// Enters what was found. Only one thread does.
-    pub(super) fn enter(&self, cgroup: u64, workload: Workload) {
+    pub(super) fn enter_all(&self, found: impl IntoIterator<Item = (u64, Workload)>) {
         let mut entries = HashMap::clone(&self.entries.load());
-        let expires = workload.expires(Instant::now());
-        entries.insert(cgroup, Arc::new(Entry { workload: Arc::new(workload), expires }));
+        for (cgroup, workload) in found {
+            let expires = workload.expires(Instant::now());
+            entries.insert(cgroup, Arc::new(Entry { workload: Arc::new(workload), expires }));
+        }
         self.entries.store(Arc::new(entries));
         self.changes.send_replace(());
     }
@@ -85,7 +138,13 @@ impl Table {
             let mut entries = HashMap::clone(&entries);
             entries.extend(changed);
             self.entries.store(Arc::new(entries));
+            self.changes.send_replace(());
         }
+    }
+
+    #[cfg(test)]
+    fn enter(&self, cgroup: u64, workload: Workload) {
+        self.enter_all([(cgroup, workload)]);
     }
 
     /// Forgets groups that are gone; and all of them, should more be alive than there is room for: they are asked again.

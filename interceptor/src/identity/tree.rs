@@ -1,6 +1,7 @@
 //! The tree of control groups as this process sees it: from an id to a path, and from what `/proc` says to the same path.
 //! Knows mounts and groups' ids. Does not know what a path means.
 
+use std::io;
 use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 
@@ -39,9 +40,28 @@ impl Tree {
         resolve(&self.base, said)
     }
 
+    /// The path of a directory below the mount point.
+    pub(super) fn below(&self, directory: &Path) -> Option<String> {
+        Some(format!("/{}", directory.strip_prefix(&self.root).ok()?.display()))
+    }
+
+    /// The same group's directory in this tree, should it have been named by another mount of it.
+    pub(super) fn directory(&self, group: &Path) -> io::Result<PathBuf> {
+        if group.starts_with(&self.root) {
+            return Ok(group.to_owned());
+        }
+        let found = self.look_up(group.metadata()?.ino()).ok_or(io::ErrorKind::NotFound)?;
+        Ok(self.root.join(found.path.trim_start_matches('/')))
+    }
+
+    /// The id of the group at `path`, if there is one.
+    pub(super) fn id(&self, path: &str) -> Option<u64> {
+        self.root.join(path.trim_start_matches('/')).metadata().ok().map(|group| group.ino())
+    }
+
     /// Whether the group at `path` has this id.
     pub(super) fn has(&self, path: &str, id: u64) -> bool {
-        self.root.join(path.trim_start_matches('/')).metadata().is_ok_and(|group| group.ino() == id)
+        self.id(path) == Some(id)
     }
 
     /// Whether the group at `path` was made by root: those that others may make have any name they like.

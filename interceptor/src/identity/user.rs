@@ -28,6 +28,16 @@ impl Users {
         Some(Self { names, written })
     }
 
+    /// All numbers and names.
+    pub(super) fn iter(&self) -> impl Iterator<Item = (u32, &str)> {
+        self.names.iter().map(|(uid, name)| (*uid, &**name))
+    }
+
+    #[cfg(test)]
+    pub(super) fn of(names: &[(u32, &str)]) -> Self {
+        Self { names: names.iter().map(|(uid, name)| (*uid, (*name).into())).collect(), written: None }
+    }
+
     /// The name of a user.
     pub(super) fn name(&self, uid: u32) -> Option<Arc<str>> {
         self.names.get(&uid).cloned()

@@ -1,4 +1,4 @@
-//! What connections show that concerns those to come: whom a rule has refused a provider, and which addresses are not
+//! What connections show that concerns those to come: whom a rule has refused an exchange, and which addresses are not
 //! only a provider's. For whoever can refuse the next one before it is made.
 //! Knows callers, providers and addresses. Does not know who listens, and waits for nobody.
 
@@ -13,13 +13,8 @@ use crate::telemetry::event::Caller;
 /// One thing that was seen.
 #[derive(Debug)]
 pub enum Hint {
-    /// An exchange of this caller with this provider was refused.
-    Refused {
-        /// Who it was.
-        caller: Arc<Caller>,
-        /// The catalogue's name of the provider.
-        provider: Arc<str>,
-    },
+    /// An exchange of this caller was refused.
+    Refused(Arc<Caller>),
     /// A connection to this address was for a name of nobody in the catalogue, or for none.
     Other(IpAddr),
 }

@@ -5,7 +5,7 @@ use crate::dns::{self, NAME, answered_by_one, message, record};
 use hickory_proto::rr::RecordType;
 use interceptor::bpf::CaptureError;
 use interceptor_common::{
-    Counter, Endpoint, EventKind, Forbidden, ForbiddenKey, Namespace, RefusalKey, Verdict,
+    CallerKey, Class, Counter, Endpoint, EventKind, Forbidden, ForbiddenKey, Namespace, RefusalKey, Verdict,
 };
 use interceptor_tests::require_kernel;
 use std::io;
@@ -20,6 +20,7 @@ const ENTRY: Forbidden = Forbidden { generation: GENERATION, rule: RULE, flags: 
 const ANYWHERE: Forbidden = Forbidden { flags: Forbidden::ANYWHERE, ..ENTRY };
 const VERDICT: Verdict = Verdict { provider: PROVIDER, generation: GENERATION, rule: RULE };
 const NOBODY: u32 = 65534;
+const CLASS: Class = Class { number: 5, generation: GENERATION };
 
 fn forbid(bed: &Bed, key: ForbiddenKey, entry: Forbidden) {
     bed.capture.verdicts().enter(&key, &entry).unwrap();
@@ -28,6 +29,14 @@ fn forbid(bed: &Bed, key: ForbiddenKey, entry: Forbidden) {
 
 fn everyone(bed: &Bed) {
     forbid(bed, ForbiddenKey::everyone(PROVIDER), ENTRY);
+}
+
+/// The class may not call the provider, and these callers are of it.
+fn of_class(bed: &Bed, callers: &[CallerKey]) {
+    for caller in callers {
+        bed.capture.verdicts().classify(caller, &CLASS).unwrap();
+    }
+    forbid(bed, ForbiddenKey { class: CLASS.number, provider: PROVIDER }, ENTRY);
 }
 
 /// What `connect` says to the endpoint.
@@ -92,7 +101,7 @@ fn what_everyone_is_forbidden_is_refused_at_once_in_every_way_and_nothing_leaves
 fn what_one_caller_is_forbidden_another_may_call() {
     require_kernel!();
     let bed = Bed::new();
-    forbid(&bed, ForbiddenKey { cgroup: bed.apps.id(), uid: NOBODY, provider: PROVIDER }, ENTRY);
+    of_class(&bed, &[CallerKey::user(bed.apps.id(), NOBODY)]);
     let text = at(ENDPOINTS[0], 443).0;
     assert_eq!(bed.probe(&["--uid", "65534", &text]).error, Some(libc::EPERM));
     // Another user, and the same one in another control group.
@@ -105,6 +114,45 @@ fn what_one_caller_is_forbidden_another_may_call() {
     bed.capture.add_address(ip(OTHERS[0]), Endpoint { provider: 2 }).unwrap();
     assert_eq!(bed.probe(&["--uid", "65534", &at(OTHERS[0], 443).0]).error, None);
     assert!(bed.accept().flow.is_some());
+}
+
+#[test]
+fn what_a_group_is_forbidden_holds_for_all_its_users_but_for_those_of_another_class() {
+    require_kernel!();
+    let bed = Bed::new();
+    of_class(&bed, &[CallerKey::group(bed.apps.id())]);
+    let text = at(ENDPOINTS[0], 443).0;
+    assert!(is_refused(&bed));
+    assert_eq!(bed.probe(&["--uid", "65534", &text]).error, Some(libc::EPERM));
+    // What is said of one user is all that is said of him.
+    let other = Class { number: CLASS.number + 1, ..CLASS };
+    let nobody = CallerKey::user(bed.apps.id(), NOBODY);
+    bed.capture.verdicts().classify(&nobody, &other).unwrap();
+    assert_eq!(bed.probe(&["--uid", "65534", &text]).error, None);
+    assert!(bed.accept().flow.is_some());
+    assert!(is_refused(&bed));
+    assert!(bed.capture.verdicts().declassify(&nobody).unwrap());
+    assert_eq!(bed.probe(&["--uid", "65534", &text]).error, Some(libc::EPERM));
+    // A group below it is another one.
+    let below = bed.apps.child("below");
+    assert_eq!(Probe::start(&bed.app.namespace, &below, &[&text]).error, None);
+    assert!(bed.accept().flow.is_some());
+}
+
+#[test]
+fn a_class_of_another_policy_is_none() {
+    require_kernel!();
+    let bed = Bed::new();
+    of_class(&bed, &[CallerKey::group(bed.apps.id())]);
+    let former = Class { generation: GENERATION - 1, ..CLASS };
+    bed.capture.verdicts().classify(&CallerKey::group(bed.apps.id()), &former).unwrap();
+    assert!(!is_refused(&bed));
+    // It is removed with the verdicts of its policy, and those that count stay.
+    let nobody = CallerKey::user(bed.apps.id(), NOBODY);
+    bed.capture.verdicts().classify(&nobody, &CLASS).unwrap();
+    assert_eq!(bed.capture.verdicts().keep(GENERATION).unwrap(), 1);
+    assert!(!bed.capture.verdicts().declassify(&CallerKey::group(bed.apps.id())).unwrap());
+    assert!(bed.capture.verdicts().declassify(&nobody).unwrap());
 }
 
 #[test]
@@ -226,17 +274,23 @@ fn without_room_for_a_verdict_the_daemon_is_asked() {
     require_kernel!();
     let bed = Bed::new();
     let verdicts = bed.capture.verdicts();
-    let key = |uid| ForbiddenKey { cgroup: 1, uid, provider: PROVIDER };
-    for uid in 0..16_384 {
-        verdicts.enter(&key(uid), &ENTRY).unwrap();
+    let key = |class| ForbiddenKey { class, provider: PROVIDER };
+    for class in 1..=65_536 {
+        verdicts.enter(&key(class), &ENTRY).unwrap();
     }
     let full = verdicts.enter(&ForbiddenKey::everyone(PROVIDER), &ENTRY).unwrap_err();
     assert!(matches!(full, CaptureError::MapFull { name: "FORBIDDEN" }), "{full}");
     bed.capture.set_policy(GENERATION, true).unwrap();
     assert!(!is_refused(&bed));
-    assert!(verdicts.remove(&key(0)).unwrap());
+    assert!(verdicts.remove(&key(1)).unwrap());
     everyone(&bed);
     assert!(is_refused(&bed));
+
+    for uid in 0..65_536 {
+        verdicts.classify(&CallerKey::user(1, uid), &CLASS).unwrap();
+    }
+    let full = verdicts.classify(&CallerKey::group(bed.apps.id()), &CLASS).unwrap_err();
+    assert!(matches!(full, CaptureError::MapFull { name: "CALLERS" }), "{full}");
 }
 
 #[test]

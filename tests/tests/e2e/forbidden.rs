@@ -72,14 +72,19 @@ async fn attempts(stage: &Stage, count: u64) -> Result<Vec<Value>> {
 
 /// Waits until the kernel side has so many verdicts.
 async fn verdicts(stage: &Stage, count: usize) -> Result<()> {
-    let line = format!("\ninterceptor_verdicts {count}\n");
+    metric(stage, &format!("interceptor_verdicts {count}")).await
+}
+
+/// Waits until there is such a line to scrape.
+async fn metric(stage: &Stage, line: &str) -> Result<()> {
+    let whole = format!("\n{line}\n");
     let search = async {
-        while !stage.metrics().await?.contains(&line) {
+        while !stage.metrics().await?.contains(&whole) {
             tokio::task::yield_now().await;
         }
         Ok(())
     };
-    within(&format!("{count} verdicts"), search).await?
+    within(line, search).await?
 }
 
 async fn reload(stage: &Stage, policy: &str) -> Result<()> {
@@ -125,23 +130,29 @@ async fn what_everyone_is_forbidden_is_refused_at_once_and_told_of() -> Result<(
     Ok(())
 }
 
+/// Waits until the kernel side knows of so many callers that more is forbidden to them than to everyone.
+async fn callers(stage: &Stage, count: usize) -> Result<()> {
+    metric(stage, &format!("interceptor_verdict_callers {count}")).await
+}
+
 #[tokio::test]
-async fn what_one_caller_is_forbidden_is_refused_him_from_the_second_time_on() -> Result<()> {
+async fn what_some_are_forbidden_is_refused_them_from_their_first_connection_on() -> Result<()> {
     let Some(stage) = up(&policy("  subjects: [{cgroups: ['*/app']}]\n", BLOCK)).await? else {
         return Ok(());
     };
-    let neighbour = Arc::new(stage.lab.cgroup.child("neighbour"));
-    let place = Place::new(&stage.lab.topology.app).cgroup(&neighbour);
-    let neighbour = Dialer::start(&place)?;
-    assert_eq!(call(&stage, &stage.dialer, host::HTTP1).await?, 403);
-    verdicts(&stage, 1).await?;
     assert!(refused(&stage.dialer, https(host::HTTP1))?);
-    // In another group, and as another user: of him nothing is known yet.
-    assert_eq!(call(&stage, &neighbour, host::HTTP1).await?, 200);
+    // Whichever user he is.
     let nobody = Dialer::start(&stage.lab.app()?.user(65534))?;
-    assert_eq!(call(&stage, &nobody, host::HTTP1).await?, 403);
-    verdicts(&stage, 2).await?;
     assert!(refused(&nobody, https(host::HTTP1))?);
+    let told = attempts(&stage, 2).await?;
+    assert!(told.iter().all(|event| event["rule"] == "no-openai"), "{told:?}");
+    assert!(told.iter().any(|event| event["caller"]["pid"] == stage.dialer.pid()), "{told:?}");
+    // Nothing came as far as the daemon.
+    assert!(stage.daemon.audit()?.iter().all(|event| event["event"] != "exchange"));
+
+    let neighbour = Arc::new(stage.lab.cgroup.child("neighbour"));
+    let neighbour = Dialer::start(&Place::new(&stage.lab.topology.app).cgroup(&neighbour))?;
+    assert_eq!(call(&stage, &neighbour, host::HTTP1).await?, 200);
     // What other callers use the address for is seen, and counts for this one.
     let wire = stage.lab.http1(&neighbour, https(host::HTTP1), STATIC);
     assert!(wire.await.is_ok());
@@ -157,6 +168,72 @@ async fn what_one_caller_is_forbidden_is_refused_him_from_the_second_time_on() -
 }
 
 #[tokio::test]
+async fn a_group_that_comes_to_be_later_is_known_before_anybody_calls_from_it() -> Result<()> {
+    let some = policy("  subjects: [{cgroups: ['*/later*']}]\n", BLOCK);
+    let Some(stage) = up(&some).await? else { return Ok(()) };
+    callers(&stage, 0).await?;
+    let later = Arc::new(stage.lab.cgroup.child("later"));
+    callers(&stage, 1).await?;
+    let place = Place::new(&stage.lab.topology.app).cgroup(&later);
+    let dialer = Dialer::start(&place)?;
+    assert!(refused(&dialer, https(host::HTTP1))?);
+    assert_eq!(call(&stage, &stage.dialer, host::HTTP1).await?, 200);
+    // One below it is another one, and is found as well.
+    let below = Arc::new(later.child("below"));
+    callers(&stage, 2).await?;
+    assert!(refused(
+        &Dialer::start(&Place::new(&stage.lab.topology.app).cgroup(&below))?,
+        https(host::HTTP1)
+    )?);
+    // What is gone makes room.
+    drop(below);
+    drop(dialer);
+    callers(&stage, 1).await?;
+    drop((place, later));
+    callers(&stage, 0).await?;
+    metric(&stage, "interceptor_verdicts 0").await
+}
+
+#[tokio::test]
+async fn a_unit_and_a_user_are_known_before_they_call() -> Result<()> {
+    let Some(stage) = Setup::default().unit().policy(&policy("", "action: audit")).before(apart).up().await?
+    else {
+        return Ok(());
+    };
+    let unit = stage.lab.cgroup.path().file_name().context("a name")?.to_string_lossy().into_owned();
+    reload(&stage, &policy(&format!("  subjects: [{{units: ['{unit}']}}]\n"), BLOCK)).await?;
+    assert!(refused(&stage.dialer, https(host::HTTP1))?);
+    assert_eq!(attempts(&stage, 1).await?[0]["caller"]["unit"], unit);
+
+    // By number, and by the name that the host has for it.
+    let nobody = Dialer::start(&stage.lab.app()?.user(65534))?;
+    for user in ["65534", "nobody", "nobod*"] {
+        reload(&stage, &policy(&format!("  subjects: [{{users: ['{user}']}}]\n"), BLOCK)).await?;
+        assert!(refused(&nobody, https(host::HTTP1))?, "{user}");
+        assert_eq!(call(&stage, &stage.dialer, host::HTTP1).await?, 200);
+    }
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_caller_who_cannot_be_known_before_is_refused_from_the_second_time_on() -> Result<()> {
+    // No list has a user of this number, and the policy has a pattern.
+    let Some(stage) = up(&policy("  subjects: [{users: ['471*']}]\n", BLOCK)).await? else { return Ok(()) };
+    let stranger = Dialer::start(&stage.lab.app()?.user(4711))?;
+    assert_eq!(call(&stage, &stranger, host::HTTP1).await?, 403);
+    callers(&stage, 1).await?;
+    assert!(refused(&stranger, https(host::HTTP1))?);
+    assert_eq!(call(&stage, &stage.dialer, host::HTTP1).await?, 200);
+    // An executable is a process's own, and is never refused before there is an exchange.
+    let program = "  subjects: [{executables: ['*/lab-dialer']}]\n";
+    reload(&stage, &policy(program, BLOCK)).await?;
+    for _ in 0..2 {
+        assert_eq!(call(&stage, &stage.dialer, host::HTTP1).await?, 403);
+    }
+    callers(&stage, 0).await
+}
+
+#[tokio::test]
 async fn a_new_policy_counts_for_the_next_connection() -> Result<()> {
     let Some(stage) = up(&policy("", BLOCK)).await? else { return Ok(()) };
     assert!(refused(&stage.dialer, https(host::HTTP1))?);
@@ -167,17 +244,16 @@ async fn a_new_policy_counts_for_the_next_connection() -> Result<()> {
     assert_eq!(call(&stage, &stage.dialer, host::HTTP1).await?, 200);
     reload(&stage, &policy("", BLOCK)).await?;
     assert!(refused(&stage.dialer, https(host::HTTP1))?);
-    // Verdicts for single callers are worked out anew as well.
+    // Verdicts about some callers are worked out anew as well.
     let some = policy("  subjects: [{cgroups: ['*/app']}]\n", BLOCK);
     reload(&stage, &some).await?;
-    assert_eq!(call(&stage, &stage.dialer, host::HTTP1).await?, 403);
-    verdicts(&stage, 1).await?;
+    assert!(refused(&stage.dialer, https(host::HTTP1))?);
     reload(&stage, &format!("{some}    - {{name: other, match: {{providers: [mistral]}}, action: audit}}\n"))
         .await?;
     assert!(refused(&stage.dialer, https(host::HTTP1))?);
     reload(&stage, &policy("  subjects: [{cgroups: ['*/node']}]\n", BLOCK)).await?;
     assert_eq!(call(&stage, &stage.dialer, host::HTTP1).await?, 200);
-    let events = attempts(&stage, 3).await?;
+    let events = attempts(&stage, 4).await?;
     assert!(events.iter().all(|event| event["rule"] == "no-openai"), "{events:?}");
     Ok(())
 }

@@ -42,6 +42,8 @@ pub(super) struct Entry {
     pub(super) rules: std::ops::Range<usize>,
     pub(super) limits: Vec<Arc<Limit>>,
     pub(super) answers: SomeAnswers,
+    /// Whether a rule of it may answer when a provider is called, whatever is sent there.
+    pub(super) is_of_endpoints: bool,
 }
 
 impl Entry {
@@ -66,7 +68,7 @@ pub(super) struct Compiled {
 #[derive(Debug, Clone, Copy, Default)]
 pub(super) struct Asked {
     /// Some policy is not for everyone.
-    caller: bool,
+    pub(super) caller: bool,
     /// Some policy is for certain service accounts.
     service_account: bool,
     /// Some policy is for namespaces with certain labels.
@@ -113,6 +115,11 @@ impl Compiled {
 
     pub(super) fn rules_of<'a>(&'a self, entry: &Entry) -> &'a [Rule] {
         &self.rules[entry.rules.clone()]
+    }
+
+    /// The policies that may be for processes of a caller's control group, in order.
+    pub(super) fn candidates_like(&self, subject: &Subject) -> Vec<u32> {
+        self.index.candidates_like(subject)
     }
 
     /// The policies for a caller, in order.

@@ -11,6 +11,7 @@ use std::sync::Arc;
 
 use super::conditions::Conditions;
 use super::decide::Entry;
+use super::forbid::is_of_endpoints;
 use super::rule::{At, Headers, Mode, Rule, Target};
 use super::subjects::Selector;
 use super::uncertain::{Answer, SomeAnswers, Uncertainty};
@@ -88,6 +89,7 @@ impl Reader<'_> {
         let mut spec = Spec { entries: Vec::new(), rules: Vec::new(), prices };
         for draft in self.drafts {
             let from = spec.rules.len();
+            let is_of_endpoints = draft.rules.iter().any(is_of_endpoints);
             spec.rules.extend(draft.rules);
             spec.entries.push(Entry {
                 name: draft.name,
@@ -95,6 +97,7 @@ impl Reader<'_> {
                 rules: from..spec.rules.len(),
                 limits: draft.limits,
                 answers: draft.answers,
+                is_of_endpoints,
             });
         }
         spec

@@ -15,6 +15,8 @@ pub(super) struct Index {
     by_label: HashMap<Box<str>, HashMap<Box<str>, Vec<u32>>>,
     /// To be asked about every caller.
     always: Vec<u32>,
+    /// Those that are filed under what differs between processes of one control group.
+    of_processes: Vec<u32>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -52,6 +54,9 @@ impl Index {
             Key::User(name) => (Kind::User, name),
             Key::Image(name) => (Kind::Image, name),
         };
+        if matches!(kind, Kind::Executable | Kind::User) {
+            push_once(&mut self.of_processes, policy);
+        }
         push_once(self.by.entry(kind).or_default().entry(name).or_default(), policy);
     }
 
@@ -77,6 +82,15 @@ impl Index {
                 found.extend(filed.into_iter().flatten());
             }
         }
+        found.sort_unstable();
+        found.dedup();
+        found
+    }
+
+    /// The policies that may be about any process of a caller's control group, in their order, each once.
+    pub(super) fn candidates_like(&self, subject: &Subject) -> Vec<u32> {
+        let mut found = self.candidates(subject);
+        found.extend(&self.of_processes);
         found.sort_unstable();
         found.dedup();
         found

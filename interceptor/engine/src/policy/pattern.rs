@@ -95,6 +95,11 @@ impl Patterns {
         name.is_some_and(|name| self.fit(name))
     }
 
+    /// Those of them that fit one name only.
+    pub(super) fn each_literal(&self) -> impl Iterator<Item = &str> {
+        self.0.iter().filter_map(Pattern::literal)
+    }
+
     /// The names that fit, if they can be counted.
     pub(super) fn literals(&self) -> Option<Vec<&str>> {
         self.0.iter().map(Pattern::literal).collect()

@@ -40,16 +40,17 @@ pub(super) enum Key {
 impl Selector {
     pub(super) fn fits(&self, subject: &Subject) -> bool {
         self.fits_group(subject)
+            && self.fits_user(subject)
             && self.executables.as_ref().is_none_or(|asked| asked.fit_known(subject.executable.as_deref()))
             && self.known.is_none_or(|known| known == matches!(subject.identity, Identity::Known))
     }
 
-    /// True if it asks for what differs between processes of one control group and user.
+    /// True if it asks for what differs between processes of one control group and one user.
     pub(super) fn asks_for_process(&self) -> bool {
         self.executables.is_some() || self.known.is_some()
     }
 
-    /// Whether everything else fits.
+    /// Whether everything that is the same for a whole control group fits.
     pub(super) fn fits_group(&self, subject: &Subject) -> bool {
         let pod = subject.pod.as_deref();
         let of_pod = |asked: &Option<Patterns>, fact: fn(&Pod) -> Option<&str>| {
@@ -73,11 +74,14 @@ impl Selector {
         let fits = |asked: &Option<Patterns>, fact: Option<&str>| {
             asked.as_ref().is_none_or(|asked| asked.fit_known(fact))
         };
-        fits(&self.units, subject.unit.as_deref())
-            && fits(&self.cgroups, Some(&subject.cgroup))
-            && self.users.as_ref().is_none_or(|asked| {
-                asked.fit_known(subject.user.as_deref()) || asked.fit(&subject.uid.to_string())
-            })
+        fits(&self.units, subject.unit.as_deref()) && fits(&self.cgroups, Some(&subject.cgroup))
+    }
+
+    /// Whether the user fits.
+    pub(super) fn fits_user(&self, subject: &Subject) -> bool {
+        self.users.as_ref().is_none_or(|asked| {
+            asked.fit_known(subject.user.as_deref()) || asked.fit(&subject.uid.to_string())
+        })
     }
 
     /// Facts one of which every caller has whom this selects; `None` if there is no such list.

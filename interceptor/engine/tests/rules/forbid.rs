@@ -10,7 +10,9 @@ fn policy(specs: &[&str]) -> Policy {
 
 /// The rule that forbids these callers OpenAI, and whether it does so anywhere.
 fn forbids(specs: &[&str], callers: Callers<'_>) -> String {
-    match policy(specs).forbids(callers, "openai") {
+    let policy = policy(specs);
+    let standing = policy.standing(callers);
+    match standing.as_ref().and_then(|standing| policy.forbids(standing, "openai")) {
         Some(found) if found.anywhere => format!("{} anywhere", found.rule),
         Some(found) => found.rule.to_string(),
         None => String::new(),
@@ -134,10 +136,75 @@ rules:
   - { name: told, match: { providers: [openai] }, action: { block: { at: exchange } } }
   - { name: n, match: {}, action: block }";
     assert_eq!(like(&[heard], &pod("a", &[])), "");
-    assert_eq!(
-        policy(&[heard]).forbids(Callers::Everyone, "mistral").map(|f| f.rule.to_string()),
-        Some("n".into())
-    );
+    let policy = policy(&[heard]);
+    let everyone = policy.standing(Callers::Everyone).unwrap();
+    assert_eq!(policy.forbids(&everyone, "mistral").map(|f| f.rule.to_string()), Some("n".into()));
+}
+
+fn group(specs: &[&str], subject: &Subject) -> String {
+    forbids(specs, Callers::Group(subject))
+}
+
+/// A policy that is read before others.
+fn first(subject: &str, does: &str) -> String {
+    format!(
+        "priority: 1\nsubjects: [{subject}]\nrules: [{{ name: p, match: {{ providers: [openai] }}, action: {does} }}]"
+    )
+}
+
+#[test]
+fn what_differs_between_users_of_one_group_is_not_certain_of_the_group() {
+    let pod = pod("a", &[("app", "ledger")]);
+    for all in ["{ namespaces: [a] }", "{ podLabels: { app: ledger } }", "{ namespaces: ['*'] }"] {
+        assert_eq!(group(&[&first(all, "block")], &pod), "p", "{all}");
+        assert_eq!(group(&[&first(all, "allow"), BLOCK], &pod), "", "{all}");
+    }
+    for some in
+        ["{ users: ['0'] }", "{ namespaces: [a], users: ['*'] }", "{ executables: [/a], users: ['0'] }"]
+    {
+        assert_eq!(group(&[&first(some, "block")], &pod), "", "{some}");
+        assert_eq!(group(&[&first(some, "allow"), BLOCK], &pod), "", "{some}");
+    }
+    let elsewhere = "{ users: ['0'], namespaces: [b] }";
+    assert_eq!(group(&[&first(elsewhere, "allow"), BLOCK], &pod), "n");
+    // One of several selectors is enough.
+    assert_eq!(group(&[&first("{ users: ['0'] }, { namespaces: [a] }", "block")], &pod), "p");
+}
+
+/// A selector is found by one fact of it, and that of another process of the group must not be passed over.
+#[test]
+fn policies_for_other_processes_of_the_group_are_found_whatever_they_are_filed_under() {
+    let mut curl = Subject::clone(&pod("a", &[]));
+    (curl.executable, curl.user) = (Some("/usr/bin/curl".into()), Some("ada".into()));
+    assert_eq!(like(&[&first("{ executables: [/usr/bin/wget] }", "allow"), BLOCK], &curl), "");
+    assert_eq!(group(&[&first("{ users: [bob] }", "allow"), BLOCK], &curl), "");
+    assert_eq!(like(&[&first("{ users: [bob] }", "allow"), BLOCK], &curl), "n");
+}
+
+#[test]
+fn callers_of_equal_standing_are_those_that_the_same_policies_are_for() {
+    let policy = policy(&[
+        &first("{ podLabels: { app: ledger } }", "block"),
+        "rules: [{ name: a, match: {}, action: audit }]",
+    ]);
+    let of = |pod: &Subject| policy.standing(Callers::Group(pod)).unwrap();
+    let (one, other) = (pod("a", &[("app", "ledger")]), pod("b", &[("app", "ledger"), ("team", "pay")]));
+    assert_eq!(of(&one), of(&other));
+    assert_ne!(of(&one), of(&pod("a", &[("app", "cart")])));
+    assert_ne!(of(&one), policy.standing(Callers::Everyone).unwrap());
+}
+
+#[test]
+fn the_users_that_policies_name_are_those_of_the_host_that_fit_and_all_numbers() {
+    let named = |specs: &[&str]| -> Vec<u32> {
+        policy(specs).named_users([(0, "root"), (7, "svc-a"), (8, "svc-b"), (9, "ada")]).into_iter().collect()
+    };
+    assert_eq!(named(&[&first("{ users: ['svc-*', '1000'] }", "block")]), [7, 8, 1000]);
+    assert_eq!(named(&[&first("{ users: [root], namespaces: [a] }", "block")]), [0]);
+    assert_eq!(named(&[&first("{ namespaces: [a] }", "block")]), [0; 0]);
+    // What a policy does with findings forbids nobody anything.
+    let masks = "subjects: [{ users: [ada] }]\nrules: [{ name: m, match: { direction: request, detectors: ['*'] }, action: redact }]";
+    assert_eq!(named(&[masks, BLOCK]), [0; 0]);
 }
 
 #[test]
@@ -146,4 +213,6 @@ fn without_a_rule_that_could_forbid_nobody_needs_to_ask() {
     let told = "rules: [{ name: n, match: {}, action: { block: { at: exchange } } }]";
     assert!(!policy(&[told]).may_forbid());
     assert!(!Policy::builtin().may_forbid());
+    assert!(!policy(&[BLOCK]).may_forbid_some());
+    assert!(policy(&[&first("{ namespaces: [a] }", "allow"), BLOCK]).may_forbid_some());
 }

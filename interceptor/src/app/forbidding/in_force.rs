@@ -55,11 +55,6 @@ impl InForce {
         self.providers.get(&number)?.as_ref()
     }
 
-    pub(super) fn number_of(&self, provider: &str) -> Option<u32> {
-        let number = number(provider);
-        self.provider(number).map(|_| number)
-    }
-
     pub(super) fn rule(&self, number: u32) -> Option<&Arc<str>> {
         self.rules.get(usize::try_from(number).ok()?.checked_sub(1)?)
     }

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use interceptor_common::Endpoint;
 use interceptor_engine::{Catalogue, Engine};
 
-use super::Daemon;
+use super::{Daemon, FIRST_ROUND};
 use crate::app::answers;
 use crate::app::delivery::Watch;
 use crate::app::forbidding::number;
@@ -19,16 +19,21 @@ use crate::app::treatment::flags_of_unknown;
 use crate::telemetry::chain;
 
 impl Daemon {
-    /// Asks for the catalogue's names and for those of proxies.
+    /// Asks for the catalogue's names and for those of proxies, and waits for a while until those who may call are known.
     pub(super) fn ask(&self) -> impl Future<Output = [Answers; 2]> + use<> {
         let (names, proxies) = (self.learner.ask(), self.proxies.ask());
-        async move { tokio::join!(names, proxies).into() }
+        let callers = tokio::time::timeout(FIRST_ROUND, self.shared.identities.foreseen());
+        async move {
+            let (names, proxies, _) = tokio::join!(names, proxies, callers);
+            [names, proxies]
+        }
     }
 
     pub(super) fn learn(&mut self, [names, proxies]: [Answers; 2]) {
         let change = self.learner.learn(names);
         self.apply(&change);
         self.proxies.learn(&self.capture, proxies);
+        self.forbidding.foresee(&self.shared);
     }
 
     pub(super) fn apply(&self, change: &Change) {

@@ -148,9 +148,7 @@ impl Inner {
         }
         let served = &self.served;
         if ending == Ending::Blocked {
-            let (caller, provider) = (&served.flow.caller, &served.provider);
-            let hint = || Hint::Refused { caller: caller.clone(), provider: provider.clone() };
-            served.shared.hints.leave(hint);
+            served.shared.hints.leave(|| Hint::Refused(served.flow.caller.clone()));
         }
         served.shared.telemetry.record(Event::ExchangeEnded(Box::new(event::Exchange {
             id: self.id,

@@ -2,7 +2,7 @@
 //! connections that are refused by one, and answers about other names, whose addresses are noted.
 
 use anyhow::Result;
-use interceptor_common::{Endpoint, Forbidden, ForbiddenKey};
+use interceptor_common::{CallerKey, Class, Endpoint, Forbidden, ForbiddenKey};
 use serde::Serialize;
 
 use crate::bed::{Bed, ENDPOINT};
@@ -22,8 +22,10 @@ pub(crate) fn measure(bed: &Bed, count: usize, answers: usize) -> Result<Verdict
     let verdicts = bed.capture.verdicts();
     let entry = Forbidden { generation: 1, rule: 1, flags: 0, pad: 0 };
     // As many callers as a busy node has, and none of them this one.
+    let class = Class { number: 1, generation: 1 };
+    verdicts.enter(&ForbiddenKey { class: class.number, provider: 1 }, &entry)?;
     for cgroup in 1..=1000 {
-        verdicts.enter(&ForbiddenKey { cgroup, uid: 0, provider: 1 }, &entry)?;
+        verdicts.classify(&CallerKey::group(cgroup), &class)?;
     }
     bed.capture.add_address(ENDPOINT.into(), Endpoint { provider: 1 })?;
     bed.capture.set_policy(1, true)?;
