@@ -223,6 +223,13 @@ fn unknown(attempt: &Attempt, is_proxy: bool, world: &impl World) -> Decision {
     if !is_proxy && !namespace.is_strict() && !world.has_endpoint(attempt.destination) {
         return Decision::Leave(Left::OtherAddress);
     }
+    // Nobody has to listen for this. That the daemon is there, any of its workers says: there is always the first.
+    if !is_proxy && namespace.is_expected() && world.is_alive(namespace.worker) {
+        let verdict = world.verdict(attempt.destination);
+        if !verdict.is_none() {
+            return Decision::Refuse(Refused::Forbidden(verdict));
+        }
+    }
     if namespace.is_closed() {
         Decision::Refuse(Refused::UnknownNamespace)
     } else {

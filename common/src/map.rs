@@ -112,7 +112,7 @@ pub struct Namespace {
     pub port4: u16,
     /// Port of the listener on `::1`, or 0 where there is none (IPv6 is switched off in the namespace).
     pub port6: u16,
-    /// [`Namespace::STRICT`] and [`Namespace::CLOSED`].
+    /// [`Namespace::STRICT`], [`Namespace::CLOSED`] and [`Namespace::EXPECTED`].
     pub flags: u32,
     /// The worker that accepts here: its place in `HEARTBEATS`.
     pub worker: u32,
@@ -126,12 +126,22 @@ impl Namespace {
     /// A connection that should be redirected and cannot be is refused ("fail closed"); otherwise it is left
     /// alone and counted ("fail open").
     pub const CLOSED: u32 = 2;
+    /// Of namespaces that are not enrolled: they will be as soon as they are seen, so that what policy forbids holds there
+    /// already. Elsewhere nobody has said that they are ours to answer for.
+    pub const EXPECTED: u32 = 4;
 
     /// Whether every connection to a configured port is redirected.
     #[inline(always)]
     #[must_use]
     pub const fn is_strict(&self) -> bool {
         self.flags & Self::STRICT != 0
+    }
+
+    /// Whether what policy forbids holds before it is enrolled.
+    #[inline(always)]
+    #[must_use]
+    pub const fn is_expected(&self) -> bool {
+        self.flags & Self::EXPECTED != 0
     }
 
     /// Whether what cannot be redirected is refused.

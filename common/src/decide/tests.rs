@@ -5,6 +5,7 @@ use super::*;
 use std::net::IpAddr;
 
 /// A node with one endpoint in each family, port 443, a proxy, and a namespace that listens on 15443.
+#[derive(Clone, Copy)]
 struct Node {
     active: bool,
     exempt: bool,
@@ -241,6 +242,20 @@ fn what_policy_forbids_is_refused_in_the_place_of_a_daemon_that_is_there() {
             "{answer:?}"
         );
     }
-    let unknown = Node { namespace: None, ..forbids("203.0.113.10") };
-    assert_eq!(connect(&unknown, "203.0.113.10", 443), Decision::Leave(Left::UnknownNamespace));
+}
+
+#[test]
+fn what_policy_forbids_holds_in_a_namespace_before_it_is_enrolled_if_it_will_be() {
+    let to = |node: &Node| connect(node, "203.0.113.10", 443);
+    let unknown = Node { namespace: None, alive: 0, forbidden: Some("203.0.113.10"), ..node() };
+    assert_eq!(to(&unknown), Decision::Leave(Left::UnknownNamespace));
+    let expected = Node { unknown: Namespace::EXPECTED, ..unknown };
+    assert_eq!(to(&expected), Decision::Refuse(Refused::Forbidden(VERDICT)));
+    assert_eq!(connect(&expected, "2001:db8::10", 443), Decision::Leave(Left::UnknownNamespace));
+    // The same is not said of a proxy, nor where the daemon is not.
+    let proxy = Node { forbidden: Some("203.0.113.30"), ..expected };
+    assert_eq!(connect(&proxy, "203.0.113.30", 3128), Decision::Leave(Left::UnknownNamespace));
+    assert_eq!(to(&Node { alive: 1, ..expected }), Decision::Leave(Left::UnknownNamespace));
+    let closed = Node { alive: 1, unknown: Namespace::EXPECTED | Namespace::CLOSED, ..expected };
+    assert_eq!(to(&closed), Decision::Refuse(Refused::UnknownNamespace));
 }

@@ -56,11 +56,12 @@ impl Treatments {
     }
 }
 
-/// How the kernel side is told of namespaces that are not served. Strict they are only where they will be served:
-/// elsewhere, every connection of somebody else would be ours to answer for.
+/// How the kernel side is told of namespaces that are not served. Strict they are only where they will be served, and only
+/// there does what policy forbids hold in them: elsewhere, connections of somebody else would be ours to answer for.
 pub fn flags_of_unknown(spec: &CaptureSpec, discovers: bool) -> u32 {
     let mode = if discovers { spec.standard.mode } else { Mode::Hint };
-    flags(Treatment { mode, on_failure: spec.unknown })
+    let expected = if discovers { Namespace::EXPECTED } else { 0 };
+    flags(Treatment { mode, on_failure: spec.unknown }) | expected
 }
 
 /// How the kernel side is told.

@@ -361,6 +361,25 @@ fn without_a_daemon_the_fail_policy_answers() {
 }
 
 #[test]
+fn a_namespace_that_will_be_enrolled_is_refused_what_policy_forbids_already() {
+    require_kernel!();
+    let bed = Bed::bare(16);
+    bed.capture.add_address(ip(ENDPOINTS[0]), Endpoint { provider: PROVIDER }).unwrap();
+    bed.capture.heartbeats().beat(0).unwrap();
+    everyone(&bed);
+    assert_eq!(connect(&bed), None);
+    bed.accept_at_origin();
+    bed.capture.set_unknown(Namespace::EXPECTED).unwrap();
+    assert_eq!(connect(&bed), Some(libc::EPERM));
+    let counts = [Counter::UnknownNamespace, Counter::ForbiddenRefused];
+    assert_eq!(counts.map(|counter| bed.count(counter)), [1, 1]);
+    // The daemon has to be there.
+    bed.capture.heartbeats().stop(0).unwrap();
+    assert_eq!(connect(&bed), None);
+    bed.accept_at_origin();
+}
+
+#[test]
 fn a_strict_namespace_is_refused_what_is_known_and_brings_the_rest() {
     require_kernel!();
     let bed = Bed::new();
