@@ -9,6 +9,7 @@ use interceptor_tests::gate;
 use interceptor_tests::lab::{Lab, OPENAI, host};
 use interceptor_tests::pods::{IMAGE, Pod, Pods};
 use interceptor_tests::topology::{self, v4};
+use interceptor_tests::within;
 use serde_json::{Value, json};
 
 /// Billing may not use the provider at all; the shop may, but addresses stay here.
@@ -36,6 +37,16 @@ metadata: { name: accounts }
 spec:
   subjects: [{ serviceAccounts: [ledger], namespaceLabels: { tier: regulated } }]
   rules: [{ name: no-models, match: { providers: [openai], models: [lab-1] }, action: block }]
+";
+
+/// A label decides, and nothing that is sent.
+const BY_LABEL: &str = "\
+apiVersion: interceptor.dev/v1alpha1
+kind: EgressPolicy
+metadata: { name: labels }
+spec:
+  subjects: [{ podLabels: { models: forbidden } }]
+  rules: [{ name: no-models, match: { providers: [openai] }, action: block }]
 ";
 
 /// A laboratory with two pods of one image in two namespaces.
@@ -79,11 +90,23 @@ impl Node {
         Ok(daemon)
     }
 
+    /// What a Prometheus server would scrape.
+    fn metrics(&self, daemon: &Daemon) -> Result<String> {
+        let url = format!("127.0.0.1:{}/metrics", daemon.admin_port()?);
+        let output = self.lab.node()?.command("/usr/bin/curl").arg("-s").arg(url).output()?;
+        Ok(String::from_utf8(output.stdout)?)
+    }
+
     /// The pod asks a model something; the status comes after the answer.
     async fn ask(&self, pod: &Pod, prompt: &str) -> Result<Output> {
+        self.ask_at(pod, prompt, host::SHARED).await
+    }
+
+    /// The same at one of the provider's addresses.
+    async fn ask_at(&self, pod: &Pod, prompt: &str, host: u8) -> Result<Output> {
         let body = json!({"messages": [{"role": "user", "content": prompt}], "model": "lab-1"}).to_string();
         let (place, url) =
-            (format!("{OPENAI}:443:{}", v4(host::SHARED)), format!("https://{OPENAI}/v1/chat/completions"));
+            (format!("{OPENAI}:443:{}", v4(host)), format!("https://{OPENAI}/v1/chat/completions"));
         let head = [
             "/usr/bin/curl",
             "--silent",
@@ -132,15 +155,7 @@ async fn two_pods_of_one_image_are_told_apart_while_both_call() -> Result<()> {
         let path = caller["cgroup_path"].as_str().context("a path")?;
         assert!(path.contains(&format!("/kubepods/burstable/pod{uid}/")), "{path}");
     }
-    let port = daemon.admin_port()?;
-    let output = node
-        .lab
-        .node()?
-        .command("/usr/bin/curl")
-        .arg("-s")
-        .arg(format!("127.0.0.1:{port}/metrics"))
-        .output()?;
-    let metrics = String::from_utf8(output.stdout)?;
+    let metrics = node.metrics(&daemon)?;
     for namespace in ["shop", "pay-eu"] {
         let line = format!("caller_exchanges_total{{namespace=\"{namespace}\",identity=\"known\"}} 1");
         assert!(metrics.contains(&line), "{line} is not in {metrics}");
@@ -204,4 +219,76 @@ async fn a_pod_is_an_unknown_caller_where_nobody_can_be_asked() -> Result<()> {
         daemon.stop().await?;
     }
     node.pods.end().await
+}
+
+/// What is said of a pod by its labels is known before it calls: of one that runs already, of one that is new, and of one
+/// whose labels change.
+#[tokio::test]
+async fn a_pod_is_refused_by_its_label_from_its_first_connection_on() -> Result<()> {
+    let Some(mut node) = Node::new().await? else { return Ok(()) };
+    // OpenAI alone has this one.
+    node.lab.zone.address(OPENAI, v4(host::HTTP1));
+    let listener = topology::listen(&node.lab.topology.node, ([127, 0, 0, 1], 0).into())?;
+    let server = ApiServer::start(listener, &node.lab.pki)?;
+    let put = |namespace: &str, name: &str, uid: &str, label: &str| {
+        let metadata = json!({"name": name, "namespace": namespace, "uid": uid, "labels": {"models": label}});
+        server.put(PODS, json!({"metadata": metadata, "spec": {"nodeName": "lab-1"}}));
+    };
+    for namespace in ["shop", "pay-eu"] {
+        server.put(NAMESPACES, json!({"metadata": {"name": namespace}, "spec": {}}));
+    }
+    put("shop", "cart-0", &node.shop.uid, "allowed");
+    put("pay-eu", "ledger-0", &node.billing.uid, "forbidden");
+    let kubernetes = json!({"kubeconfig": server.kubeconfig(node.lab.folder())?, "node": "lab-1"});
+    let identity = json!({"cri": {"socket": node.pods.socket()}, "kubernetes": kubernetes, "wait": "10s"});
+    let daemon = node.daemon_with(identity, BY_LABEL).await?;
+
+    let asked = node.ask_at(&node.billing, "who am I", host::HTTP1).await?;
+    // curl says that it could not connect.
+    assert_eq!(asked.code, Some(7), "{asked:?}");
+    let event = daemon.audited("a refusal", |event| event["event"] == "connect").await?;
+    assert_eq!(
+        (&event["rule"], &event["decision"]),
+        (&json!("no-models"), &json!("refused_at_connect")),
+        "{event}"
+    );
+    assert_eq!(event["caller"]["pod"]["name"], "ledger-0", "{event}");
+    assert!(daemon.audit()?.iter().all(|event| event["event"] != "exchange"));
+    let asked = node.ask_at(&node.shop, "who am I", host::HTTP1).await?;
+    assert!(asked.stdout.ends_with(" 200"), "{asked:?}");
+
+    // A pod that is made now: the server has it before kubelet starts it.
+    callers(&node, &daemon, 1).await?;
+    let bundle = node.lab.folder().join("bundle.pem");
+    let mounts = [(bundle.as_path(), "/bundle.pem")];
+    let late = node.pods.run("shop", "late-0", &[("models", "forbidden")], &mounts).await?;
+    put("shop", "late-0", &late.uid, "forbidden");
+    callers(&node, &daemon, 2).await?;
+    let asked = node.ask_at(&late, "who am I", host::HTTP1).await?;
+    assert_eq!(asked.code, Some(7), "{asked:?}");
+
+    // Labels are those of now.
+    put("shop", "late-0", &late.uid, "allowed");
+    callers(&node, &daemon, 1).await?;
+    let asked = node.ask_at(&late, "who am I", host::HTTP1).await?;
+    assert!(asked.stdout.ends_with(" 200"), "{asked:?}");
+    put("shop", "cart-0", &node.shop.uid, "forbidden");
+    callers(&node, &daemon, 2).await?;
+    let asked = node.ask_at(&node.shop, "who am I", host::HTTP1).await?;
+    assert_eq!(asked.code, Some(7), "{asked:?}");
+    node.pods.end().await
+}
+
+/// Waits until the kernel side knows of so many callers that more is forbidden to them than to everyone.
+async fn callers(node: &Node, daemon: &Daemon, count: usize) -> Result<()> {
+    let line = format!("\ninterceptor_verdict_callers {count}\n");
+    let found = async {
+        loop {
+            if node.metrics(daemon)?.contains(&line) {
+                return Ok(());
+            }
+            tokio::task::yield_now().await;
+        }
+    };
+    within(&line, found).await?
 }
