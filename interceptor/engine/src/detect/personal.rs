@@ -297,7 +297,10 @@ pub(super) fn may_begin(bytes: &[u8], digit: usize) -> bool {
     }
     match mark {
         // What follows a mark must be another group: digits, or letters as plates and postcodes have them.
-        b':' => then.is_none_or(|b| b.is_ascii_hexdigit() || *b == b':'),
+        b':' => {
+            let address = then.is_none_or(|b| b.is_ascii_hexdigit() || *b == b':');
+            address && (len >= 4 || !network::is_inside(bytes, start))
+        }
         b'.' if start == digit && is_measure(bytes, start, len) => false,
         b'-' if len == 2 && then.is_some_and(u8::is_ascii_hexdigit) => true,
         b' ' | b'-' | b'.' | b'/' | b'+' => {

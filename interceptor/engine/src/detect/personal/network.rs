@@ -6,7 +6,7 @@ use std::net::{Ipv4Addr, Ipv6Addr};
 use smallvec::SmallVec;
 
 use super::super::number::{Group, end_is_open, may_begin};
-use super::super::text::{Peek, Text};
+use super::super::text::{Peek, Text, left};
 use super::super::{Confidence, Finding, Work};
 use super::words::{self, Heard};
 use super::{IPV4, IPV6, MAC};
@@ -123,18 +123,35 @@ fn is_colon_group(b: u8) -> bool {
     b.is_ascii_hexdigit() || b == b':' || b == b'.'
 }
 
+/// True for bytes that stand in an address with colons and are no digit, which would have been asked about itself.
+fn is_between(b: u8) -> bool {
+    b == b':' || (b.is_ascii_hexdigit() && !b.is_ascii_digit())
+}
+
+/// True if no address begins with the group at `start`, nor with the colons and letters directly before it: something
+/// stands before those that ties them to a longer word. In rows with colons that are only read once so.
+pub(super) fn is_inside(bytes: &[u8], start: usize) -> bool {
+    let lowest = start.saturating_sub(LONGEST + 1);
+    let before = bytes[lowest..start].iter().rev().take_while(|b| is_between(**b)).count();
+    before > 0 && left(bytes, start - before).is_some_and(is_tied)
+}
+
+/// Before an address it makes both something longer.
+fn is_tied(b: u8) -> bool {
+    b.is_ascii_alphanumeric() || matches!(b, b'_' | b'.' | b':' | b'$')
+}
+
 /// IPv6, and MAC with colons.
 fn colons(text: Text<'_>, group: &Group, heard: Option<&Heard>) -> Answer {
     // What stands before is part of it only if it has no digit: otherwise that digit was asked about.
     let mut start = group.start;
     while start > text.floor && group.start - start <= LONGEST {
-        match text.bytes[start - 1] {
-            b':' => start -= 1,
-            b if b.is_ascii_hexdigit() && !b.is_ascii_digit() => start -= 1,
-            _ => break,
+        if !is_between(text.bytes[start - 1]) {
+            break;
         }
+        start -= 1;
     }
-    if text.left(start).is_some_and(|b| b.is_ascii_alphanumeric() || matches!(b, b'_' | b'.' | b':' | b'$')) {
+    if text.left(start).is_some_and(is_tied) {
         return Answer::No;
     }
     let Some((mut end, open)) = stretch(text, start, is_colon_group) else { return Answer::No };

@@ -181,28 +181,50 @@ pub(super) fn prefixed(text: Text<'_>, at: usize, number: u16, work: &mut Work) 
 /// True if the first digit of a group may be part of a token that is worth [`token`]. Says true where the text
 /// is too short to tell.
 pub(super) fn may_begin(bytes: &[u8], digit: usize) -> bool {
-    // Most digits of prose are a short number by itself, or not the first of one.
-    let behind = bytes[digit..].iter().take(SHORTEST).take_while(|b| joins(**b)).count();
-    let open = digit + behind == bytes.len();
-    match digit.checked_sub(1).map(|before| bytes[before]) {
-        Some(b'0'..=b'9') => return false,
-        Some(tied) if is_token_byte(tied) => {}
-        _ if !open && behind < SHORTEST => return false,
-        _ => {}
-    }
     // The first digit of a token speaks for all of it; a word that is long enough also for itself.
+    let tied = match digit.checked_sub(1).map(|before| bytes[before]) {
+        Some(b'0'..=b'9') => return false,
+        before => before.is_some_and(is_token_byte),
+    };
+    // Most digits of prose are a short number by itself.
+    let behind = behind(bytes, digit);
+    if !tied {
+        return goes_on(bytes, digit, behind, behind);
+    }
     let back = before(bytes, digit, 2 * SHORTEST);
     let joined = &bytes[digit - back..digit];
     let word = joined.iter().rev().take_while(|b| b.is_ascii_alphanumeric()).count();
-    if joined[back - word..].iter().any(u8::is_ascii_digit) {
-        return false;
-    }
-    if !open && behind + back < SHORTEST {
+    if joined[back - word..].iter().any(u8::is_ascii_digit) || !goes_on(bytes, digit, behind, back + behind) {
         return false;
     }
     let rest = bytes[digit..].iter().take(SHORTEST).take_while(|b| b.is_ascii_alphanumeric()).count();
     let word_open = digit + rest == bytes.len();
     word_open || word + rest >= SHORTEST || !joined.iter().any(u8::is_ascii_digit)
+}
+
+/// Fewer characters than this stand before a colon or bar in no token, unless what follows is one by itself; and fewer
+/// than [`SECOND`] do not follow.
+const FIRST: usize = 5;
+const SECOND: usize = 8;
+
+/// True if a token of which `length` bytes are there, `behind` of them from `digit` on, is long enough, or may be with
+/// what follows behind a colon or bar. In rows of short words with these marks between them there is none.
+fn goes_on(bytes: &[u8], digit: usize, behind: usize, length: usize) -> bool {
+    let end = digit + behind;
+    if length >= SHORTEST || end == bytes.len() {
+        return true;
+    }
+    if !matches!(bytes[end], b':' | b'|') {
+        return false;
+    }
+    let second = self::behind(bytes, end + 1);
+    let fewest = if length < FIRST { SHORTEST } else { SECOND };
+    second >= fewest || end + 1 + second == bytes.len()
+}
+
+/// Bytes of a token from `at` on, at most [`SHORTEST`].
+fn behind(bytes: &[u8], at: usize) -> usize {
+    bytes[at..].iter().take(SHORTEST).take_while(|b| is_token_byte(**b)).count()
 }
 
 /// Bytes of a token directly before `at`, at most `most`.
