@@ -1,14 +1,19 @@
 //! Decides about numbers: goes over the groups of a run, asks for each which forms begin there, weighs the checks
 //! against the words before, and keeps the likeliest. Every group is read once, however many kinds there are.
 
+mod context;
+mod weigh;
+
 use super::super::number::{Group, Mark, Next, Run, end_is_open, may_begin, may_end, worth_holding};
 use super::super::text::{Peek, Text, Verdict};
 use super::super::{Confidence, DetectorId, Finding, Work, card, encoded, phone, ssn};
 use super::form::{INDEX, Shape, Use};
 use super::kind::Topic;
 use super::table::KINDS;
-use super::words::{self, Heard, Meaning};
+use super::words::Meaning;
 use super::{id_of, network};
+use context::Context;
+use weigh::{Best, Case, Reason, weigh};
 
 /// What a place of the run is.
 enum Judged {
@@ -16,81 +21,6 @@ enum Judged {
     /// More text decides; what is there begins at this byte.
     Open(usize),
     No,
-}
-
-/// The likeliest reading so far and why.
-struct Best {
-    finding: Option<Finding>,
-    reason: Reason,
-    /// The first byte of what more text may still turn into a candidate.
-    open: Option<usize>,
-}
-
-/// What makes a reading likelier than another, strongest first.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default)]
-struct Reason {
-    /// A word of its own, then its topic or country.
-    heard: u8,
-    /// Where that word stands: nearer is later.
-    at: usize,
-    odds: u32,
-    len: usize,
-}
-
-impl Best {
-    fn offer(&mut self, finding: Finding, reason: Reason) {
-        let better =
-            self.finding.is_none_or(|best| (finding.confidence, reason) > (best.confidence, self.reason));
-        if better {
-            (self.finding, self.reason) = (Some(finding), reason);
-        }
-    }
-
-    fn leave_open(&mut self, start: usize) {
-        self.open = Some(self.open.map_or(start, |open| open.min(start)));
-    }
-}
-
-/// The words before a run, looked up when somebody asks.
-struct Context {
-    at: usize,
-    heard: Option<Heard>,
-    /// One bit for each kind that a word of its own announces.
-    kinds: [u64; KINDS.len().div_ceil(64)],
-    country: bool,
-}
-
-impl Context {
-    fn before(at: usize) -> Self {
-        Self { at, heard: None, kinds: [0; KINDS.len().div_ceil(64)], country: false }
-    }
-
-    fn heard(&mut self, text: Text<'_>, work: &mut Work) -> &Heard {
-        self.heard.get_or_insert_with(|| {
-            work.examined += words::REACH as u64;
-            let heard = words::before(text, self.at);
-            for (_, meaning) in &heard {
-                match meaning {
-                    Meaning::Kind(kind) => self.kinds[usize::from(*kind) / 64] |= 1 << (kind % 64),
-                    Meaning::Country(_) => self.country = true,
-                    _ => {}
-                }
-            }
-            heard
-        })
-    }
-
-    /// Some kind's own word or a country stands before.
-    fn announces(&mut self, text: Text<'_>, work: &mut Work) -> bool {
-        self.heard(text, work);
-        self.country || self.kinds.iter().any(|bits| *bits != 0)
-    }
-
-    /// A word of the kind's own stands before, or one of a country.
-    fn may_announce(&mut self, kind: usize, text: Text<'_>, work: &mut Work) -> bool {
-        self.heard(text, work);
-        self.country || self.kinds[kind / 64] >> (kind % 64) & 1 == 1
-    }
 }
 
 /// Looks at the run whose first group begins at `start`.
@@ -423,70 +353,4 @@ fn in_a_row(run: &mut Run<'_>, index: usize, last: usize) -> bool {
         && text.before(first.start, 2).is_some_and(|b| b.is_ascii_digit());
     let behind = matches!(run.group(last + 1), Next::Is(next) if next.mark == end.mark && next.is_number());
     before || behind
-}
-
-/// Of what case the letters of a value are.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Case {
-    Upper,
-    Lower,
-    Mixed,
-}
-
-impl Case {
-    fn of(value: &[u8]) -> Self {
-        let upper = value.iter().any(u8::is_ascii_uppercase);
-        match (upper, value.iter().any(u8::is_ascii_lowercase)) {
-            (_, false) => Self::Upper,
-            (false, true) => Self::Lower,
-            (true, true) => Self::Mixed,
-        }
-    }
-}
-
-/// Longer words in letters of both cases are keys.
-const LONGEST_MIXED: usize = 12;
-
-/// How sure a kind is, given the words before; `None` if it is not worth a report.
-fn weigh(
-    used: Use,
-    (checked, rare): (bool, bool),
-    case: Case,
-    heard: &Heard,
-    (start, len): (usize, usize),
-) -> Option<(Confidence, Reason)> {
-    let kind = &KINDS[used.kind];
-    let country = kind.country();
-    let reach = start.saturating_sub(words::REACH);
-    let (mut own, mut topic, mut land, mut number) = (None, None, None, false);
-    for (at, meaning) in heard.iter().filter(|(at, _)| *at >= reach && *at < start) {
-        match meaning {
-            Meaning::Kind(said) if usize::from(*said) == used.kind => own = Some(*at),
-            Meaning::Topic(said) if *said == kind.topic => topic = Some(*at),
-            Meaning::Country(said) if Some(*said) == country => land = Some(*at),
-            Meaning::Number => number = true,
-            _ => {}
-        }
-    }
-    let announced = own.is_some() || (land.is_some() && (topic.is_some() || number));
-    let confidence = if announced {
-        if checked { kind.announced() } else { Confidence::Medium }
-    } else if used.only_announced {
-        return None;
-    } else if case == Case::Mixed && len > LONGEST_MIXED {
-        // Mixed case is what random keys look like.
-        return None;
-    } else if topic.is_some() && checked && kind.is_checked() {
-        kind.alone(rare).max(Confidence::Medium)
-    } else if checked && case == Case::Upper {
-        kind.alone(rare)
-    } else {
-        Confidence::Low
-    };
-    // A kind of one country says more than one of any.
-    let near = u8::from(topic.is_some()) + u8::from(land.is_some());
-    let heard = if own.is_some() { 4 + u8::from(country.is_some()) + u8::from(land.is_some()) } else { near };
-    let at = own.or(topic).or(land).unwrap_or(0);
-    let odds = if checked { kind.odds } else { 0 };
-    Some((confidence, Reason { heard, at, odds, len }))
 }
