@@ -119,6 +119,18 @@ impl Exchange {
         self.case.signed = signature.is_some();
     }
 
+    /// The shell can sign the request again if it is changed; to be told before the body comes. What only its path makes
+    /// an exchange of this provider, and nothing is known of, is not signed for anybody.
+    pub fn can_resign(&mut self) {
+        self.case.resigns = self.known;
+    }
+
+    /// True if the request was changed under somebody's signature, and may only leave with another. Known when the
+    /// request is complete.
+    pub fn is_to_be_resigned(&self) -> bool {
+        self.case.resigned
+    }
+
     /// Name of the format, or `unknown`.
     pub fn operation(&self) -> &Arc<str> {
         &self.operation

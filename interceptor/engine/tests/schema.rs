@@ -99,6 +99,8 @@ fn reader_and_schema_agree() {
         "      match: { direction: both, detectors: [pii.email] }\n      action: { redact: token }\n",
         "      match: { models: ['gpt-*'], size: { over: 1MiB, under: 5000000 } }\n      action: { block: { status: 451 } }\n",
         "      match: { time: { days: [mon-fri], from: '08:00', to: '18:30', zone: '+02:00' } }\n      action: audit\n  uncertain: { oversizedBody: block, signedBody: { request: block, response: audit } }\n",
+        "      match: {}\n      action: audit\n  uncertain: { signedBody: resign }\n",
+        "      match: {}\n      action: audit\n  uncertain: { signedBody: { request: resign, response: audit } }\n",
         "      match: { hosts: [api.openai.com] }\n      action: allow\n      headers: { remove: [x-team] }\n  subjects: [{ podLabels: { app: shop, tier: [a, b] }, users: [1000, web], known: true }]\n",
     ] {
         assert_eq!(verdicts(right), (true, true), "{right}");
@@ -112,6 +114,8 @@ fn reader_and_schema_agree() {
         "      match: {}\n      action: { block: { status: 200 } }\n",
         "      match: { time: { from: '8:00' } }\n      action: block\n",
         "      match: {}\n      action: block\n  uncertain: { oversizedBody: perhaps }\n",
+        "      match: {}\n      action: block\n  uncertain: { oversizedBody: resign }\n",
+        "      match: {}\n      action: block\n  uncertain: { signedBody: { request: resign, response: resign } }\n",
         "      match: {}\n      action: block\n  subjects: []\n",
     ] {
         assert_eq!(verdicts(wrong), (false, false), "{wrong}");

@@ -67,7 +67,7 @@ impl HostPattern {
     }
 
     /// True if `host` (lower case, no trailing dot) fits the pattern.
-    fn matches(&self, host: &str) -> bool {
+    pub fn matches(&self, host: &str) -> bool {
         glob(self.0.as_bytes(), host.as_bytes(), b'.')
     }
 

@@ -25,6 +25,10 @@ pub(super) struct Case {
     request_id: Box<str>,
     /// The client has signed the request's body.
     pub(super) signed: bool,
+    /// The shell has credentials to sign the request with, once it was changed.
+    pub(super) resigns: bool,
+    /// It has to: the request was changed.
+    pub(super) resigned: bool,
     pub(super) findings: Vec<FindingRecord>,
     pub(super) findings_left_out: u64,
     pub(super) doubts: Vec<Doubt>,
@@ -68,6 +72,8 @@ impl Case {
             shape,
             request_id: request_id.into(),
             signed,
+            resigns: false,
+            resigned: false,
             findings: Vec::new(),
             findings_left_out: 0,
             doubts: Vec::new(),
@@ -98,7 +104,8 @@ impl Case {
             revealed.push(Revealed::new(self.redactor.names.name(hit.detector), hit, direction, action));
         }
         let signed = self.signed && direction == Direction::Request;
-        let left_alone = (hit.sealed || signed) && matches!(action, Action::Redact(_));
+        let resigned = signed && !hit.sealed && self.is_to_resign();
+        let left_alone = (hit.sealed || signed && !resigned) && matches!(action, Action::Redact(_));
         if rule.is_some() || decision.shadow.is_some() {
             self.list(FindingRecord {
                 detector: self.redactor.names.name(hit.detector).clone(),
@@ -126,6 +133,10 @@ impl Case {
                 Ok(Ruling::Keep)
             }
             Action::Redact(how) => {
+                if resigned {
+                    self.doubt(Uncertainty::SignedBody, direction)?;
+                    self.resigned = true;
+                }
                 self.verdict = self.verdict.max(Verdict::Redact);
                 let found = hit.shown.as_deref().map(|shown| &*shown.value);
                 match self.redactor.replacement(how, hit.detector, direction, found) {
@@ -139,6 +150,11 @@ impl Case {
                 }
             }
         }
+    }
+
+    /// Whether a signed request may be changed after all.
+    fn is_to_resign(&self) -> bool {
+        self.resigns && self.scope.when(Uncertainty::SignedBody, Direction::Request).0 == Answer::Resign
     }
 
     /// Rules on all hits of a body. All are written down, whatever becomes of the exchange.
@@ -225,7 +241,11 @@ impl Case {
         uncertainty: Uncertainty,
         direction: Direction,
     ) -> Result<Answer, Box<Refusal>> {
-        let (answer, rule) = self.scope.when(uncertainty, direction);
+        let (answer, rule) = match self.scope.when(uncertainty, direction) {
+            // Without credentials there is nothing to sign with, and what was signed stays as it is.
+            (Answer::Resign, rule) if !self.resigns => (Answer::Block, rule),
+            said => said,
+        };
         let known = |doubt: &Doubt| doubt.uncertainty == uncertainty && doubt.direction == direction;
         if !self.doubts.iter().any(known) {
             self.doubts.push(Doubt { uncertainty, direction, answer, rule });

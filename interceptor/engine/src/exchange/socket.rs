@@ -47,6 +47,8 @@ impl Exchange {
     /// The request asks to leave HTTP for `protocol`. If that is nothing that can be inspected, policy is asked whether
     /// it may; an error is the answer for the client, and the exchange is over.
     pub fn upgrade(&mut self, protocol: &str) -> Result<(), Refusal> {
+        // What is said in a channel later on is under no signature that could be made again.
+        self.case.resigns = false;
         let is_read = protocol.trim().eq_ignore_ascii_case("websocket") && !self.foreign;
         let result = if is_read { Ok(()) } else { self.not_inspected() };
         self.settle(result)

@@ -233,20 +233,29 @@ impl Reader<'_> {
 
 /// One word for both directions, or one for each.
 fn read_answer(uncertainty: Uncertainty, field: &Field<'_>, answers: &mut SomeAnswers) -> Option<()> {
+    let is_signed = uncertainty == Uncertainty::SignedBody;
     if !matches!(field.value(), crate::document::Value::Map(_)) {
-        let answer = field.one_of(&Answer::WORDS)?;
+        let answer = one_answer(is_signed, field)?;
         for direction in Direction::ALL {
-            answers.set(uncertainty, direction, answer);
+            // Nobody signs answers: the word is about requests.
+            if answer != Answer::Resign || direction == Direction::Request {
+                answers.set(uncertainty, direction, answer);
+            }
         }
         return Some(());
     }
-    let fields = field.shaped(&shape::ANSWERS)?;
+    let fields = field.shaped(if is_signed { &shape::SIGNED_ANSWERS } else { &shape::ANSWERS })?;
     for direction in Direction::ALL {
-        if let Some(answer) = fields.optional(direction.name()).and_then(|f| f.one_of(&Answer::WORDS)) {
+        let is_signed = is_signed && direction == Direction::Request;
+        if let Some(answer) = fields.optional(direction.name()).and_then(|f| one_answer(is_signed, &f)) {
             answers.set(uncertainty, direction, answer);
         }
     }
     Some(())
+}
+
+fn one_answer(is_signed: bool, field: &Field<'_>) -> Option<Answer> {
+    if is_signed { field.one_of(&Answer::WORDS_OF_SIGNED) } else { field.one_of(&Answer::WORDS) }
 }
 
 /// Not everything can be done about everything.

@@ -18,6 +18,7 @@ const ANY_PATTERNS: Kind = Kind::List(&ANY_PATTERN);
 const LABELS: Kind = Kind::Entries(&Kind::Either(&[ANY_PATTERN, ANY_PATTERNS]));
 const DIRECTIONS: &[&str] = &["request", "response", "both"];
 const ANSWER: Kind = Kind::Word(&["allow", "audit", "block"]);
+const SIGNED_ANSWER: Kind = Kind::Word(&["allow", "audit", "resign", "block"]);
 const WAYS: Kind = Kind::Word(&["label", "token", "reversible"]);
 
 const PER: Kind = Kind::Word(&["subject", "namespace", "user", "provider", "model"]);
@@ -252,6 +253,15 @@ pub(super) static ANSWERS: Shape = Shape {
     ],
 };
 
+pub(super) static SIGNED_ANSWERS: Shape = Shape {
+    name: "SignedAnswers",
+    doc: "An answer for each direction. Answers of providers are not signed.",
+    fields: &[
+        Member::optional("request", SIGNED_ANSWER, "For requests."),
+        Member::optional("response", ANSWER, "For answers."),
+    ],
+};
+
 pub(super) static LIMIT: Shape = Shape {
     name: "Limit",
     doc: "How much callers may use: one of `requests`, `tokens`, `cost` and `concurrency`.",
@@ -327,7 +337,12 @@ pub(super) static UNCERTAIN: Shape = Shape {
         doubt(Uncertainty::UnknownFormat, "No known format; scanned as text."),
         doubt(Uncertainty::BinaryContent, "Images, sound, documents that cannot be opened: nothing to scan."),
         doubt(Uncertainty::Unrewritable, "A finding where nothing may be rewritten."),
-        doubt(Uncertainty::SignedBody, "A finding to be replaced in a body that its sender signed."),
+        Member::optional(
+            Uncertainty::SignedBody.name(),
+            Kind::Either(&[SIGNED_ANSWER, Kind::Map(&SIGNED_ANSWERS)]),
+            "A finding to be replaced in a body that its sender signed. `resign` replaces it and signs the request again \
+             with credentials of the daemon's own, and blocks where it has none.",
+        ),
         doubt(Uncertainty::NotInspected, "Passed through unseen: a protocol that is not known."),
         doubt(Uncertainty::UntrustedClient, "The client rejects the internal CA."),
         doubt(Uncertainty::UnknownCaller, "The caller could not be told, and policies tell callers apart."),

@@ -43,6 +43,9 @@ pub enum Answer {
     Allow,
     /// Go on and say so in the audit trail.
     Audit,
+    /// Change what was to be changed, and sign the request again with credentials of the operator's; without any for
+    /// the place that is called, stop. Of [`Uncertainty::SignedBody`] only, and of requests.
+    Resign,
     /// Stop.
     Block,
 }
@@ -51,6 +54,20 @@ impl Answer {
     /// The words used in policies.
     pub const WORDS: [(&'static str, Self); 3] =
         [("allow", Self::Allow), ("audit", Self::Audit), ("block", Self::Block)];
+
+    /// The words for requests that their sender signed.
+    pub const WORDS_OF_SIGNED: [(&'static str, Self); 4] =
+        [("allow", Self::Allow), ("audit", Self::Audit), ("resign", Self::Resign), ("block", Self::Block)];
+
+    /// The word used in policies and audit events.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Allow => "allow",
+            Self::Audit => "audit",
+            Self::Resign => "resign",
+            Self::Block => "block",
+        }
+    }
 }
 
 /// How many kinds there are.

@@ -3,7 +3,7 @@
 use std::io::Write;
 
 use bytes::Bytes;
-use interceptor_engine::policy::Uncertainty;
+use interceptor_engine::policy::{Answer, Uncertainty};
 use interceptor_engine::record::Verdict;
 use interceptor_engine::{Limits, RequestPlan, Signature};
 use serde_json::{Value, json};
@@ -356,4 +356,31 @@ fn a_signed_body_is_not_rewritten() {
     let signed =
         Call { signature: Some(Some(Signature::Http)), ..Call::new(Format::Messages, body.as_bytes()) };
     assert_eq!(&*run(&engine(BOTH_WAYS), &signed).refusal.unwrap().rule, "uncertain.signedBody");
+}
+
+#[test]
+fn a_signed_body_is_changed_where_it_can_be_signed_again_and_policy_says_so() {
+    let resigning = format!("{BOTH_WAYS}  uncertain: {{ signedBody: resign }}\n");
+    let body = json!({"messages": [{"content": format!("ask {ADDRESS} or {}", card())}]}).to_string();
+    let host = "aws-external-anthropic.eu-west-1.api.aws";
+    let call = Call { host, resigns: true, ..Call::new(Format::Messages, body.as_bytes()) };
+    let outcome = run(&engine(&resigning), &call);
+    assert_eq!(outcome.sent(), body.replace(ADDRESS, "[EMAIL]").replace(&card(), "[CARD]"));
+    assert!(outcome.resigned && outcome.record.findings.iter().all(|finding| !finding.sealed));
+    let doubts: Vec<_> = outcome.record.doubts.iter().map(|d| (d.uncertainty, d.answer)).collect();
+    assert_eq!(doubts, [(Uncertainty::SignedBody, Answer::Resign)]);
+    // Credentials are not enough, nor is policy.
+    for (policy, resigns) in [(BOTH_WAYS, true), (&*resigning, false)] {
+        let outcome = run(&engine(policy), &Call { resigns, ..call.clone() });
+        assert_eq!(&*outcome.refusal.unwrap().rule, "uncertain.signedBody");
+        assert!(!outcome.resigned && outcome.sent.is_empty() && outcome.record.findings[0].sealed);
+        assert_eq!(outcome.record.doubts[0].answer, Answer::Block);
+    }
+    // What nothing is known of is not signed for anybody, and what is not changed keeps its signature.
+    let unknown = Call { path: "/brand/new", ..call.clone() };
+    assert_eq!(&*run(&engine(&resigning), &unknown).refusal.unwrap().rule, "uncertain.signedBody");
+    let body = json!({"messages": [{"content": "Good morning."}]}).to_string();
+    let plain = Call { request: body.as_bytes(), ..call };
+    let outcome = run(&engine(&resigning), &plain);
+    assert!(outcome.sent() == body && !outcome.resigned);
 }

@@ -96,6 +96,8 @@ pub(crate) struct Call<'a> {
     pub(crate) answer_coding: Option<&'a str>,
     /// What the request's head says of a signature, if that is known.
     pub(crate) signature: Option<Option<Signature>>,
+    /// Whether there are credentials to sign it with once it was changed.
+    pub(crate) resigns: bool,
     /// The method, if it is not POST.
     pub(crate) method: &'a str,
     /// Where both bodies are cut, modulo their length.
@@ -115,6 +117,7 @@ impl<'a> Call<'a> {
             answer_type: "application/json",
             answer_coding: None,
             signature: None,
+            resigns: false,
             method: "POST",
             cuts: &[],
         }
@@ -139,6 +142,8 @@ pub(crate) struct Outcome {
     pub(crate) refusal: Option<Refusal>,
     pub(crate) plan: Option<ResponsePlan>,
     pub(crate) request_plan: RequestPlan,
+    /// The request may leave only with another signature.
+    pub(crate) resigned: bool,
     pub(crate) record: Record,
 }
 
@@ -194,6 +199,9 @@ pub(crate) fn run_chunks(
     if let Some(signature) = call.signature {
         exchange.signed(signature);
     }
+    if call.resigns {
+        exchange.can_resign();
+    }
     let request_plan = exchange.request_plan();
     let (mut sent, mut received, mut steps, mut plan) = (Vec::new(), Vec::new(), Vec::new(), None);
     let result = (|| {
@@ -215,6 +223,7 @@ pub(crate) fn run_chunks(
         }
         exchange.response_end(&mut received)
     })();
+    let resigned = exchange.is_to_be_resigned();
     let record = exchange.record();
     let refusal = result.err();
     assert_eq!(refusal.is_some(), record.verdict == Verdict::Block);
@@ -222,7 +231,7 @@ pub(crate) fn run_chunks(
         let Ledger { seen, scanned, sealed, binary, unknown } = ledger;
         assert_eq!(seen, scanned + sealed + binary + unknown, "{ledger:?}");
     }
-    Outcome { sent, received, steps, refusal, plan, request_plan, record }
+    Outcome { sent, received, steps, refusal, plan, request_plan, resigned, record }
 }
 
 /// A key that a detector takes for real.

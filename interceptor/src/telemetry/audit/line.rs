@@ -7,7 +7,7 @@ mod refusal;
 use std::io::{self, Write};
 use std::time::{Duration, SystemTime};
 
-use interceptor_engine::policy::{Answer, Shadow};
+use interceptor_engine::policy::Shadow;
 use interceptor_engine::record::{
     Doubt, FindingRecord, Ledger, LimitRecord, Record, RuleRecord, Tokens, ToolRecord, Verdict,
 };
@@ -309,19 +309,11 @@ fn doubts<S: Serializer>(doubts: &&[Doubt], to: S) -> Result<S::Ok, S::Error> {
         list.serialize_element(&DoubtLine {
             kind: doubt.uncertainty.name(),
             direction: doubt.direction.name(),
-            answer: answer(doubt.answer),
+            answer: doubt.answer.name(),
             rule: doubt.rule,
         })?;
     }
     list.end()
-}
-
-fn answer(answer: Answer) -> &'static str {
-    match answer {
-        Answer::Allow => "allow",
-        Answer::Audit => "audit",
-        Answer::Block => "block",
-    }
 }
 
 #[derive(Serialize)]
