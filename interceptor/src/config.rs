@@ -19,6 +19,7 @@ use crate::cluster::ClusterSpec;
 use crate::hello::Host;
 use crate::identity::IdentitySpec;
 use crate::proxy::limits::Limits;
+use crate::signing::CredentialSpec;
 use crate::telemetry::audit::Destination;
 
 /// The annotated example, which a test reads, so that it cannot go stale.
@@ -61,6 +62,8 @@ pub struct Config {
     pub policy_objects: Option<PolicyObjects>,
     /// The file with the secret that tokens are made with; `None` takes a random one.
     pub redaction_key: Option<PathBuf>,
+    /// Credentials that changed requests are signed with again.
+    pub credentials: Vec<CredentialSpec>,
     /// Where audit lines go.
     pub audit: Destination,
     /// Where metrics and health are served; `None` serves none.
@@ -212,6 +215,7 @@ impl Config {
             policy_keys: Vec::new(),
             policy_objects: None,
             redaction_key: None,
+            credentials: Vec::new(),
             audit: Destination::File(PathBuf::from("/var/lib/interceptor/audit.jsonl")),
             admin: Some(SocketAddr::from(([127, 0, 0, 1], 9465))),
             admin_file: None,

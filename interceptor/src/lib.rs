@@ -13,6 +13,7 @@ pub mod hello;
 pub mod identity;
 pub mod netns;
 pub mod proxy;
+pub mod signing;
 pub mod source;
 pub mod telemetry;
 pub mod tls;

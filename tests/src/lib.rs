@@ -3,6 +3,7 @@
 //! configuration file, never by its insides.
 
 pub mod api;
+pub mod aws;
 pub mod cgroup;
 pub mod client;
 pub mod daemon;

@@ -28,6 +28,13 @@ fn tell(shared: &Shared, part: Part, in_force: String, error: Option<StartError>
     }));
 }
 
+/// Takes up credentials whose files have changed.
+pub(super) fn look_at_credentials(shared: &Shared) {
+    for look in shared.keyring.look() {
+        tell(shared, Part::Credentials, look.name.to_string(), look.error.map(StartError::from));
+    }
+}
+
 /// The authority's files, looked at again and again.
 pub(super) struct AuthorityFiles {
     live: Arc<LiveAuthority>,

@@ -306,7 +306,10 @@ impl Daemon {
                         asking = Some(Box::pin(self.ask()));
                     }
                 }
-                _ = authority.tick() => self.authority.look(&self.shared, Asked::ByClock),
+                _ = authority.tick() => {
+                    self.authority.look(&self.shared, Asked::ByClock);
+                    reload::look_at_credentials(&self.shared);
+                }
                 _ = reload.recv(), if offered.is_none() => {
                     reloads.push(self.reload());
                     asking = Some(Box::pin(self.ask()));

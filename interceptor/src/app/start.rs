@@ -20,6 +20,7 @@ use crate::budget::redis::StoreError;
 use crate::config::{Config, ConfigError};
 use crate::identity::{Identities, IdentityError};
 use crate::proxy::shared::Shared;
+use crate::signing::{CredentialError, Keyring};
 use crate::telemetry::Telemetry;
 use crate::telemetry::audit::Audit;
 use crate::tls::authority::{AuthorityError, LiveAuthority};
@@ -102,6 +103,9 @@ pub enum StartError {
     /// The store of limits that nodes share cannot be used.
     #[error(transparent)]
     Store(#[from] StoreError),
+    /// The credentials for changed requests cannot be used.
+    #[error(transparent)]
+    Credentials(#[from] CredentialError),
     /// The secret for tokens is none.
     #[error("{} holds fewer than 16 bytes (redaction.keyFile)", path.display())]
     ShortKey {
@@ -202,6 +206,8 @@ pub(super) fn shared(config: &Config) -> Result<(Arc<Shared>, Arc<LiveAuthority>
         );
     }
     let upstream_tls = UpstreamTls::new(roots)?;
+    let keyring = Keyring::load(&config.credentials)?;
+    keyring.check(|provider| engine.catalogue().provider_named(provider).is_some())?;
     let audit = Audit::start(&config.audit).map_err(|io| StartError::Audit {
         path: match &config.audit {
             crate::telemetry::audit::Destination::File(path) => path.clone(),
@@ -224,7 +230,7 @@ pub(super) fn shared(config: &Config) -> Result<(Arc<Shared>, Arc<LiveAuthority>
         Some(store) => Budgets::shared(store)?,
         None => Budgets::local(),
     };
-    let shared = Arc::new(shared.counting(budgets));
+    let shared = Arc::new(shared.counting(budgets).signing(keyring));
     if let Some(error) = refused {
         reload::tell_engine(&shared, Err(error));
     }

@@ -5,6 +5,7 @@ mod capture;
 mod identity;
 mod objects;
 mod proxies;
+mod signing;
 mod store;
 
 use std::net::SocketAddr;
@@ -60,6 +61,7 @@ impl Reader<'_> {
             "upstream",
             "policy",
             "redaction",
+            "signing",
             "audit",
             "admin",
             "identity",
@@ -81,6 +83,9 @@ impl Reader<'_> {
         }
         self.endpoints(&spec, &mut config.endpoints);
         self.files(&spec, &mut config);
+        if let Some(field) = spec.optional("signing") {
+            set(&mut config.credentials, signing::credentials(&field, self.base));
+        }
         self.outputs(&spec, &mut config);
         if let Some(field) = spec.optional("identity") {
             self.identity(&field, &mut config.identity);
@@ -354,7 +359,7 @@ mod tests {
             expect![[r#"
                 file.yaml:1:13: apiVersion: unknown apiVersion `interceptor.dev/v2`; expected `interceptor.dev/v1alpha1`
                 file.yaml:4:12: spec.workers: `0` is not allowed; expected a whole number from 1 to 256
-                file.yaml:5:3: spec: unknown field `nmaespaces`; expected one of `stateDirectory`, `cgroup`, `namespaces`, `workers`, `listen`, `capture`, `endpoints`, `catalogue`, `ca`, `upstream`, `policy`, `redaction`, `audit`, `admin`, `identity`, `limits`; did you mean `namespaces`?
+                file.yaml:5:3: spec: unknown field `nmaespaces`; expected one of `stateDirectory`, `cgroup`, `namespaces`, `workers`, `listen`, `capture`, `endpoints`, `catalogue`, `ca`, `upstream`, `policy`, `redaction`, `signing`, `audit`, `admin`, `identity`, `limits`; did you mean `namespaces`?
                 file.yaml:6:16: spec.namespaces[0]: unknown namespace `sefl`; expected one of `self`, `discover`, `/run/netns/NAME`; did you mean `self`?
                 file.yaml:7:18: spec.listen.port: port 31000 lies among Kubernetes' node ports; expected a port outside 30000-32767, or 0 for any free one
                 file.yaml:8:22: spec.endpoints.ports: no port is looked at; expected at least one, usually 443

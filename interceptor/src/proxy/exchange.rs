@@ -9,6 +9,7 @@ mod upgrade;
 
 use std::collections::VecDeque;
 use std::rc::Rc;
+use std::sync::Arc;
 use std::time::SystemTime;
 
 use bytes::Bytes;
@@ -21,11 +22,22 @@ use self::relay::{Downward, Paced, Step, Upward};
 use super::body::{self, Abort, RequestBody, ResponseBody, Whole};
 use super::serve::Served;
 use super::upstream::{Lease, Protocol, SendError};
+use crate::signing::{Claim, Keys, Signer};
 use crate::telemetry::event::Ending;
 
 /// What the application gets: an answer, or the end of its connection where a direct connection would have
 /// ended too.
 pub type Answer = Result<Response<ResponseBody>, Abort>;
+
+/// A request as it goes upstream.
+struct Outgoing {
+    request: Request<RequestBody>,
+    /// Signs it, if it was changed under its caller's signature.
+    signer: Option<Signer>,
+}
+
+/// Whose signature a request carries, and what could take its place.
+type Resigning = (Claim, Arc<Keys>);
 
 /// Runs one exchange to the head of its answer; the body follows by itself.
 ///
@@ -59,10 +71,10 @@ async fn take_request(
     served: &Rc<Served>,
     ledger: &Rc<Ledger>,
     request: Request<Incoming>,
-) -> Result<Request<RequestBody>, Answer> {
+) -> Result<Outgoing, Answer> {
     let (mut parts, incoming) = request.into_parts();
-    let plan = match begin(served, ledger, &mut parts) {
-        Ok(plan) => plan,
+    let (plan, resigning) = match begin(served, ledger, &mut parts) {
+        Ok(begun) => begun,
         Err(answer) => {
             if !parts.headers.contains_key(header::EXPECT) {
                 pass_over(served, incoming).await;
@@ -86,11 +98,35 @@ async fn take_request(
             }
         }
     };
-    Ok(Request::from_parts(parts, body))
+    let signer = signer(ledger, resigning, &body)?;
+    Ok(Outgoing { request: Request::from_parts(parts, body), signer })
+}
+
+/// What signs the request again, if the engine has changed it on the promise that it would be.
+fn signer(
+    ledger: &Ledger,
+    resigning: Option<Resigning>,
+    body: &RequestBody,
+) -> Result<Option<Signer>, Answer> {
+    if !ledger.is_to_be_resigned() {
+        return Ok(None);
+    }
+    match (resigning, body) {
+        (Some((claim, keys)), RequestBody::Whole(whole)) => {
+            ledger.resigned(keys.name().clone());
+            Ok(Some(Signer::new(claim, keys, &whole.pieces)))
+        }
+        // The engine changes what is held, and signed what it was told can be; whatever else leaves has no signature.
+        _ => Err(Err(Abort("a request was changed that cannot be signed"))),
+    }
 }
 
 /// Shows the request's head to the engine, and does what rules ask with its headers.
-fn begin(served: &Served, ledger: &Ledger, parts: &mut http::request::Parts) -> Result<RequestPlan, Answer> {
+fn begin(
+    served: &Served,
+    ledger: &Ledger,
+    parts: &mut http::request::Parts,
+) -> Result<(RequestPlan, Option<Resigning>), Answer> {
     let text = |name| parts.headers.get(name).and_then(|value| value.to_str().ok());
     let id = ledger.id().to_string();
     let path = parts.uri.path_and_query().map_or("/", |path| path.as_str());
@@ -107,12 +143,23 @@ fn begin(served: &Served, ledger: &Ledger, parts: &mut http::request::Parts) -> 
         request_id: &id,
     });
     let headers = parts.headers.iter().map(|(name, value)| (name.as_str(), value.as_bytes()));
-    inspection.signed(Signature::of(path, headers));
+    let signature = Signature::of(path, headers);
+    inspection.signed(signature);
+    let resigning = signature.and_then(|_| resigning(served, parts));
+    if resigning.is_some() {
+        inspection.can_resign();
+    }
     let plan = inspection.request_plan();
     let begun = inspection.begin().and_then(|()| headers::obey(&mut inspection, &mut parts.headers));
     ledger.begin_inspection(inspection);
     begun.map_err(|refusal| reply::refused(ledger, refusal, Ending::Blocked))?;
-    Ok(plan)
+    Ok((plan, resigning))
+}
+
+/// The claim of a signed request, and credentials for where it goes.
+fn resigning(served: &Served, parts: &http::request::Parts) -> Option<Resigning> {
+    let keys = served.shared.keyring.keys(&served.provider, &served.target.host)?;
+    Claim::of(parts).map(|claim| (claim, keys))
 }
 
 /// Reads what an application still sends of a request that is refused by its head, up to a bound. Not every client looks
@@ -191,7 +238,7 @@ async fn reserve(served: &Served, ledger: &Ledger) -> Result<(), Answer> {
 async fn send(
     served: &Rc<Served>,
     ledger: &Ledger,
-    mut request: Request<RequestBody>,
+    Outgoing { mut request, signer }: Outgoing,
 ) -> Result<(Response<Incoming>, Lease), Abort> {
     loop {
         let mut lease = served.checkout().await.map_err(|error| {
@@ -200,6 +247,9 @@ async fn send(
         })?;
         ledger.sent(lease.reused);
         headers::adapt(&mut request, lease.sender().protocol(), &served.target.host);
+        if let Some(signer) = &signer {
+            signer.sign(&mut request, SystemTime::now());
+        }
         let waiting = lease.sender().send(request);
         match tokio::time::timeout(served.shared.limits.answer_pause, waiting).await {
             Ok(Ok(answer)) => {

@@ -12,6 +12,7 @@ use super::limits::Limits;
 use super::trust::Trust;
 use crate::budget::Budgets;
 use crate::identity::Identities;
+use crate::signing::Keyring;
 use crate::telemetry::Telemetry;
 use crate::telemetry::event::Id;
 use crate::tls::{ServerSide, UpstreamTls};
@@ -32,6 +33,8 @@ pub struct Shared {
     pub limits: Limits,
     /// What exchanges may use. A reload leaves the counts as they are.
     pub budgets: Arc<Budgets>,
+    /// Credentials for requests that are changed under their caller's signature.
+    pub keyring: Keyring,
     /// Which workloads have refused our certificates.
     pub trust: Trust,
     /// What connections have shown of those to come.
@@ -64,6 +67,7 @@ impl Shared {
             telemetry,
             limits,
             budgets: Budgets::local(),
+            keyring: Keyring::default(),
             trust: Trust::default(),
             hints: Hints::default(),
             open: Gauge::default(),
@@ -77,6 +81,12 @@ impl Shared {
     #[must_use]
     pub fn counting(self, budgets: Arc<Budgets>) -> Self {
         Self { budgets, ..self }
+    }
+
+    /// The same, with credentials to sign requests with.
+    #[must_use]
+    pub fn signing(self, keyring: Keyring) -> Self {
+        Self { keyring, ..self }
     }
 
     /// What is open right now, in Prometheus' format.

@@ -231,6 +231,8 @@ pub struct Exchange {
     pub detail: Option<String>,
     /// Whether it went over an upstream connection that was already open.
     pub reused: bool,
+    /// The credentials with which the request was signed again, because it was changed.
+    pub resigned: Option<Arc<str>>,
     /// What the engine found and decided.
     pub record: Option<Record>,
 }
@@ -304,6 +306,8 @@ pub enum Part {
     Policy,
     /// The authority that signs leafs.
     Authority,
+    /// Credentials that requests are signed with.
+    Credentials,
 }
 
 /// What became of it.
@@ -324,7 +328,7 @@ pub struct Reload {
     pub part: Part,
     /// How it ended.
     pub result: Reloaded,
-    /// What is in force now: the policy's version, or how long the authority lasts.
+    /// What is in force now: the policy's version, how long the authority lasts, or what credentials are called.
     pub in_force: String,
     /// What is wrong, with places.
     pub detail: Option<String>,
@@ -393,6 +397,7 @@ labels! {
     Part {
         Part::Policy => "policy",
         Part::Authority => "authority",
+        Part::Credentials => "credentials",
     }
     Reloaded {
         Reloaded::InForce => "in_force",

@@ -1,10 +1,11 @@
 //! Amazon's and Google's own SDKs, whose errors have other shapes and whose retries have other rules. A refused call is one
 //! exchange: nothing is tried again.
 
-use anyhow::Result;
+use anyhow::{Context as _, Result};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use bytes::Bytes;
+use interceptor_tests::aws::Credentials;
 use interceptor_tests::provider::Script;
 use interceptor_tests::samples;
 use interceptor_tests::sdk::{App, Sdk};
@@ -119,6 +120,44 @@ async fn ordinary_calls_of_cloud_sdks_are_answered() -> Result<()> {
             (words.concat(), &json!("done")),
             "{said:?}"
         );
+    }
+    Ok(())
+}
+
+/// The service itself checks: without a change it sees the application's signature, with one the daemon's.
+#[tokio::test]
+async fn what_amazons_sdk_has_signed_is_signed_again_when_it_is_masked() -> Result<()> {
+    let policy = "apiVersion: interceptor.dev/v1alpha1\nkind: EgressPolicy\nmetadata: {name: lab}\nspec:\n  rules:\n    \
+                  - name: mask\n      match: {direction: request, detectors: ['pii.*']}\n      action: redact\n  \
+                  uncertain: {signedBody: resign}\n";
+    let keys =
+        json!({"name": "lab", "provider": "aws-bedrock", "accessKeyFile": "id", "secretKeyFile": "key"});
+    let daemons = Credentials { id: "LABDAEMON".into(), secret: "ours".into(), token: None };
+    let setup = Setup::default().policy(policy).spec(json!({"signing": {"credentials": [keys]}}));
+    let setup = setup.before(|lab| {
+        for (file, word) in [("id", "LABDAEMON"), ("key", "ours")] {
+            lab.file(file, word).expect("the laboratory's folder can be written");
+        }
+    });
+    let Some(stage) = staged(setup).await? else { return Ok(()) };
+    // As the laboratory's applications are given them.
+    let applications = Credentials { id: samples::aws_key_id(), secret: "nobody's".into(), token: None };
+    let calls = CALLS.into_iter().filter(|(app, ..)| *app == App::Bedrock);
+    for (number, (app, call, path)) in calls.enumerate() {
+        let mut sdk = Sdk::start(&stage.lab, app)?;
+        for (at, (prompt, signer)) in
+            [("Good morning.", &applications), (&*format!("write to {}", samples::EMAIL), &daemons)]
+                .into_iter()
+                .enumerate()
+        {
+            stage.lab.provider.next(path, answer(call, &["Done."]));
+            let said = sdk.whole(call, prompt).await?;
+            assert_eq!(said.last().map(|last| &last["event"]), Some(&json!("done")), "{call}: {said:?}");
+            let seen = stage.lab.provider.record().call(2 * number + at).await?;
+            let body = String::from_utf8_lossy(&seen.body);
+            assert!(!body.contains(samples::EMAIL), "{call}: {body}");
+            signer.verify(&seen).with_context(|| format!("{call}: {prompt}"))?;
+        }
     }
     Ok(())
 }

@@ -27,6 +27,7 @@ mod raw;
 mod redacted;
 mod reload;
 mod rest;
+mod signed;
 mod stream;
 mod upgrade;
 mod websocket;

@@ -3,6 +3,7 @@
 
 use std::cell::RefCell;
 use std::rc::Rc;
+use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
 
 use interceptor_engine::budget::{Drawn, End, Note, Usage};
@@ -31,6 +32,7 @@ struct Inner {
     http: u8,
     status: Option<u16>,
     reused: bool,
+    resigned: Option<Arc<str>>,
     /// By the provider.
     is_refused: bool,
     detail: Option<String>,
@@ -54,6 +56,7 @@ impl Ledger {
             http,
             status: None,
             reused: false,
+            resigned: None,
             is_refused: false,
             detail: None,
             inspection: None,
@@ -98,6 +101,16 @@ impl Ledger {
         inner.held = now - inner.start;
         inner.sent = Some(now);
         inner.reused = reused;
+    }
+
+    /// Whether the request was changed under a signature that has to be made again.
+    pub fn is_to_be_resigned(&self) -> bool {
+        self.inner.borrow().inspection.as_ref().is_some_and(Inspection::is_to_be_resigned)
+    }
+
+    /// It is signed with these credentials.
+    pub fn resigned(&self, name: Arc<str>) {
+        self.inner.borrow_mut().resigned = Some(name);
     }
 
     /// The head of the answer is here.
@@ -166,6 +179,7 @@ impl Inner {
             ending,
             detail: self.detail.take(),
             reused: self.reused,
+            resigned: self.resigned.take(),
             record,
         })));
         served.exchange_over();

@@ -29,7 +29,7 @@ pub(super) async fn run(served: Rc<Served>, ledger: Rc<Ledger>, request: Request
     };
     for (name, value) in kept {
         if let Some(value) = value {
-            request.headers_mut().insert(name, value);
+            request.request.headers_mut().insert(name, value);
         }
     }
     if let Err(refusal) = ledger.inspect(|inspection| inspection.upgrade(&wanted)) {

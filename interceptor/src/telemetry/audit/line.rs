@@ -92,6 +92,8 @@ struct ExchangeLine<'a> {
     ending: &'static str,
     detail: Option<&'a str>,
     inspection: Option<Inspection<'a>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    resigned: Option<&'a str>,
     upstream_reused: bool,
     duration_us: u64,
     held_us: u64,
@@ -114,6 +116,7 @@ impl<'a> ExchangeLine<'a> {
             ending: ended.ending.label(),
             detail: ended.detail.as_deref(),
             inspection: ended.record.as_ref().map(Inspection::new),
+            resigned: ended.resigned.as_deref(),
             upstream_reused: ended.reused,
             duration_us: micros(ended.took),
             held_us: micros(ended.held),
