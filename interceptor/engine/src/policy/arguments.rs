@@ -59,6 +59,11 @@ impl fmt::Debug for Given {
 pub(super) struct Wanted(pub(super) Box<[(KeyPath, Patterns)]>);
 
 impl Wanted {
+    /// The paths, as they are compared.
+    pub(super) fn paths(&self) -> impl Iterator<Item = String> {
+        self.0.iter().map(|(path, _)| path.to_string())
+    }
+
     /// An exemption has to fit all values at its paths, and there has to be one: what is said twice is read in one way or
     /// the other, nobody knows which.
     pub(super) fn fits(&self, given: &Given, quantifier: Quantifier) -> bool {
@@ -76,6 +81,19 @@ impl Wanted {
 /// Keys with dots between them. `*` in one stands for any characters, `**` for any number of keys, also none.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct KeyPath(Box<[Step]>);
+
+impl fmt::Display for KeyPath {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (at, step) in self.0.iter().enumerate() {
+            let dot = if at == 0 { "" } else { "." };
+            match step {
+                Step::Key(key) => write!(f, "{dot}{key}")?,
+                Step::Any => write!(f, "{dot}**")?,
+            }
+        }
+        Ok(())
+    }
+}
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 enum Step {
@@ -148,6 +166,7 @@ mod tests {
             ("A", "a"),
         ] {
             assert!(fits(path, keys), "{path} {keys}");
+            assert_eq!(KeyPath::parse(path).expect("a path").to_string(), path.to_ascii_lowercase());
         }
         for (path, keys) in
             [("a", ""), ("a", "b"), ("a", "a.b"), ("a.b", "a"), ("*", ""), ("**.c", "c.d"), ("a.**.c", "a.b")]

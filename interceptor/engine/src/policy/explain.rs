@@ -5,10 +5,11 @@
 
 use std::sync::Arc;
 
+use super::arguments::Wanted;
 use super::conditions::{Conditions, Holds};
 use super::context::{BodyFacts, Context};
 use super::decide::outcome;
-use super::rule::{Mode, Rule, Target};
+use super::rule::{At, Mode, Rule, Target};
 use super::subjects::Selector;
 use super::{Action, Cell, Direction, Policy, Subject};
 use crate::detect::{Confidence, DetectorId};
@@ -35,6 +36,10 @@ pub struct RuleTrace {
     pub mode: Mode,
     /// What it looks for.
     pub about: About,
+    /// The keys by which it asks what tools are called with, as the rule writes them in small letters.
+    pub arguments: Vec<String>,
+    /// Where it blocks, if that is what it does to every call of an endpoint.
+    pub at: Option<At>,
     /// The fields of its match that ask something of the exchange.
     pub conditions: Vec<&'static str>,
     /// Whether its conditions hold.
@@ -158,11 +163,17 @@ impl Rule {
             Target::Tools(_) => About::Tools,
             Target::Exchange => About::Exchange,
         };
+        let arguments = match &self.target {
+            Target::Tools(tools) => tools.arguments.iter().flat_map(Wanted::paths).collect(),
+            Target::Findings { .. } | Target::Exchange => Vec::new(),
+        };
         RuleTrace {
             name: self.name.clone(),
             action: self.action,
             mode: self.mode,
             about,
+            arguments,
+            at: (self.action == Action::Block && self.is_of_endpoint()).then_some(self.at),
             conditions: self.conditions(),
             state,
         }

@@ -11,7 +11,7 @@ use std::process::ExitCode;
 use clap::Args;
 use interceptor_engine::detect::Confidence;
 use interceptor_engine::policy::explain::{About, Place, PolicyTrace, RuleTrace, State};
-use interceptor_engine::policy::{BodyFacts, Context, Direction, Mode, PolicySet};
+use interceptor_engine::policy::{At, BodyFacts, Callers, Context, Direction, Mode, PolicySet};
 use interceptor_engine::record::{FindingRecord, Record};
 
 use super::cases::{self, Case};
@@ -125,6 +125,7 @@ fn explain(set: &PolicySet, case: &Case) -> String {
     for trace in set.policy.explain(&context, Some(&body)) {
         policy(&mut out, &trace);
     }
+    at_connect(&mut out, set, &context);
     if let Some(record) = &played.record {
         decisions(&mut out, set, &context, &body, record);
     }
@@ -158,11 +159,36 @@ fn policy(out: &mut String, trace: &PolicyTrace) {
     }
 }
 
+/// What the kernel side answers before there is an exchange.
+fn at_connect(out: &mut String, set: &PolicySet, context: &Context<'_>) {
+    let standing = set.policy.standing(Callers::Like(context.subject));
+    let Some(found) = standing.as_ref().and_then(|standing| set.policy.forbids(standing, context.provider))
+    else {
+        return;
+    };
+    let place = if found.anywhere {
+        "at every address that is known as the provider's"
+    } else {
+        "at addresses where nobody else is known to be"
+    };
+    let (rule, provider) = (found.rule, context.provider);
+    let _ = writeln!(
+        out,
+        "connect(): refused with EPERM by `{rule}`, {place} ({provider}); otherwise the exchange decides"
+    );
+}
+
 fn what(rule: &RuleTrace) -> String {
     let about = match rule.about {
-        About::Findings => "findings",
-        About::Tools => "tools",
-        About::Exchange => "the exchange",
+        About::Findings => "findings".to_owned(),
+        About::Tools if rule.arguments.is_empty() => "tools".to_owned(),
+        About::Tools => format!("calls of tools by `{}`", rule.arguments.join("`, `")),
+        About::Exchange => match rule.at {
+            Some(At::Exchange) => "the exchange, never in connect()".to_owned(),
+            Some(At::Connect) => "the exchange, at any address in connect()".to_owned(),
+            Some(At::Automatic) => "the exchange, in connect() where it can be".to_owned(),
+            None => "the exchange".to_owned(),
+        },
     };
     let shadow = if rule.mode == Mode::Shadow { ", in shadow" } else { "" };
     format!("{} {about}{shadow}", rule.action.name())
@@ -297,5 +323,39 @@ spec:
               `tried` says block: in shadow: does nothing
             Which rule wins: rules are read from top to bottom, policies of higher priority first. The strongest action wins (block, redact, audit), the first among equals. `allow` ends the reading: it exempts from the rules behind it, and from none before it.
         "#]].assert_eq(&explain(&suites[0].set, case));
+    }
+
+    #[test]
+    fn where_a_rule_blocks_and_what_it_asks_of_calls_is_said() {
+        let directory = tempfile::tempdir().expect("a directory");
+        let policy = directory.path().join("p.yaml");
+        let text = r#"
+apiVersion: interceptor.dev/v1alpha1
+kind: EgressPolicy
+metadata: { name: everyone }
+spec:
+  rules:
+    - { name: shells, match: { tools: ["shell*"], arguments: { Command: ["*rm -rf*"], "**.force": ["true"] } }, action: block }
+    - { name: told, match: { providers: [mistral] }, action: { block: { at: exchange } } }
+    - { name: anywhere, match: { providers: [groq] }, action: { block: { at: connect } } }
+    - { name: large, match: { size: { over: 1MiB } }, action: block }
+    - { name: forbidden, match: { providers: [openai] }, action: block }
+"#;
+        std::fs::write(&policy, text).expect("it is written");
+        let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("../policies/tests/default.yaml");
+        let cases = std::fs::read_to_string(&file).expect("it is shipped");
+        let suites = cases::read(&file.display().to_string(), &cases, &[policy]).expect("it reads");
+        let case =
+            suites[0].cases.iter().find(|case| case.name.starts_with("an address")).expect("it is there");
+        let said = explain(&suites[0].set, case);
+        let lines: Vec<&str> = said.lines().filter(|line| line.contains('(')).skip(1).take(6).collect();
+        expect_test::expect![[r#"
+              rule `shells` (block calls of tools by `command`, `**.force`): its conditions hold
+              rule `told` (block the exchange, never in connect()): `providers` does not fit
+              rule `anywhere` (block the exchange, at any address in connect()): `providers` does not fit
+              rule `large` (block the exchange): `size` does not fit
+              rule `forbidden` (block the exchange, in connect() where it can be): its conditions hold
+            connect(): refused with EPERM by `forbidden`, at addresses where nobody else is known to be (openai); otherwise the exchange decides
+        "#]].assert_eq(&(lines.join("\n") + "\n"));
     }
 }

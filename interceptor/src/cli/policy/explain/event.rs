@@ -8,7 +8,7 @@ use interceptor_engine::policy::explain::State;
 use interceptor_engine::policy::{BodyFacts, Context, PolicySet};
 use serde_json::Value;
 
-use super::{PRECEDENCE, candidates, policy};
+use super::{PRECEDENCE, at_connect, candidates, policy};
 use crate::cli::policy::recorded::{Recorded, untold};
 
 /// Everything there is to say about a line; `None` if it is no exchange's, or was not inspected.
@@ -36,6 +36,7 @@ pub(super) fn explain(set: &PolicySet, line: &Value) -> Option<String> {
         }
         policy(&mut out, &trace);
     }
+    at_connect(&mut out, set, &context);
     findings(&mut out, set, &context, &body, &recorded);
     let _ = writeln!(out, "{PRECEDENCE}");
     Some(out)
@@ -158,7 +159,7 @@ spec:
             policy VERSION decided, and is what follows:
             policy `everyone`: is about this caller
               rule `large` (block the exchange): not known: size
-              rule `elsewhere` (block the exchange): `providers` does not fit
+              rule `elsewhere` (block the exchange, in connect() where it can be): `providers` does not fit
               rule `mask` (redact findings): its conditions hold
               rule `watch` (audit findings): its conditions hold
             finding `pii.email` in the request (high)
