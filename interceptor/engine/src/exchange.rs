@@ -14,6 +14,7 @@ mod facts;
 mod head;
 mod inner;
 mod inspect;
+mod joined;
 mod judge;
 mod limited;
 mod neighbours;

@@ -45,7 +45,7 @@ pub(super) struct EventReader {
     pub(super) inspector: Inspector,
     pub(super) fragments: Vec<Fragment>,
     pub(super) closings: Vec<Closing>,
-    /// Tools that the event names, where calls are asked for.
+    /// Tools that the event names.
     pub(super) named: Vec<Named>,
     /// The event's `type`, if its document has one.
     pub(super) kind: Vec<u8>,
@@ -106,7 +106,7 @@ impl Sink for EventReader {
             self.kind.clear();
             escape::decode(text.raw, &mut self.kind);
         }
-        if !text.key && state.capture == Some(Capture::Tool) && self.inspector.calls.is_asked() {
+        if !text.key && state.capture == Some(Capture::Tool) {
             let mut name = Vec::new();
             escape::decode(text.raw, &mut name);
             let name = String::from_utf8_lossy(&name).into_owned();

@@ -148,6 +148,13 @@ impl Case {
         self.doubt(Uncertainty::DecodeLimit, direction).map(drop)
     }
 
+    /// Rules on a name that fragments make up. Rules about every tool were asked about the fragments already: where one
+    /// number is given to several calls, what their names make up is none of anybody's.
+    pub(super) fn rule_made_up(&mut self, direction: Direction, name: &str) -> Result<(), Box<Refusal>> {
+        let decision = self.scope.made_up(direction, name);
+        self.follow(direction, name, decision)
+    }
+
     /// Rules on a call, if a rule asks what its tool is called with. A call that is told again was ruled on.
     pub(super) fn rule_call(&mut self, direction: Direction, call: &Call) -> Result<(), Box<Refusal>> {
         let waits = |name: &String| self.scope.waits_for_call(direction, name);

@@ -95,6 +95,11 @@ impl Patterns {
         name.is_some_and(|name| self.fit(name))
     }
 
+    /// True if one of them fits every name.
+    pub(super) fn has_any(&self) -> bool {
+        self.0.iter().any(Pattern::is_any)
+    }
+
     /// Those of them that fit one name only.
     pub(super) fn each_literal(&self) -> impl Iterator<Item = &str> {
         self.0.iter().filter_map(Pattern::literal)

@@ -198,6 +198,11 @@ impl Rule {
         if self.action == Action::Allow { Quantifier::All } else { Quantifier::Any }
     }
 
+    /// True if it is about tools, whatever their names.
+    pub(super) fn is_about_every_tool(&self) -> bool {
+        matches!(&self.target, Target::Tools(tools) if tools.names.has_any())
+    }
+
     /// True if it acts on every call of the endpoints it names, whatever they carry.
     pub(super) fn is_of_endpoint(&self) -> bool {
         self.target == Target::Exchange && self.headers.is_empty() && self.conditions.are_of_endpoint()

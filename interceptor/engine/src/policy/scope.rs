@@ -175,6 +175,15 @@ impl Scope {
         })
     }
 
+    /// What happens because fragments make up the name of a tool: as if it was named, but that rules about every tool have
+    /// nothing to say.
+    pub(crate) fn made_up(&self, direction: Direction, name: &str) -> Decision {
+        let names = [name.to_owned()];
+        self.decision(|rule, _| {
+            !rule.is_about_every_tool() && rule.fits_call(direction, &names, &Given::default())
+        })
+    }
+
     /// What happens because a tool is called, with all that is known of the call.
     pub(crate) fn call(&self, direction: Direction, names: &[String], given: &Given) -> Decision {
         self.decision(|rule, _| rule.fits_call(direction, names, given))

@@ -54,6 +54,77 @@ fn what_is_offered_is_called_with_nothing() {
     assert_eq!(offer.verdict(&engine), "pass");
 }
 
+/// What was called in earlier turns is sent again with every request, and a rule for requests looks at it, too.
+#[test]
+fn calls_of_earlier_turns_are_judged_in_requests() {
+    let rules = "\
+rules:
+  - { name: no-deleting, match: { tools: [shell], direction: request, arguments: { command: \"*rm -rf*\" } }, action: block }
+  - { name: no-mail, match: { tools: [send_mail], direction: request }, action: block }";
+    let engine = engine(&[rules]);
+    let arguments = |command: &str| json!({ "command": command });
+    let openai = |name: &str, command: &str| {
+        let function = json!({ "name": name, "arguments": arguments(command).to_string() });
+        let calls = json!([{ "id": "c", "type": "function", "function": function }]);
+        let turn = json!({ "role": "assistant", "content": null, "tool_calls": calls });
+        Call::chat(&json!({ "model": "m", "messages": [turn] }))
+    };
+    let responses = |name: &str, command: &str| {
+        let item =
+            json!({ "type": "function_call", "name": name, "arguments": arguments(command).to_string() });
+        Call { path: "/v1/responses".into(), ..Call::chat(&json!({ "model": "m", "input": [item] })) }
+    };
+    let anthropic = |name: &str, command: &str| {
+        let content = json!([{ "type": "tool_use", "id": "t", "name": name, "input": arguments(command) }]);
+        let body = json!({ "model": "m", "messages": [{ "role": "assistant", "content": content }] });
+        Call {
+            provider: "anthropic",
+            path: "/v1/messages".into(),
+            host: "api.anthropic.com",
+            ..Call::chat(&body)
+        }
+    };
+    let google = |name: &str, command: &str| {
+        let part = json!({ "functionCall": { "name": name, "args": arguments(command) } });
+        Call {
+            provider: "google-gemini",
+            path: "/v1beta/models/gemini-pro:generateContent".into(),
+            host: "generativelanguage.googleapis.com",
+            ..Call::chat(&json!({ "contents": [{ "role": "model", "parts": [part] }] }))
+        }
+    };
+    let bedrock = |name: &str, command: &str| {
+        let content = json!([{ "toolUse": { "toolUseId": "t", "name": name, "input": arguments(command) } }]);
+        Call {
+            provider: "aws-bedrock",
+            path: "/model/m/converse".into(),
+            host: "bedrock-runtime.us-east-1.amazonaws.com",
+            ..Call::chat(&json!({ "messages": [{ "role": "assistant", "content": content }] }))
+        }
+    };
+    let makers = |name: &str, command: &str| {
+        [
+            openai(name, command),
+            responses(name, command),
+            anthropic(name, command),
+            google(name, command),
+            bedrock(name, command),
+        ]
+    };
+    let check = |engine: &Arc<Engine>, name: &str, command: &str, expected: &str| {
+        for call in makers(name, command) {
+            assert_eq!(call.verdict(engine), expected, "{name} at {}", call.path);
+        }
+    };
+    check(&engine, "shell", "ls", "pass");
+    check(&engine, "shell", "rm -rf /", "403 by no-deleting");
+    check(&engine, "note", "rm -rf /", "pass");
+    check(&engine, "send_mail", "ls", "403 by no-mail");
+    // A rule for answers does not.
+    let answers = rules.replace("direction: request", "direction: response");
+    check(&self::engine(&[&answers]), "shell", "rm -rf /", "pass");
+}
+
 /// However it is written, it is read; and what is said twice exempts nothing.
 #[test]
 fn nothing_hides_in_how_a_call_is_written() {
@@ -192,6 +263,43 @@ fn a_stream_ends_before_the_call_is_complete() {
     // Called with nothing: that is clear once the call has ended.
     let events = chunks(&[(0, "read_file", &[])]);
     stream(&engine, &call, &events, "no-files", 2);
+}
+
+/// Clients put fragments of a name together, as they do with what it is called with.
+#[test]
+fn a_name_in_fragments_is_the_whole_name() {
+    let call = Call::model("m");
+    let named = |pieces: &[(u32, &str)], arguments: &str| {
+        let event = |delta: Value| data(&json!({ "choices": [{ "index": 0, "delta": delta }] }));
+        let piece = |(index, name): &(u32, &str)| {
+            event(json!({ "tool_calls": [{ "index": index, "function": { "name": name } }] }))
+        };
+        let mut events: Vec<_> = pieces.iter().map(piece).collect();
+        let function = json!({ "arguments": arguments });
+        events.push(event(json!({ "tool_calls": [{ "index": 0, "function": function }] })));
+        events.push("data: [DONE]\n\n".to_owned());
+        events
+    };
+    let by_name =
+        engine(&["rules: [{ name: no-shells, match: { tools: [shell, \"*_shell\"] }, action: block }]"]);
+    let events = named(&[(0, "sh"), (0, "ell")], "{}");
+    stream(&by_name, &call, &events, "no-shells", 1);
+    let events = named(&[(0, "sh"), (1, "ell"), (0, "op")], "{}");
+    stream(&by_name, &call, &events, "pass", events.len());
+    let by_call = engine(&[RULES]);
+    let events = named(&[(0, "she"), (0, "ll")], r#"{"command":"rm -rf /"}"#);
+    stream(&by_call, &call, &events, "no-deleting", 2);
+    // Said again and again, and under one number for two calls: neither makes another tool of it.
+    let only = engine(&["\
+rules:
+  - { name: these, match: { direction: response, tools: [shell, note] }, action: allow }
+  - { name: no-others, match: { direction: response, tools: [\"*\"] }, action: block }"]);
+    for pieces in [[(0, "shell"), (0, "shell")], [(0, "shell"), (0, "note")]] {
+        let events = named(&pieces, "{}");
+        stream(&only, &call, &events, "pass", events.len());
+    }
+    let events = named(&[(0, "shell"), (0, "x")], "{}");
+    stream(&only, &call, &events, "no-others", 1);
 }
 
 #[test]

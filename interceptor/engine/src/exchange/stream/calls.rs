@@ -6,6 +6,7 @@ use super::{Stream, stream_rules};
 use crate::exchange::calls::Call;
 use crate::exchange::case::Case;
 use crate::exchange::event::{Keys, Named};
+use crate::exchange::joined::Joined;
 use crate::refusal::Refusal;
 
 /// Most names that are kept.
@@ -22,6 +23,9 @@ pub(super) struct Called {
     /// Bytes of calls that came in fragments.
     bytes: usize,
     left_out: bool,
+    /// Names in fragments, and those that they make up and that were not ruled on.
+    joined: Joined,
+    made_up: Vec<String>,
 }
 
 impl Stream {
@@ -32,20 +36,29 @@ impl Stream {
 
     /// Notes whom the fragments of this event, and of later ones, belong to.
     pub(super) fn take_names(&mut self, case: &Case) {
-        for named in self.reader.named.drain(..) {
-            let is_known = self.called.names.iter().any(|n| n.keys == named.keys && n.name == named.name);
-            if is_known {
-                continue;
+        for named in std::mem::take(&mut self.reader.named) {
+            // A call may be one of the fragment's name or of the whole one's.
+            if let Some(made_up) = self.called.joined.add(&named) {
+                self.called.made_up.push(made_up.name.clone());
+                self.take_name(made_up, case);
             }
-            if self.called.names.len() == MOST_NAMES {
-                self.called.left_out = true;
-                return;
-            }
-            if case.scope.waits_for_call(self.direction, &named.name) {
-                self.called.waiting.push(named.clone());
-            }
-            self.called.names.push(named);
+            self.take_name(named, case);
         }
+    }
+
+    fn take_name(&mut self, named: Named, case: &Case) {
+        let is_known = self.called.names.iter().any(|n| n.keys == named.keys && n.name == named.name);
+        if is_known {
+            return;
+        }
+        if self.called.names.len() == MOST_NAMES {
+            self.called.left_out = true;
+            return;
+        }
+        if case.scope.waits_for_call(self.direction, &named.name) {
+            self.called.waiting.push(named.clone());
+        }
+        self.called.names.push(named);
     }
 
     /// Rules on tools that were named since the last time. A tool of which rules ask what it is called with waits for that.
@@ -62,13 +75,17 @@ impl Stream {
             }
             result = result.and(case.rule_called(self.direction, name));
         }
+        for name in std::mem::take(&mut self.called.made_up) {
+            result = result.and(case.rule_made_up(self.direction, &name));
+        }
         result
     }
 
     /// Rules on calls that an event holds as a whole. An empty one is the beginning of one in fragments.
     pub(super) fn rule_calls(&mut self, case: &mut Case) -> Result<(), Box<Refusal>> {
         let (calls, left_out) = self.reader.inspector.calls.take();
-        if left_out || std::mem::take(&mut self.called.left_out) {
+        let names_left_out = std::mem::take(&mut self.called.left_out) | self.called.joined.take_left_out();
+        if left_out || names_left_out && case.scope.asks_for_tools() {
             case.too_many_calls(self.direction)?;
         }
         for mut call in calls.into_iter().filter(|call| !call.given.is_empty()) {
