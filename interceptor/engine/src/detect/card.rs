@@ -26,6 +26,9 @@ const WORDS: [&str; 11] = [
     "maestro",
 ];
 
+/// How far before a number the one before it in a list may begin.
+const LIST: usize = 64;
+
 const MARKS: [Mark; 3] = [Mark::Space, Mark::Dash, Mark::Dot];
 
 /// Groupings in print, longest first.
@@ -54,6 +57,9 @@ pub(super) fn confirm(text: Text<'_>, run: &Digits<'_>, work: &mut Work) -> Opti
         return None;
     }
     let start = run.groups[0].start;
+    if in_list(text, start) {
+        return Some(finding(run, 1, Confidence::Low));
+    }
     let likely = usual(run.of(1)) || text.mentions_before(start, REACH, &WORDS, work);
     Some(finding(run, 1, if likely { Confidence::Medium } else { Confidence::Low }))
 }
@@ -74,6 +80,15 @@ fn finding(run: &Digits<'_>, groups: usize, confidence: Confidence) -> Finding {
         end: run.groups[groups - 1].end(),
         confidence,
     }
+}
+
+/// The element before it in a list, a line or a comma away, has as many digits as cards have and is none: numbers of some
+/// other kind. The check digit of one in ten fits.
+fn in_list(text: Text<'_>, start: usize) -> bool {
+    let before = text.bytes[start.saturating_sub(LIST)..start].trim_ascii_end();
+    let Some(before) = before.strip_suffix(b",") else { return false };
+    let digits = before.iter().rev().take_while(|b| b.is_ascii_digit()).count();
+    (12..=20).contains(&digits) && !valid(&before[before.len() - digits..])
 }
 
 /// Neither side continues the grouping: a row of a table of numbers is no card. An expiry date or security

@@ -31,6 +31,7 @@ pub(super) fn confirm(text: Text<'_>, at: usize, work: &mut Work) -> Verdict {
         return no;
     }
     let confidence = confidence.min(nobody::at_most(&text.bytes[start..at], &text.bytes[at + 1..end]));
+    let confidence = if is_login(text, start, end) { Confidence::Low } else { confidence };
     Verdict::Match(Finding { detector: metadata::EMAIL, start, end, confidence })
 }
 
@@ -110,6 +111,10 @@ fn trim_host(host: &[u8]) -> Option<usize> {
 
 /// True if the local part is the user information of a URL: `//user@`, `//user:password@`.
 fn in_url(text: Text<'_>, start: usize) -> bool {
+    // Marks that begin no address may still be part of the name, as the percent sign of what is escaped.
+    let marks =
+        text.bytes[..start].iter().rev().take(4).take_while(|b| matches!(b, b'%' | b'.' | b'-' | b'+'));
+    let start = start - marks.count();
     if text.before(start, 1) == Some(b'/') {
         return text.before(start, 2) == Some(b'/');
     }
@@ -121,6 +126,15 @@ fn in_url(text: Text<'_>, start: usize) -> bool {
         user -= 1;
     }
     text.before(user, 1) == Some(b'/') && text.before(user, 2) == Some(b'/')
+}
+
+/// `name:password@host:3128`, which only looks like an address: what stands before and behind says so.
+fn is_login(text: Text<'_>, start: usize, end: usize) -> bool {
+    let named = text.before(start, 1) == Some(b':')
+        && text.before(start, 2).is_some_and(|b| b.is_ascii_alphanumeric());
+    let port = text.peek(end) == Peek::Byte(b':')
+        && matches!(text.peek(end + 1), Peek::Byte(b) if b.is_ascii_digit());
+    named && port
 }
 
 /// How sure a host makes us; `None` if it cannot be one.
@@ -152,7 +166,7 @@ fn plausible(host: &[u8]) -> Option<Confidence> {
     if NOT_TOP_LEVEL.contains(&word) {
         return None;
     }
-    let known = word.len() == 2 || TOP_LEVEL.contains(&word);
+    let known = TOP_LEVEL.contains(&word) || is_country(word);
     Some(if known { Confidence::High } else { Confidence::Low })
 }
 
@@ -163,8 +177,21 @@ const NOT_TOP_LEVEL: [&str; 40] = [
     "java", "cpp", "hpp", "tsx", "jsx", "mjs", "vue", "lock", "shape", "dot", "dtype", "whl",
 ];
 
+/// A top-level domain of a country: the codes of ISO 3166-1, and those that are in use beside them.
+fn is_country(top: &str) -> bool {
+    top.len() == 2 && COUNTRIES.as_bytes().chunks(2).any(|country| country == top.as_bytes())
+}
+
+const COUNTRIES: &str = "\
+    acadaeafagaialamaoaqarasatauawaxazbabbbdbebfbgbhbibjblbmbnbobqbrbsbtbvbwbybzcacccdcfcgchcickclcmcnco\
+    crcucvcwcxcyczdedjdkdmdodzeceeegehereseteufifjfkfmfofrgagbgdgegfggghgiglgmgngpgqgrgsgtgugwgyhkhmhnhr\
+    hthuidieiliminioiqirisitjejmjojpkekgkhkikmknkpkrkwkykzlalblclilklrlsltlulvlymamcmdmemfmgmhmkmlmmmnmo\
+    mpmqmrmsmtmumvmwmxmymznancnenfngninlnonpnrnunzompapepfpgphpkplpmpnprpsptpwpyqarerorsrurwsasbscsdsesg\
+    shsisjskslsmsnsosrssstsusvsxsysztctdtftgthtjtktltmtntotrtttvtwtzuaugukumusuyuzvavcvevgvivnvuwfwsyeyt\
+    zazmzw";
+
 /// Generic top-level domains in wide use, and the reserved ones (RFC 2606, RFC 6762, RFC 8375) that internal
-/// addresses carry. Two letters are always taken as a country. An unknown one lowers the confidence.
+/// addresses carry. An unknown one lowers the confidence.
 const TOP_LEVEL: [&str; 84] = [
     "com",
     "org",

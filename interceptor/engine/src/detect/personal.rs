@@ -8,6 +8,7 @@ mod judge;
 mod kind;
 mod network;
 mod recipe;
+mod shown;
 mod table;
 #[cfg(test)]
 mod tests;
@@ -19,7 +20,7 @@ mod words;
 use super::metadata::{Detector, Family, Sample, personal_id};
 use super::sample::SampleSource;
 use super::text::{Text, Verdict, left};
-use super::{DetectorId, Work, email, iban, phone};
+use super::{Confidence, DetectorId, Finding, Work, email, iban, phone};
 
 pub(super) use recipe::Recipe;
 #[cfg(test)]
@@ -35,6 +36,12 @@ const IPV4: DetectorId = personal_id("pii.ipv4");
 const IPV6: DetectorId = personal_id("pii.ipv6");
 const MAC: DetectorId = personal_id("pii.mac_address");
 const URL_CREDENTIALS: DetectorId = personal_id("pii.url_credentials");
+
+/// Where something is. Code draws maps, and calls functions with numbers that look like that.
+fn is_place(detector: DetectorId) -> bool {
+    const PLACES: [DetectorId; 2] = [personal_id("pii.geo_coordinate"), personal_id("pii.postal_code")];
+    PLACES.contains(&detector)
+}
 
 const fn personal(
     name: &'static str,
@@ -191,7 +198,19 @@ pub(super) fn may_be_at_sign(bytes: &[u8], at: usize) -> bool {
 /// Asks about an `@`.
 pub(super) fn at_sign(text: Text<'_>, at: usize, work: &mut Work) -> Verdict {
     match url::confirm(text, at, work) {
-        Verdict::No { .. } => email::confirm(text, at, work),
+        Verdict::No { .. } => weigh(text, email::confirm(text, at, work), work),
+        verdict => verdict,
+    }
+}
+
+/// What is found, less sure where it is only shown.
+fn weigh(text: Text<'_>, verdict: Verdict, work: &mut Work) -> Verdict {
+    match verdict {
+        Verdict::Match(found) if found.confidence > Confidence::Low => {
+            work.examined += shown::REACH as u64;
+            let confidence = found.confidence.min(shown::at_most(text, &found));
+            Verdict::Match(Finding { confidence, ..found })
+        }
         verdict => verdict,
     }
 }
@@ -212,6 +231,11 @@ const LETTERS: usize = 20;
 
 /// Asks about the first digit of a group, which may stand behind letters.
 pub(super) fn confirm(text: Text<'_>, digit: usize, work: &mut Work) -> Verdict {
+    let verdict = number(text, digit, work);
+    weigh(text, verdict, work)
+}
+
+fn number(text: Text<'_>, digit: usize, work: &mut Work) -> Verdict {
     let no = Verdict::No { resume: digit + 1 };
     let Some(start) = word_start(text.bytes, digit) else { return no };
     if start < text.floor {

@@ -47,11 +47,11 @@ pub(super) fn confirm(
     start: usize,
     hear: &mut dyn FnMut(usize) -> bool,
 ) -> Option<Finding> {
-    if run.chars.len() < FEWEST_DIGITS || is_typed(run) {
-        return None;
-    }
     let first = run.groups[0].start;
     let plus = text.bytes[start..first].contains(&b'+');
+    if run.chars.len() < FEWEST_DIGITS || is_typed(run) || is_quantity(text, run, start, plus) {
+        return None;
+    }
     let abroad = run.chars.starts_with(b"00") && run.groups.len() > 1 && run.groups[0].len > 1;
     let (groups, confidence) = if plus {
         let (groups, valid) = international(run, 0)?;
@@ -95,6 +95,15 @@ fn is_typed(run: &Digits<'_>) -> bool {
             group.len > 2 && digits.iter().all(|digit| *digit == digits[0])
         });
     counted || same
+}
+
+/// The seconds of a time of day (`09:08:07.123456`), or a number with a fraction and a sign: a dot behind a plus sign and
+/// a group parts the calling code from the rest (RFC 5733), so that the group has to be one.
+fn is_quantity(text: Text<'_>, run: &Digits<'_>, start: usize, plus: bool) -> bool {
+    let clock =
+        text.before(start, 1) == Some(b':') && text.before(start, 2).is_some_and(|b| b.is_ascii_digit());
+    let fraction = plus && run.groups.len() == 2 && run.groups[1].mark == Mark::Dot;
+    clock || (fraction && Code::of(run.chars).is_none_or(|code| code.len != usize::from(run.groups[0].len)))
 }
 
 /// A digit and a space stand before: the groups are the rest of a longer row.

@@ -133,8 +133,11 @@ pub(super) fn is_placeholder(key: &[u8]) -> bool {
 }
 
 /// True for what was typed by somebody who made a key up: every other character repeats the one before it or is the
-/// next of the alphabet or of the digits.
+/// next of the alphabet or of the digits; or both count in turns, as in `1a2b-3c4d`.
 fn is_typed(key: &[u8]) -> bool {
-    let next = |two: &&[u8]| two[1] == two[0] || two[1] == two[0].wrapping_add(1);
-    key.len() >= 16 && key.windows(2).filter(next).count() * 2 >= key.len()
+    let next = |a: u8, b: u8| b == a || b == a.wrapping_add(1);
+    let turns = |four: &&[u8]| next(four[0], four[2]) && next(four[1], four[3]) && four[0] != four[2];
+    key.len() >= 16
+        && (key.windows(2).filter(|two| next(two[0], two[1])).count() * 2 >= key.len()
+            || key.windows(4).filter(turns).count() * 5 >= key.len() * 2)
 }

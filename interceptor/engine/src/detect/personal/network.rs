@@ -94,7 +94,8 @@ fn said(heard: Option<&Heard>, start: usize) -> Option<bool> {
 fn nobodys(address: Ipv4Addr) -> bool {
     let [a, b, c, d] = address.octets();
     let known = (a == b && b == c) || (a, b) == (8, 8) || d == 0;
-    let counted = [b, c, d] == [a.wrapping_add(1), a.wrapping_add(2), a.wrapping_add(3)];
+    let counted = [b, c, d] == [a.wrapping_add(1), a.wrapping_add(2), a.wrapping_add(3)]
+        || matches!([a, b, c, d], [12, 34, 56, 78] | [123, 45, 67, 89]);
     let reserved = address.is_loopback()
         || address.is_broadcast()
         || address.is_documentation()
@@ -215,11 +216,12 @@ fn is_mac(value: &[u8], mark: u8, size: usize) -> bool {
     groups * size == 12 || (size == 2 && groups == 8)
 }
 
-/// Broadcast, null and documentation addresses (RFC 7042) are nobody's. Counted ones, those of groups and of the virtual
-/// machines and containers of QEMU and Docker are not either, unless a word says what they are.
+/// Broadcast, null, spelled and documentation addresses (RFC 7042) are nobody's. Counted ones, those of groups and of the
+/// virtual machines and containers of QEMU and Docker are not either, unless a word says what they are.
 fn mac_confidence(text: Text<'_>, start: usize, value: &[u8]) -> Confidence {
     const WORDS: [&str; 4] = ["mac", "hardware", "physical", "ethernet"];
     const OF_NO_DEVICE: [&[u8]; 2] = [b"525400", b"0242"];
+    const SPELLED: [&[u8]; 3] = [b"deadbe", b"c0ffee", b"cafeba"];
     let digits: SmallVec<[u8; 16]> =
         value.iter().filter(|b| b.is_ascii_hexdigit()).map(u8::to_ascii_lowercase).collect();
     let mut seen = [false; 256];
@@ -228,9 +230,14 @@ fn mac_confidence(text: Text<'_>, start: usize, value: &[u8]) -> Confidence {
     let place = |digit: &u8| char::from(*digit).to_digit(16).unwrap_or(0);
     let counted = digits.windows(2).filter(|two| place(&two[1]) == (place(&two[0]) + 1) % 10).count() >= 9;
     let group = digits.get(1).is_some_and(|digit| place(digit) & 1 == 1);
+    let spells = SPELLED.iter().any(|word| digits.windows(word.len()).any(|there| there == *word));
     let odd = counted || group || OF_NO_DEVICE.iter().any(|prefix| digits.starts_with(prefix));
     let documentation = digits.starts_with(b"00005e0053") || digits.starts_with(b"000102030405");
-    if few || documentation || (odd && !text.mentions_before(start, 24, &WORDS, &mut Work::default())) {
+    if few
+        || spells
+        || documentation
+        || (odd && !text.mentions_before(start, 24, &WORDS, &mut Work::default()))
+    {
         Confidence::Low
     } else {
         Confidence::Medium

@@ -86,6 +86,7 @@ static STAND_INS: LazyLock<Words> = LazyLock::new(|| {
         "your",
         "sample",
         "xxxx",
+        "1234-1234",
         "****",
         "....",
         "://",

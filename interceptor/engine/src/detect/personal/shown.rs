@@ -1,0 +1,254 @@
+//! Whether a value is shown rather than meant: in the documentation of code, in what a test asserts, behind "e.g.", or
+//! in the line in which somebody puts his name to what he published. Looks only at what stands before the value.
+//!
+//! Such a value is still reported, of low confidence. Prose, records, configuration and logs have none of these marks,
+//! and neither has code that does something with an address.
+
+use super::super::text::Text;
+use super::super::{Confidence, Finding};
+use super::{EMAIL, is_place};
+
+/// So far before a value something may say that it is shown. A value may begin a good way before its anchor, and a
+/// stream keeps no more than [`super::super::text::LOOKBACK`].
+pub(super) const REACH: usize = 160;
+/// So far before it an example is announced.
+const NEAR: usize = 16;
+
+/// A mark of documentation at the beginning of a line: Rust's, and the prompt that doctests copy.
+const DOCUMENTATION: [&[u8]; 3] = [b"///", b"//!", b">>>"];
+
+/// Words before a value that say that it is an example.
+const EXAMPLES: [&[u8]; 6] = [b"e.g.", b"eg.", b"i.e.", b"ex:", b"example:", b"for example,"];
+
+/// What functions do that are shown a value: their names hold one of these.
+const READERS: [&[u8]; 12] = [
+    b"parse",
+    b"valid",
+    b"split",
+    b"lookup",
+    b"match",
+    b"from_str",
+    b"test",
+    b"check",
+    b"expect",
+    b"case",
+    b"sample",
+    b"example",
+];
+
+/// Words in a line in which somebody says whose work it is.
+const CREDITS: [&[u8]; 10] = [
+    b"copyright",
+    b"(c) 1",
+    b"(c) 2",
+    "\u{a9}".as_bytes(),
+    b"author",
+    b"maintain",
+    b"signed-off",
+    b"written by",
+    b"contributed by",
+    b"modifications by",
+];
+
+/// How sure a finding of personal data may be at most, by what stands before it.
+pub(super) fn at_most(text: Text<'_>, finding: &Finding) -> Confidence {
+    let before = Before::new(text, finding.start);
+    let credit = finding.detector == EMAIL && (before.credits() || before.comments_on_a_name());
+    let place = is_place(finding.detector) && before.callee().is_some();
+    let stand_in = finding.detector == EMAIL && finding.confidence == Confidence::Medium;
+    let argument = stand_in && before.is_argument();
+    if credit || place || argument || before.documents() || before.asserts() || before.announces_an_example()
+    {
+        return Confidence::Low;
+    }
+    match before.callee() {
+        Some(callee) if READERS.iter().any(|word| holds(callee, word)) => Confidence::Low,
+        _ => Confidence::High,
+    }
+}
+
+/// What stands before a value.
+struct Before<'t> {
+    /// The nearest [`REACH`] bytes.
+    window: &'t [u8],
+    /// What of them is in the value's own line.
+    line: &'t [u8],
+    /// All of the line before the value is there.
+    whole: bool,
+}
+
+impl<'t> Before<'t> {
+    fn new(text: Text<'t>, start: usize) -> Self {
+        let window = &text.bytes[start.saturating_sub(REACH)..start];
+        let end = window.iter().rposition(|b| *b == b'\n');
+        let line = &window[end.map_or(0, |end| end + 1)..];
+        Self { window, line, whole: end.is_some() || start <= REACH }
+    }
+
+    /// The line is documentation.
+    fn documents(&self) -> bool {
+        self.whole && DOCUMENTATION.iter().any(|mark| self.line.trim_ascii_start().starts_with(mark))
+    }
+
+    /// A test says what it expects, and no empty line ends that before the value.
+    fn asserts(&self) -> bool {
+        let paragraph = self.window.windows(2).rposition(|two| two == b"\n\n").map_or(0, |end| end + 2);
+        let here = &self.window[paragraph..];
+        let called = |at: usize, word: &[u8]| {
+            let behind = here.get(at + word.len());
+            here[at..].starts_with(word)
+                && behind.is_some_and(|b| matches!(b, b'(' | b'!' | b'_' | b'.') || b.is_ascii_uppercase())
+        };
+        (0..here.len()).any(|at| {
+            called(at, b"assert")
+                || here[at..].starts_with(b"#[case")
+                || here[at..].starts_with(b"#[test_case")
+        })
+    }
+
+    /// `e.g.` and the like stand right before, perhaps with a mark or a word between.
+    fn announces_an_example(&self) -> bool {
+        let near = &self.line[self.line.len().saturating_sub(NEAR)..];
+        EXAMPLES.iter().any(|word| {
+            let starts = |at: usize| near[at..].len() >= word.len() && eq(&near[at..at + word.len()], word);
+            let begins = |at: usize| at == 0 || !near[at - 1].is_ascii_alphanumeric();
+            (0..near.len()).any(|at| starts(at) && begins(at))
+        })
+    }
+
+    /// The line says whose work something is.
+    fn credits(&self) -> bool {
+        CREDITS.iter().any(|word| holds(self.line, word))
+    }
+
+    /// A line of comment with nothing but an address, or with a name and the address in brackets. A heading of Markdown
+    /// may look the same; lists do not.
+    fn comments_on_a_name(&self) -> bool {
+        let line = self.line.trim_ascii_start();
+        let Some(said) = line.strip_prefix(b"//").or_else(|| line.strip_prefix(b"#")).filter(|_| self.whole)
+        else {
+            return false;
+        };
+        match said.trim_ascii() {
+            [] => true,
+            [name @ .., b'<' | b'('] => name.trim_ascii_end().last().is_none_or(u8::is_ascii_alphanumeric),
+            _ => false,
+        }
+    }
+
+    /// The quotation mark that the value stands behind, with what stands before it.
+    fn quoted(&self) -> Option<&'t [u8]> {
+        let quote = self.line.iter().rposition(|b| matches!(b, b'"' | b'\''))?;
+        Some(&self.line[..quote])
+    }
+
+    /// The value is in a literal that a function is called with. SQL, which is written in capitals, calls none.
+    fn is_argument(&self) -> bool {
+        let Some(before) = self.quoted() else { return false };
+        let open = |at: &usize| {
+            let called = at.checked_sub(1).is_some_and(|name| is_word(before[name]));
+            before[*at] == b'(' && called && !before[..*at].last().is_some_and(u8::is_ascii_uppercase)
+        };
+        let closed = before.iter().rposition(|b| *b == b')').unwrap_or(0);
+        let end = before.trim_ascii_end().last();
+        (closed..before.len()).any(|at| open(&at)) && matches!(end, Some(b'(' | b'[' | b'=' | b',' | b'b'))
+    }
+
+    /// The function that is called with the value, or with the literal that it stands in: whose parenthesis stands open
+    /// in the line, and the value behind it, behind a comma or in quotes.
+    fn callee(&self) -> Option<&'t [u8]> {
+        let before = match self.line.trim_ascii_end() {
+            before @ [.., b'(' | b','] => before,
+            _ => self.quoted()?,
+        };
+        let mut closed = 0;
+        let open = before.iter().rposition(|b| {
+            closed += i32::from(*b == b')') - i32::from(*b == b'(');
+            closed < 0
+        })?;
+        let before = &before[..open];
+        let before = before.strip_suffix(b"!").unwrap_or(before);
+        let name = before.iter().rev().take_while(|b| is_word(**b)).count();
+        (name > 0).then(|| &before[before.len() - name..])
+    }
+}
+
+fn is_word(b: u8) -> bool {
+    b.is_ascii_alphanumeric() || b == b'_'
+}
+
+fn eq(text: &[u8], word: &[u8]) -> bool {
+    text.eq_ignore_ascii_case(word)
+}
+
+/// The word stands somewhere in `text`, whatever its case.
+fn holds(text: &[u8], word: &[u8]) -> bool {
+    text.windows(word.len()).any(|there| eq(there, word))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::super::Detectors;
+    use super::*;
+
+    /// The confidence of the first finding of personal data in `text`.
+    #[track_caller]
+    fn sure(text: &str) -> Confidence {
+        let mut out = Vec::new();
+        Detectors::builtin().scan(text.as_bytes(), &mut out);
+        out.first().unwrap_or_else(|| panic!("nothing is found in {text:?}")).confidence
+    }
+
+    #[test]
+    fn what_is_shown_is_of_low_confidence() {
+        for text in [
+            "/// The owner, as in `jane.roe@firm.com`.",
+            "x\n    //! Call +41 44 668 1800.",
+            ">>> send('jane.roe@firm.com')",
+            "assert_eq!(\n    mail(), \"jane.roe@firm.com\")",
+            "self.assertEqual(p.path, '+31-641044153')",
+            "    #[case(parsed(\"+61406823897\"), Some(AU))]",
+            "// e.g. jane.roe@firm.com",
+            "the address (ex: '02:5c:18:9d:0e:67')",
+            "parse_v6(\"2a02:6b8:17::11:11\")",
+            "urlsplit('tel:+31-641044153')",
+            "Coord::lon_lat(13.361389, 38.115556)",
+            "    (Coord::lon_lat(\"13.361389\", \"38.115556\"), \"Palermo\")",
+            "parse(Some(country::US), \"+64 3 331 6005\")",
+            "# Copyright (c) 2019 Jane Roe <jane.roe@firm.com>",
+            "author_email='jane.roe@firm.com',",
+            "authors = [\"Jane Roe <jane.roe@firm.com>\"]",
+            "Maintainer: Jane Roe <jane.roe@firm.com>",
+            "# jane.roe@firm.com",
+            "#   - Jane Roe (jane.roe@firm.com), 1995",
+            "smtp.send(from='joe@example.com')",
+            "send(\"to\", [\"joe@example.com\"])",
+        ] {
+            assert_eq!(sure(text), Confidence::Low, "{text}");
+        }
+    }
+
+    #[test]
+    fn what_is_meant_is_not() {
+        for text in [
+            "Jane Roe <jane.roe@firm.com>",
+            "* Jane Roe <jane.roe@firm.com>",
+            "{\"email\": \"joe@example.com\"}",
+            "email: joe@example.com",
+            "EMAIL=joe@example.com",
+            "contact = \"jane.roe@firm.com\"",
+            "send_mail(\"jane.roe@firm.com\")",
+            "INSERT INTO users VALUES ('Jane', 'jane.roe@firm.com')",
+            "INSERT INTO users VALUES('Joe', 'joe@example.com')",
+            "realm = \"realm2@example.com\"",
+            "{\"to\": [\"joe@example.com\"]}",
+            "assert!(done);\n\nlet to = \"jane.roe@firm.com\";",
+            "For example, my own address is jane.roe@firm.com",
+            "latitude 48.208174",
+            "I assert that jane.roe@firm.com is mine",
+            "Thanks,\nJane <jane.roe@firm.com>",
+        ] {
+            assert!(sure(text) > Confidence::Low, "{text}");
+        }
+    }
+}
