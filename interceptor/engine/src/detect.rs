@@ -46,6 +46,7 @@ pub use metadata::{Detector, Family};
 pub(crate) use operator::{DOCUMENT as SET, KIND as SET_KIND, SPEC as SET_SPEC, read as read_sets};
 pub use registry::{Registry, RegistryError};
 pub use sample::SampleSource;
+pub(crate) use secret::is_general;
 pub use stream::{StreamFinding, StreamScanner};
 pub use text::HOLD_BOUND;
 pub use tier::{Heard, ModelTier, TierFinding};

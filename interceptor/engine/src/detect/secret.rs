@@ -32,6 +32,11 @@ pub(super) const API_KEY: DetectorId = secret_id("secret.api_key");
 /// Found behind the variables that it is written into, and in URLs.
 pub(super) const SIDEKIQ_CREDENTIAL: DetectorId = secret_id("secret.sidekiq_credential");
 
+/// True for secrets that are told by the name before them or a short prefix, and by no form of their own.
+pub(crate) fn is_general(detector: DetectorId) -> bool {
+    [ASSIGNED_KEY, ASSIGNED_PASSWORD, AUTHORIZATION, API_KEY].contains(&detector)
+}
+
 /// A key or token that only its name gives away.
 pub(super) const ASSIGNED_KEY: DetectorId = secret_id("secret.assigned_key");
 pub(super) const ASSIGNED_PASSWORD: DetectorId = secret_id("secret.password");

@@ -62,6 +62,24 @@ fn a_secret_that_goes_on_behind_the_seam_is_replaced_whole() {
     }
 }
 
+/// The next text is no part of a key because it begins without a space.
+#[test]
+fn a_word_behind_the_seam_is_left_alone() {
+    let (value, mixed) = (SampleSource::new(5).mixed(40), SampleSource::new(3).mixed(32));
+    for key in [format!("my_token = {value}"), format!("mistral key {mixed}"), secret()] {
+        for pieces in
+            [vec![key.clone()], vec![key[..key.len() - 9].to_owned(), key[key.len() - 9..].to_owned()]]
+        {
+            let texts = pieces.iter().map(String::as_str).chain(["nothing else, I hope"]);
+            let parts: Vec<_> = texts.map(|text| json!({"type": "text", "text": text})).collect();
+            let body = json!({"messages": [{"role": "user", "content": parts}]}).to_string();
+            let sent = run(&engine(MASK), &Call::new(Format::Chat, body.as_bytes())).sent();
+            assert!(sent.contains("\"nothing else, I hope\""), "{pieces:?}: {sent}");
+            assert!(!sent.contains(&key[key.len() - 9..]), "{pieces:?}: {sent}");
+        }
+    }
+}
+
 #[test]
 fn what_a_text_shows_by_itself_stays_as_it_is() {
     let body =

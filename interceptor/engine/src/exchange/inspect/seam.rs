@@ -1,8 +1,10 @@
 //! What reaches into a text from those before it, beside what each of them shows by itself. Knows findings and places;
 //! what is read across a seam is the business of `neighbours.rs`.
 
+use std::ops::Range;
+
 use super::{Hit, Inspector, Quoting};
-use crate::detect::{DetectorId, Family};
+use crate::detect::{self, DetectorId, Family};
 use crate::exchange::neighbours::Across;
 use crate::json::Text;
 
@@ -23,15 +25,26 @@ impl Inspector {
                 let own = std::iter::once(&hit.raw).chain(&hit.rest);
                 { own }.any(|own| ranges.iter().any(|range| range.start < own.end && own.start < range.end))
             };
+            let more = more(&ranges, text);
             // Half a key may look a little like something else, and a secret that only its name gave away ends where
-            // its text does.
+            // its text does. What is told by its form ends where that ends, unless another form goes on.
             let half = |hit: &Hit| {
                 let inside =
                     ranges.iter().any(|range| range.start <= hit.raw.start && hit.raw.end <= range.end);
-                inside && hit.confidence == spot.confidence && is_secret(spot.detector)
+                let formless = detect::is_general(hit.detector) || !detect::is_general(spot.detector);
+                let goes_on = hit.detector == spot.detector || formless;
+                let secret = goes_on && is_secret(spot.detector) && !is_plain_word(more);
+                inside && hit.confidence == spot.confidence && secret
             };
             let stands = |hit: &Hit| hit.rest.is_empty() && hit.confidence >= spot.confidence && !half(hit);
-            if self.hits.iter().rev().take(MOST_NEAR).any(|hit| stands(hit) && touches(hit)) {
+            // It was put together of the texts before, and only a word follows.
+            let ended = |hit: &Hit| {
+                let end = hit.rest.last().unwrap_or(&hit.raw).end;
+                let there = ranges.len() > 1 && ranges[ranges.len() - 2].end == end;
+                there && hit.confidence >= spot.confidence && is_secret(hit.detector) && is_plain_word(more)
+            };
+            let stays = |hit: &Hit| touches(hit) && (stands(hit) || ended(hit));
+            if self.hits.iter().rev().take(MOST_NEAR).any(stays) {
                 continue;
             }
             // What was found before the last piece came was a part of this.
@@ -44,6 +57,25 @@ impl Inspector {
         }
         self.across = across;
     }
+}
+
+/// What of the text that came last belongs to something that is found in pieces.
+fn more<'t>(ranges: &[Range<usize>], text: &Text<'t>) -> &'t [u8] {
+    let Some(last) = ranges.last().filter(|last| last.start >= text.start) else { return &[] };
+    text.raw.get(last.start - text.start..last.end - text.start).unwrap_or_default()
+}
+
+/// True for what looks like the next word and not like the rest of a key: letters, all small but perhaps the first, as in
+/// any language in Latin script. A few last letters of a key may look so, and stay behind.
+fn is_plain_word(more: &[u8]) -> bool {
+    /// More consonants than stand together in words.
+    const MANY: usize = 5;
+    let vowel = |b: &u8| b"aeiouyAEIOUY".contains(b);
+    let small = more.iter().skip(1).all(u8::is_ascii_lowercase);
+    more.first().is_some_and(u8::is_ascii_alphabetic)
+        && small
+        && more.iter().any(vowel)
+        && more.split(vowel).all(|consonants| consonants.len() < MANY)
 }
 
 fn is_secret(detector: DetectorId) -> bool {
