@@ -12,11 +12,13 @@ mod fold;
 mod glyphs;
 mod join;
 mod undo;
+mod wide;
 
 use std::ops::Range;
 
 pub(crate) use join::Join;
 pub(crate) use undo::Undo;
+pub(crate) use wide::Wide;
 
 /// Walks over a text and writes its view, piece by piece.
 pub(crate) trait Steps {

@@ -9,7 +9,7 @@ use crate::cache;
 use crate::detect::{Confidence, DetectorId, Detectors, Finding, Heard};
 use crate::json::escape;
 use crate::reveal::{Shower, Shown};
-use crate::view::{self, Join, Undo};
+use crate::view::{self, Join, Undo, Wide};
 
 mod memory;
 mod merge;
@@ -91,6 +91,8 @@ enum Made {
     /// By JSON's own rules.
     #[default]
     Unquoted,
+    /// From two bytes for each character.
+    Narrowed,
     Undone,
     Joined,
 }
@@ -191,11 +193,17 @@ impl Scanner {
             escape::decode(raw, &mut form.view);
             self.depth = 1;
         }
+        let wide = Wide::of(raw).filter(|_| matches!(reading, Reading::Plain));
+        if let Some(wide) = wide {
+            let form = self.next_form(Made::Narrowed);
+            view::write(wide, &mut form.view);
+            self.depth = 1;
+        }
         self.explore(raw, out);
         if let Reading::Plain = reading {
             // Two bytes for each character: a label in one would not be read.
             for spot in &mut out[first..] {
-                spot.fixed = raw[spot.raw.clone()].contains(&0);
+                spot.fixed = wide.is_some() || raw[spot.raw.clone()].contains(&0);
             }
         }
     }
@@ -310,6 +318,7 @@ fn written(raw: &[u8], forms: &[Form], ranges: &mut [Range<usize>]) {
         let text = depth.checked_sub(1).map_or(raw, |before| &forms[before].view);
         match form.made {
             Made::Unquoted => escape::raw_ranges(text, ranges),
+            Made::Narrowed => Wide::of(text).into_iter().for_each(|wide| view::trace(wide, ranges)),
             Made::Undone => view::trace(Undo::new(text), ranges),
             Made::Joined => view::trace(Join::new(text), ranges),
         }

@@ -422,7 +422,7 @@ fn is_value_byte(b: u8) -> bool {
 }
 
 fn judge(value: &[u8], how: Assignment) -> Option<(DetectorId, Confidence)> {
-    if value.len() < 4 || is_stand_in(value) {
+    if value.len() < 4 || is_stand_in(value) || is_apart(value) {
         return None;
     }
     match how.named {
@@ -439,6 +439,13 @@ fn is_stand_in(value: &[u8]) -> bool {
         || value.windows(2).any(code)
         || STAND_INS.any(value)
         || (value.len() >= 16 && is_placeholder(value))
+}
+
+/// Characters that stand apart (`a-1-b-2`): put together they may be a key, and then they are found as it.
+fn is_apart(value: &[u8]) -> bool {
+    value.len() >= 15
+        && !value[1].is_ascii_alphanumeric()
+        && value.iter().skip(1).step_by(2).all(|byte| *byte == value[1])
 }
 
 /// A key was drawn: it looks random.

@@ -50,7 +50,14 @@ pub(super) fn merge(out: &mut Vec<Spot>, first: usize, middle: usize, trust_deep
         if let Some((place, confidence, _)) = clash.filter(|(.., was_deeper)| *was_deeper != take_deeper) {
             let same = *place == spot.raw && out.last().is_some_and(|last| last.detector == spot.detector);
             let (deep, shallow) = if take_deeper { (&spot.raw, place) } else { (place, &spot.raw) };
-            let covers = deep != shallow && deep.start <= shallow.start && shallow.end <= deep.end;
+            // Inside an encoded run all places are the run's: there the longer one is meant.
+            let longer = out.last().is_some_and(|last| {
+                let (deep, shallow) =
+                    if take_deeper { (spot.length, last.length) } else { (last.length, spot.length) };
+                deep > shallow
+            });
+            let within = deep.start <= shallow.start && shallow.end <= deep.end;
+            let covers = within && (deep != shallow || longer);
             let better = take_deeper == (trust_deeper || covers);
             let wins = spot.confidence > *confidence || (spot.confidence == *confidence && better && !same);
             if !wins {

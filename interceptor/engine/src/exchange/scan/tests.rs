@@ -1,5 +1,7 @@
 //! Texts in all their forms, and what is found in them.
 
+use base64::Engine as _;
+
 use super::*;
 
 #[test]
@@ -55,6 +57,13 @@ fn a_guess_that_covers_a_part_of_it_wins() {
     let token: String = half(3).chain(['\n']).chain(half(8)).collect();
     let text = format!("wandb key {token} and more");
     assert_eq!(found(&text).iter().map(|(_, place)| *place).collect::<Vec<_>>(), [&*token]);
+    // In base64 both stand at the same place.
+    let encoded = base64::engine::general_purpose::STANDARD.encode(&text);
+    assert_eq!(found(&encoded), [("secret.wandb_old_key", &*encoded)]);
+    // What is pulled apart is no value by itself.
+    let apart: Vec<String> = token.chars().filter(char::is_ascii_alphanumeric).map(String::from).collect();
+    let apart = apart.join("-");
+    assert_eq!(found(&format!("wandb key {apart}.")), [("secret.wandb_old_key", &*apart)]);
 }
 
 #[test]
@@ -88,7 +97,11 @@ fn two_bytes_for_each_character_are_read_and_not_rewritten() {
     let text: Vec<u8> = "to jane.doe@example.com".encode_utf16().flat_map(u16::to_le_bytes).collect();
     let mut out = Vec::new();
     Scanner::new(Some(Detectors::builtin())).scan_plain(&text, &mut out);
-    assert_eq!((out[0].raw.clone(), out[0].fixed), (6..45, true));
+    assert_eq!((out[0].raw.clone(), out[0].fixed), (6..46, true));
+    let text: Vec<u8> = "кпп: рнокпп 3571075738".encode_utf16().flat_map(u16::to_be_bytes).collect();
+    out.clear();
+    Scanner::new(Some(Detectors::builtin())).scan_plain(&text, &mut out);
+    assert_eq!((out[0].raw.clone(), out[0].confidence), (24..44, Confidence::High));
 }
 
 #[test]
