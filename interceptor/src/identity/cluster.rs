@@ -146,7 +146,7 @@ impl Cluster {
         let labels = namespaces.as_ref().and_then(|all| all.get(&pod.namespace));
         // A namespace that the server has no more had the labels that it had.
         if let Some(labels) = labels {
-            pod.namespace_labels = Labels::clone(labels);
+            pod.namespace_labels = Some(Labels::clone(labels));
         }
     }
 

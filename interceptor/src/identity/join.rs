@@ -120,7 +120,7 @@ mod tests {
         assert_eq!((&*pod.container, &*pod.image), ("app", "cart:1"));
         assert_eq!(pod.service_account.as_deref(), Some("cart"));
         assert_eq!(pod.labels.get("app").map(|app| &**app), Some("cart"));
-        assert_eq!(pod.namespace_labels.get("team").map(|team| &**team), Some("web"));
+        assert_eq!(pod.namespace_labels.unwrap().get("team").map(|team| &**team), Some("web"));
     }
 
     #[test]

@@ -87,12 +87,12 @@ impl Asked {
     }
 
     /// True if a policy may be for a caller of whom not enough is known to say so. Only the cluster knows service
-    /// accounts and labels of namespaces, and a namespace always has some.
+    /// accounts and labels of namespaces.
     pub(super) fn leaves_open(self, subject: &Subject) -> bool {
         let unknown = matches!(subject.identity, Identity::Unknown(_));
         let of_pod = subject.pod.as_deref().is_some_and(|pod| {
             (self.service_account && pod.service_account.is_none())
-                || (self.namespace_labels && pod.namespace_labels.is_empty())
+                || (self.namespace_labels && pod.namespace_labels.is_none())
         });
         self.caller && (unknown || of_pod)
     }

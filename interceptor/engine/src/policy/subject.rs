@@ -75,8 +75,8 @@ pub struct Pod {
     pub labels: BTreeMap<Arc<str>, Arc<str>>,
     /// Its service account. Only the API server knows it.
     pub service_account: Option<Arc<str>>,
-    /// The namespace's labels. Only the API server knows them.
-    pub namespace_labels: BTreeMap<Arc<str>, Arc<str>>,
+    /// The namespace's labels, which may be none. Only the API server knows them.
+    pub namespace_labels: Option<BTreeMap<Arc<str>, Arc<str>>>,
     /// What made the pod. Only the API server knows it.
     pub owner: Option<Owner>,
 }
@@ -93,7 +93,7 @@ impl Pod {
             image: nothing,
             labels: BTreeMap::new(),
             service_account: None,
-            namespace_labels: BTreeMap::new(),
+            namespace_labels: None,
             owner: None,
         }
     }

@@ -65,7 +65,8 @@ impl Selector {
                 asked.fit_known(pod.and_then(|pod| pod.labels.get(&**name)).map(|value| &**value))
             })
             && self.namespace_labels.iter().all(|(name, asked)| {
-                asked.fit_known(pod.and_then(|pod| pod.namespace_labels.get(&**name)).map(|value| &**value))
+                let labels = pod.and_then(|pod| pod.namespace_labels.as_ref());
+                asked.fit_known(labels.and_then(|labels| labels.get(&**name)).map(|value| &**value))
             })
             && self.fits_place(subject)
     }

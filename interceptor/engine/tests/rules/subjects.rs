@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use interceptor_engine::policy::{Identity, Subject};
+use interceptor_engine::policy::{Identity, Pod, Subject};
 
 use super::{Call, engine, nobody, pod};
 
@@ -32,7 +32,7 @@ fn every_field_selects_by_what_it_names() {
     pod.service_account = Some("robot".into());
     pod.image = "registry.example/team/app:1".into();
     pod.container = "main".into();
-    pod.namespace_labels = [("env".into(), "prod".into())].into();
+    pod.namespace_labels = Some([("env".into(), "prod".into())].into());
     whole.executable = Some("/usr/bin/python3.11".into());
     whole.unit = Some("batch.service".into());
     whole.user = Some("svc".into());
@@ -90,6 +90,13 @@ fn what_only_the_cluster_knows_is_uncertain_where_nobody_asked_it() {
         // A process of the host has no such thing, which is known.
         assert_eq!(verdict(&[&spec], Arc::new(nobody())), "pass", "{asks}");
     }
+    // A namespace may have no labels, which is known as well.
+    let spec =
+        "subjects: [{ namespaceLabels: { env: prod } }]\nrules: [{ name: n, match: {}, action: block }]";
+    let mut bare = Pod::clone(pod("a", &[]).pod.as_deref().unwrap());
+    bare.namespace_labels = Some([].into());
+    let bare = Subject { pod: Some(Arc::new(bare)), ..Subject::clone(&pod("a", &[])) };
+    assert_eq!(verdict(&[spec], Arc::new(bare)), "pass");
 }
 
 #[test]

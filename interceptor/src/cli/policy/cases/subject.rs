@@ -39,7 +39,7 @@ fn pod(fields: &Fields<'_>) -> Option<Pod> {
     pod.container = text("container").unwrap_or("main").into();
     pod.image = text("image").unwrap_or_default().into();
     pod.labels = labels(fields, "podLabels");
-    pod.namespace_labels = labels(fields, "namespaceLabels");
+    pod.namespace_labels = fields.optional("namespaceLabels").map(|_| labels(fields, "namespaceLabels"));
     pod.service_account = text("serviceAccount").map(Into::into);
     const OF_PODS: [&str; 7] =
         ["namespace", "pod", "container", "image", "podLabels", "namespaceLabels", "serviceAccount"];
