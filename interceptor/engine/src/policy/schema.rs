@@ -77,6 +77,7 @@ pub fn custom_resource(kind: &DocumentKind) -> Value {
             "spec": structural_schema(kind.spec),
             "status": status(),
         },
+        "x-kubernetes-preserve-unknown-fields": true,
     });
     json!({
         "apiVersion": "apiextensions.k8s.io/v1",

@@ -48,10 +48,16 @@ fn json_kind(kind: &'static Kind, definitions: &mut Map<String, Value>) -> Value
     }
 }
 
-/// The schema of a shape for the API server of Kubernetes.
+/// The schema of a shape for the API server of Kubernetes. It keeps fields that a shape does not have: the server would
+/// drop them and say nothing, a rule would hold for more than was meant, and whoever reads it could not tell.
 pub fn structural_schema(shape: &'static Shape) -> Value {
     let properties: Map<String, Value> = { shape.fields.iter() }.map(structural_member).collect();
-    let mut schema = json!({ "description": shape.doc, "type": "object", "properties": properties });
+    let mut schema = json!({
+        "description": shape.doc,
+        "type": "object",
+        "properties": properties,
+        "x-kubernetes-preserve-unknown-fields": true,
+    });
     require(&mut schema, shape);
     schema
 }
