@@ -1,6 +1,7 @@
 //! `cargo xtask setup`: everything that building and testing need. Quick when all is there, and safe to repeat.
 
 mod clients;
+mod cluster;
 
 use crate::fuzz;
 use crate::tools::bpf::BpfToolchain;
@@ -17,7 +18,8 @@ pub(crate) fn run(_args: &Args) -> Result<()> {
     deny::ensure()?;
     ensure_clients()?;
     ensure_languages()?;
-    ensure_pods()
+    ensure_pods()?;
+    ensure_cluster()
 }
 
 /// The real clients of the tests and the demo, installed if they are missing.
@@ -33,6 +35,11 @@ pub(crate) fn ensure_languages() -> Result<()> {
 /// What real pods are made with, installed if it is missing.
 pub(crate) fn ensure_pods() -> Result<()> {
     clients::ensure_pods()
+}
+
+/// The control plane that tests ask, built if it is missing.
+pub(crate) fn ensure_cluster() -> Result<()> {
+    cluster::ensure()
 }
 
 /// The toolchain of the BPF object, installed if it is missing.

@@ -35,6 +35,7 @@ pub(crate) fn run(args: &Args) -> Result<()> {
         setup::ensure_clients()?;
         setup::ensure_languages()?;
         setup::ensure_pods()?;
+        setup::ensure_cluster()?;
         ebpf::build()?;
     }
     fuzz::ensure_compiler()?;

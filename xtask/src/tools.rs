@@ -8,7 +8,8 @@ pub(crate) mod deny;
 
 use anyhow::{Context as _, Result, bail};
 use std::env;
-use std::os::unix::fs::MetadataExt as _;
+use std::fs;
+use std::os::unix::fs::{MetadataExt as _, symlink};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
@@ -68,4 +69,18 @@ pub(crate) fn is_root() -> bool {
 pub(crate) fn shown(command: &Command) -> String {
     let words = std::iter::once(command.get_program()).chain(command.get_args());
     words.map(|word| word.to_string_lossy()).collect::<Vec<_>>().join(" ")
+}
+
+/// Makes `link` lead to `target`, whatever was there before.
+pub(crate) fn link(target: &Path, link: &Path) -> Result<()> {
+    if fs::read_link(link).is_ok_and(|old| old == target) {
+        return Ok(());
+    }
+    if let Some(folder) = link.parent() {
+        fs::create_dir_all(folder).with_context(|| format!("make {}", folder.display()))?;
+    }
+    if link.symlink_metadata().is_ok() {
+        fs::remove_file(link).with_context(|| format!("remove {}", link.display()))?;
+    }
+    symlink(target, link).with_context(|| format!("link {}", link.display()))
 }

@@ -4,13 +4,12 @@
 use std::collections::hash_map::DefaultHasher;
 use std::fs;
 use std::hash::{Hash as _, Hasher as _};
-use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use anyhow::{Context as _, Result, bail};
 
-use crate::tools::{cache, debian, on_path, output, run, say, workspace};
+use crate::tools::{cache, debian, link, on_path, output, run, say, workspace};
 
 /// Programs the laboratory and the clients need, and the Debian package of each.
 const PROGRAMS: [(&str, &str); 6] = [
@@ -129,18 +128,4 @@ fn environment(requirements: &Path) -> Result<PathBuf> {
 fn works(environment: &Path) -> bool {
     let python = environment.join("bin/python");
     output(Command::new(python).args(["-c", "import openai, anthropic, boto3, google.genai"])).is_some()
-}
-
-/// Makes `link` lead to `target`, whatever was there before.
-fn link(target: &Path, link: &Path) -> Result<()> {
-    if fs::read_link(link).is_ok_and(|old| old == target) {
-        return Ok(());
-    }
-    if let Some(folder) = link.parent() {
-        fs::create_dir_all(folder).with_context(|| format!("make {}", folder.display()))?;
-    }
-    if link.symlink_metadata().is_ok() {
-        fs::remove_file(link).with_context(|| format!("remove {}", link.display()))?;
-    }
-    symlink(target, link).with_context(|| format!("link {}", link.display()))
 }
