@@ -1,5 +1,5 @@
 //! A Kubernetes API server, as far as the daemon asks one: lists in pages, watches with bookmarks, selectors, tokens,
-//! `status`, and the answers that tell what is wrong. Real ones cannot be had on the machine that tests run on.
+//! `status`, and the answers that tell what is wrong; and it fails when it is told to. A real one is in `control`.
 //! Knows the API's conventions, and neither pods nor policies: a collection is what a test calls one.
 
 mod answer;

@@ -54,12 +54,19 @@ pub fn pods() -> Result<(), String> {
 
 /// The test client in Go, or what is missing.
 pub fn go_client() -> Result<PathBuf, String> {
-    let program = Path::new(env!("CARGO_MANIFEST_DIR")).join("../target/clients/go-connect");
-    if program.exists() {
-        Ok(program)
-    } else {
-        Err("it needs a client in Go; run `cargo xtask setup`".to_owned())
-    }
+    made("go-connect")
+}
+
+/// The control plane of a cluster, `etcd` and `kube-apiserver`, or what is missing.
+pub fn control_plane() -> Result<[PathBuf; 2], String> {
+    kernel()?;
+    Ok([made("etcd")?, made("kube-apiserver")?])
+}
+
+/// A program that `cargo xtask setup` has made, or what to do.
+fn made(name: &str) -> Result<PathBuf, String> {
+    let program = Path::new(env!("CARGO_MANIFEST_DIR")).join("../target/clients").join(name);
+    if program.exists() { Ok(program) } else { Err(format!("it needs {name}; run `cargo xtask setup`")) }
 }
 
 /// Whether the test may go on. Otherwise says why not, on standard error past the test runner's capture.

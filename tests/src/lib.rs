@@ -6,6 +6,7 @@ pub mod api;
 pub mod aws;
 pub mod cgroup;
 pub mod client;
+pub mod control;
 pub mod daemon;
 pub mod dialer;
 pub mod dns;

@@ -9,6 +9,7 @@ mod cluster;
 mod command;
 mod confined;
 mod container;
+mod control_plane;
 mod coverage;
 mod ech;
 mod failure;
