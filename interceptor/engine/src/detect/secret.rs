@@ -14,6 +14,7 @@ use assigned::Named;
 pub(super) use rarity::Scores;
 pub(super) use shape::rarest;
 pub(super) use table::Key;
+pub(super) use words::Words;
 
 use super::metadata::{Detector, Family, Sample, secret_id};
 use super::sample::SampleSource;

@@ -1,6 +1,9 @@
 //! The text under the scanner: a slice that may go on later, and the byte classes that detectors share.
 
+use std::sync::LazyLock;
+
 use super::Work;
+use super::secret::Words;
 
 /// The longest stretch that stays undecided. A JWT or PEM key that outgrows it is reported in pieces of this
 /// length; no other candidate comes near it.
@@ -117,19 +120,28 @@ pub(super) fn is_key_byte(b: u8) -> bool {
     b.is_ascii_alphanumeric() || matches!(b, b'_' | b'-')
 }
 
+/// Words that stand in for keys.
+static STAND_INS: LazyLock<Words> = LazyLock::new(|| {
+    let words =
+        ["example", "xxxx", "0000000", "your", "redacted", "placeholder", "changeme", "dummy", "insert"];
+    Words::new(words.map(|word| (word, 0)))
+});
+
 /// True if `key` is plainly not a key but a stand-in for one: documentation writes `EXAMPLE`, `xxxx`,
 /// `your-key` or one character over and over. Random keys of 16 and more characters do not look so.
 pub(super) fn is_placeholder(key: &[u8]) -> bool {
-    const WORDS: [&str; 9] =
-        ["example", "xxxx", "0000000", "your", "redacted", "placeholder", "changeme", "dummy", "insert"];
-    let mut seen = [false; 256];
-    for &b in key {
-        seen[usize::from(b)] = true;
-    }
-    let distinct = seen.iter().filter(|s| **s).count();
-    distinct < 8
-        || is_typed(key)
-        || WORDS.iter().any(|w| key.windows(w.len()).any(|k| k.eq_ignore_ascii_case(w.as_bytes())))
+    !is_varied(key) || is_typed(key) || STAND_INS.any(key)
+}
+
+/// True if there are eight different bytes or more. Most keys show it at their beginning.
+fn is_varied(key: &[u8]) -> bool {
+    let (mut seen, mut distinct) = ([0u64; 4], 0);
+    key.iter().any(|byte| {
+        let (word, bit) = (&mut seen[usize::from(byte >> 6)], 1 << (byte & 63));
+        distinct += u32::from(*word & bit == 0);
+        *word |= bit;
+        distinct >= 8
+    })
 }
 
 /// True for what was typed by somebody who made a key up: every other character repeats the one before it or is the

@@ -450,8 +450,8 @@ fn is_apart(value: &[u8]) -> bool {
 
 /// A key was drawn: it looks random.
 fn key(value: &[u8], how: Assignment) -> Option<Confidence> {
-    const CODE: &[u8] = b"()[]{}<> ";
-    if value.len() < SHORTEST || !value.is_ascii() || value.iter().any(|b| CODE.contains(b)) {
+    let code = |b: u8| matches!(b, b'(' | b')' | b'[' | b']' | b'{' | b'}' | b'<' | b'>' | b' ');
+    if value.len() < SHORTEST || !value.is_ascii() || value.iter().any(|b| code(*b)) {
         return None;
     }
     let digits = value.iter().filter(|b| b.is_ascii_digit()).count();

@@ -5,9 +5,11 @@ use smallvec::SmallVec;
 
 /// Words in lower case, each with a number of the caller's. Which of them may begin at a place is looked up
 /// by three letters at once, so that a place where none does costs one look.
-pub(super) struct Words {
+pub(in crate::detect) struct Words {
     /// Per three letters: the number of a group of words, 0 for none.
     heads: Box<[u16]>,
+    /// A bit for each first letter: most letters begin none of the words.
+    firsts: u32,
     groups: Vec<Vec<(&'static [u8], usize)>>,
 }
 
@@ -15,11 +17,12 @@ impl Words {
     /// The fewest letters that a word has.
     const FEWEST: usize = 3;
 
-    pub(super) fn new(words: impl IntoIterator<Item = (&'static str, usize)>) -> Self {
-        let mut all = Self { heads: vec![0; 1 << 15].into(), groups: vec![Vec::new()] };
+    pub(in crate::detect) fn new(words: impl IntoIterator<Item = (&'static str, usize)>) -> Self {
+        let mut all = Self { heads: vec![0; 1 << 15].into(), firsts: 0, groups: vec![Vec::new()] };
         for (word, number) in words {
             let word = word.as_bytes();
             assert!(word.len() >= Self::FEWEST, "a word of fewer letters would be found everywhere");
+            all.firsts |= 1 << (word[0] & 31);
             let head = &mut all.heads[head(word)];
             if *head == 0 {
                 *head = u16::try_from(all.groups.len()).expect("there are fewer words than 16 bits count");
@@ -43,10 +46,13 @@ impl Words {
         let mut found = SmallVec::new();
         for at in (0..window.len()).rev() {
             let here = &window[at..];
+            if !self.may_begin(here[0]) || (at > 0 && !begins(window[at - 1], here[0])) {
+                continue;
+            }
             for (word, number) in self.at(here) {
                 // A short word may be the beginning of any longer one.
                 let whole = word.len() > 4 || here.get(word.len()).is_none_or(|b| !b.is_ascii_lowercase());
-                if whole && (at == 0 || begins(window[at - 1], here[0])) && !found.contains(&number) {
+                if whole && !found.contains(&number) {
                     found.push(number);
                 }
             }
@@ -55,8 +61,13 @@ impl Words {
     }
 
     /// True if one of the words stands anywhere in `text`, also inside other words.
-    pub(super) fn any(&self, text: &[u8]) -> bool {
-        (0..text.len()).any(|at| self.at(&text[at..]).next().is_some())
+    pub(in crate::detect) fn any(&self, text: &[u8]) -> bool {
+        (0..text.len()).any(|at| self.may_begin(text[at]) && self.at(&text[at..]).next().is_some())
+    }
+
+    /// True if one of the words may begin with this byte.
+    fn may_begin(&self, first: u8) -> bool {
+        self.firsts >> (first & 31) & 1 == 1
     }
 }
 
