@@ -183,30 +183,53 @@ fn international(run: &Digits<'_>, skip: usize) -> Option<(usize, bool)> {
     let code = Code::of(run.chars.get(skip..)?)?;
     let first = skip + code.len;
     let zero = trunk_zero(run, first, &code);
+    if !fits_somewhere(run, &code, first, zero) {
+        return None;
+    }
     let (mut valid, mut likely) = (None, None);
-    for groups in 1..=run.groups.len() {
-        if groups > 1 && run.groups[groups - 1].len >= 12 {
+    // Where the digits so far lead, the zero apart, and how many there are.
+    let (mut place, mut count, mut at) = (Some(code.place), 0, first);
+    let mut end = 0;
+    for (groups, group) in (1..).zip(run.groups) {
+        if groups > 1 && group.len >= 12 {
             break;
         }
-        let (before, behind) = match (run.of(groups).get(first..), zero) {
-            (None, _) => continue,
-            (Some(national), Some(zero)) if zero < first + national.len() => {
-                (&national[..zero - first], &national[zero - first + 1..])
+        end += usize::from(group.len);
+        if end < first {
+            continue;
+        }
+        while at < end {
+            if zero != Some(at) {
+                place = place.and_then(|place| place.step(run.chars[at]));
+                count += 1;
             }
-            (Some(national), _) => (national, &[][..]),
-        };
-        if code.place.walk(before).and_then(|place| place.walk(behind)).is_some_and(Place::may_end) {
+            at += 1;
+        }
+        if place.is_some_and(Place::may_end) {
             valid = Some(groups);
-        } else if code.has_length(before.len() + behind.len()) && begins(&code, before, behind) {
+        } else if code.has_length(count) && begins(&code, run.chars, first, zero) {
             likely = Some(groups);
         }
     }
     valid.map(|groups| (groups, true)).or(likely.map(|groups| (groups, false)))
 }
 
-/// Some number of the country begins with this digit.
-fn begins(code: &Code, before: &[u8], behind: &[u8]) -> bool {
-    before.first().or(behind.first()).is_some_and(|digit| code.place.step(*digit).is_some())
+/// Numbers of the country have as many digits as stand before the end of some group, the zero apart. Most rows of digits
+/// end here: the plan itself is a look at two far places for each digit.
+fn fits_somewhere(run: &Digits<'_>, code: &Code, first: usize, zero: Option<usize>) -> bool {
+    let mut end = 0;
+    run.groups.iter().any(|group| {
+        end += usize::from(group.len);
+        let national = end.saturating_sub(first);
+        let national = national - usize::from(national > 0 && zero.is_some_and(|zero| zero < end));
+        national > 0 && code.may_have_length(national)
+    })
+}
+
+/// Some number of the country begins with the digit at `first`, or behind the zero that stands there.
+fn begins(code: &Code, digits: &[u8], first: usize, zero: Option<usize>) -> bool {
+    let digit = digits.get(first + usize::from(zero == Some(first)));
+    digit.is_some_and(|digit| code.place.step(*digit).is_some())
 }
 
 /// The place of a zero that is dialled inside the country only: `+44 (0)20 …`, and often without the parentheses.

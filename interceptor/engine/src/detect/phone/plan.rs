@@ -87,6 +87,11 @@ impl Code {
     pub(super) fn has_length(&self, digits: usize) -> bool {
         digits < 16 && self.lengths >> digits & 1 == 1
     }
+
+    /// False if no number of the country has so many digits. The lengths say nothing of more than fifteen.
+    pub(super) fn may_have_length(&self, digits: usize) -> bool {
+        digits >= 16 || self.has_length(digits)
+    }
 }
 
 /// True if somebody may have the number: `code` is a calling code.
@@ -127,5 +132,19 @@ mod tests {
             open.extend(next.filter(|next| seen.insert(next.0)));
         }
         assert!(seen.len() > 3000, "{} places", seen.len());
+    }
+
+    /// Whoever knows that no number of a country has so many digits need not follow them.
+    #[test]
+    fn no_number_ends_where_its_country_has_none_of_that_length() {
+        for code in Code::all() {
+            let mut seen = std::collections::HashSet::from([(code.place.0, 0)]);
+            let mut open = vec![(code.place, 0)];
+            while let Some((place, digits)) = open.pop() {
+                assert!(!place.may_end() || code.may_have_length(digits), "{code:?} ends after {digits}");
+                let next = (b'0'..=b'9').filter_map(|digit| Some((place.step(digit)?, digits + 1)));
+                open.extend(next.filter(|(place, digits)| seen.insert((place.0, *digits))));
+            }
+        }
     }
 }
