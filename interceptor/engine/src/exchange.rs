@@ -16,6 +16,7 @@ mod inner;
 mod inspect;
 mod joined;
 mod judge;
+mod layers;
 mod limited;
 mod neighbours;
 mod redactor;
@@ -52,6 +53,7 @@ pub use signature::Signature;
 
 pub use facts::RequestFacts;
 pub use head::{Limits, RequestHead, RequestPlan, ResponseHead, ResponsePlan};
+pub use layers::FragmentScanner;
 pub use scan::VerdictCache;
 pub use socket::Channel;
 pub use text::{TextFinding, TextScanner};

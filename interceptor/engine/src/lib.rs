@@ -31,8 +31,8 @@ mod wide;
 pub use catalogue::{Catalogue, Operation, ProviderId};
 pub use detect::Detectors;
 pub use exchange::{
-    Channel, Engine, Exchange, Limits, RequestFacts, RequestHead, RequestPlan, ResponseHead, ResponsePlan,
-    Signature, TextFinding, TextScanner, VerdictCache,
+    Channel, Engine, Exchange, FragmentScanner, Limits, RequestFacts, RequestHead, RequestPlan, ResponseHead,
+    ResponsePlan, Signature, TextFinding, TextScanner, VerdictCache,
 };
 pub use policy::{Policy, Subject};
 pub use record::Record;

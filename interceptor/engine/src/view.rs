@@ -11,12 +11,14 @@ mod entity;
 mod fold;
 mod glyphs;
 mod join;
+mod passing;
 mod undo;
 mod wide;
 
 use std::ops::Range;
 
 pub(crate) use join::Join;
+pub(crate) use passing::{Passing, Stretch, begins};
 pub(crate) use undo::Undo;
 pub(crate) use wide::Wide;
 

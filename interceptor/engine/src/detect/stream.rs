@@ -51,8 +51,37 @@ impl StreamScanner {
     /// Appends a fragment, pushes what is certain now on `out`, and returns the absolute offset below which
     /// nothing can become part of a finding any more. The offset never goes back.
     pub fn push(&mut self, fragment: &[u8], out: &mut Vec<StreamFinding>) -> u64 {
-        self.buffer.extend_from_slice(fragment);
+        self.append(fragment);
         self.advance(false, out)
+    }
+
+    /// The first half of a push, for whoever wants to look at the text in between.
+    pub(crate) fn append(&mut self, fragment: &[u8]) {
+        self.buffer.extend_from_slice(fragment);
+    }
+
+    /// The second half.
+    pub(crate) fn look(&mut self, out: &mut Vec<StreamFinding>) -> u64 {
+        self.advance(false, out)
+    }
+
+    /// What is kept of the text, and the absolute offset of its first byte. A candidate that is alive begins in it, and what
+    /// detectors look at before it is there, too.
+    pub(crate) fn kept(&self) -> (&[u8], u64) {
+        (&self.buffer, self.base)
+    }
+
+    /// What the last push returned.
+    pub(crate) fn released(&self) -> u64 {
+        self.released
+    }
+
+    /// A scanner of another text that was the same up to the end of `text`, which begins at `base`. What was found by then
+    /// is not found again.
+    pub(crate) fn resume(set: Arc<Detectors>, text: &[u8], base: u64) -> Self {
+        let mut scanner = Self { base, ..Self::new(set) };
+        scanner.push(text, &mut Vec::new());
+        scanner
     }
 
     /// The channel is over: decides what is left and releases everything.

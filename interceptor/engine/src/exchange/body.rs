@@ -12,7 +12,7 @@ use smallvec::SmallVec;
 
 use crate::catalogue::Bodies;
 use crate::decode::{self, Coded, DecodeError, Decoder};
-use crate::detect::{Detectors, StreamScanner};
+use crate::detect::Detectors;
 use crate::edit::{self, Edit};
 use crate::extract;
 use crate::json::{Table, WalkError, Walker};
@@ -22,6 +22,7 @@ use crate::sniff::Sniffed;
 
 use super::Limits;
 use super::inspect::{Hit, Inspector, UNKNOWN};
+use super::layers::FragmentScanner;
 use form::Form;
 use parts::Parts;
 
@@ -66,7 +67,7 @@ enum Reading {
     /// Kept: scanned at the end, in one piece.
     Text,
     /// Not kept: scanned as it passes.
-    PassingText(Box<StreamScanner>),
+    PassingText(Box<FragmentScanner>),
     Binary,
     /// Could not be decoded.
     Nothing,
@@ -389,14 +390,14 @@ impl Body {
     /// What is no JSON and is not kept goes on as text, from the chunk that showed it.
     fn pass_as_text(&mut self, chunk: &[u8]) {
         let Some(detectors) = self.inspector.scanner.detectors().cloned() else { return };
-        let mut scanner = Box::new(StreamScanner::new(detectors));
+        let mut scanner = Box::new(FragmentScanner::new(detectors));
         self.inspector.passing(&mut scanner, Some(chunk));
         self.reading = Reading::PassingText(scanner);
     }
 
     fn passing_text(&self) -> Reading {
         match self.inspector.scanner.detectors() {
-            Some(detectors) => Reading::PassingText(Box::new(StreamScanner::new(detectors.clone()))),
+            Some(detectors) => Reading::PassingText(Box::new(FragmentScanner::new(detectors.clone()))),
             None => Reading::Binary,
         }
     }

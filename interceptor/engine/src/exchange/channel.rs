@@ -5,7 +5,7 @@ use std::ops::Range;
 use std::sync::Arc;
 
 use crate::catalogue::DeltaKind;
-use crate::detect::{DetectorId, Detectors, StreamFinding, StreamScanner};
+use crate::detect::{DetectorId, Detectors, StreamFinding};
 use crate::json::escape;
 use crate::redact::{Finder, Found, Table};
 use crate::reveal::{Shower, Shown};
@@ -13,6 +13,7 @@ use crate::reveal::{Shower, Shown};
 use super::calls::Fragments;
 use super::event::Keys;
 use super::inner::{Undone, Unescaper};
+use super::layers::FragmentScanner;
 
 /// A text that comes in fragments.
 pub(super) struct Channel {
@@ -23,7 +24,7 @@ pub(super) struct Channel {
     pub(super) place: Arc<str>,
     is_open: bool,
     /// None if no rule asks for anything.
-    scanner: Option<StreamScanner>,
+    scanner: Option<FragmentScanner>,
     /// What is to be put back; none if nothing is.
     pub(super) restoring: Option<Restoring>,
     unescaper: Unescaper,
@@ -36,6 +37,8 @@ pub(super) struct Channel {
     view: Vec<u8>,
     /// The whole text; only where findings are shown.
     pub(super) said: Option<Vec<u8>>,
+    /// Something in it was encoded more often than is undone.
+    pub(super) unfinished: bool,
     /// What a tool is called with; only where rules ask for that.
     pub(super) call: Option<Box<Fragments>>,
 }
@@ -89,13 +92,14 @@ impl Channel {
             place,
             is_open: true,
             released: if detectors.is_some() { 0 } else { u64::MAX },
-            scanner: detectors.map(StreamScanner::new),
+            scanner: detectors.map(FragmentScanner::new),
             restoring,
             unescaper: Unescaper::default(),
             length: 0,
             clipped: Vec::new(),
             view: Vec::new(),
             said: None,
+            unfinished: false,
             call: None,
         }
     }
@@ -178,6 +182,7 @@ impl Channel {
                 scanner.push(&self.view, found);
             }
             scanner.finish(found);
+            self.unfinished = scanner.is_unfinished();
         }
         if let Some(Restoring { finder, found, released, .. }) = &mut self.restoring {
             finder.push(tokens, &self.view, found);

@@ -4,13 +4,14 @@
 use std::ops::Range;
 use std::sync::{Arc, LazyLock};
 
-use crate::detect::{Detectors, StreamScanner};
+use crate::detect::Detectors;
 use crate::extract;
 use crate::json::{Class, Cursor, Table, Text};
 use crate::record::Ledger;
 use crate::sniff::{Sniffed, sniff};
 
 use super::calls::Calls;
+use super::layers::FragmentScanner;
 use super::neighbours::{Across, Neighbours};
 use super::scan::{Scanner, Spot};
 
@@ -191,15 +192,16 @@ impl Inspector {
     }
 
     /// Scans text that passes in fragments; none means that it is over.
-    pub(super) fn passing(&mut self, scanner: &mut StreamScanner, fragment: Option<&[u8]>) {
+    pub(super) fn passing(&mut self, layers: &mut FragmentScanner, fragment: Option<&[u8]>) {
         let mut found = Vec::new();
         match fragment {
             Some(fragment) => {
                 self.ledger.unknown += fragment.len() as u64;
-                scanner.push(fragment, &mut found);
+                layers.push(fragment, &mut found);
             }
             None => {
-                scanner.finish(&mut found);
+                layers.finish(&mut found);
+                self.scanner.note_unfinished(layers.is_unfinished());
             }
         }
         for finding in found {

@@ -16,7 +16,7 @@ mod merge;
 
 pub use memory::VerdictCache;
 pub(super) use memory::{Memories, Memory};
-use merge::{merge, share};
+pub(super) use merge::{merge, share};
 
 /// How often encodings are undone, beyond a string's own escapes: JSON in JSON in JSON, and base64 of something in
 /// it. What is still encoded then is counted, and policy is asked.
@@ -146,6 +146,11 @@ impl Scanner {
     /// How many texts were encoded more often than is undone.
     pub(super) fn unfinished(&self) -> u64 {
         self.unfinished
+    }
+
+    /// Counts a text that somebody else has undone, in fragments.
+    pub(super) fn note_unfinished(&mut self, is_unfinished: bool) {
+        self.unfinished += u64::from(is_unfinished);
     }
 
     /// Scans the inside of a JSON string; `escaped` says whether it holds backslashes. Spots are pushed in order

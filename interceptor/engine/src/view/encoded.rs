@@ -7,7 +7,7 @@ use super::undo::hex;
 use crate::wide;
 
 /// Shortest run that is looked at: it holds ten bytes. Numbers of persons have as many, separators included.
-const SHORTEST: usize = 14;
+pub(super) const SHORTEST: usize = 14;
 
 /// Bytes of the beginning that must be text. Random bytes are not, but for one in ten thousand.
 const PROBE: usize = 9;
@@ -62,6 +62,83 @@ pub(super) fn next(text: &[u8], from: usize) -> Option<Run> {
     }
 }
 
+/// The first run from `at` on in a text of which a part was looked at: a row of digits may have begun before, though not
+/// before `floor`, and what begins it is no run.
+pub(super) fn next_behind(text: &[u8], floor: usize, at: usize) -> Option<Run> {
+    let begin = begin_of_row(text, at, floor);
+    if begin == at {
+        return next(text, at);
+    }
+    let end = end_of_row(text, at);
+    let starts = starts(&text[begin..end]).map(|start| begin + start).filter(|start| *start >= at);
+    { starts }.find_map(|start| run(text, start, end)).or_else(|| next(text, end))
+}
+
+/// Where the row of digits begins that ends at `end`, if not before `floor`.
+pub(super) fn begin_of_row(text: &[u8], end: usize, floor: usize) -> usize {
+    let floor = floor.min(end);
+    end - text[floor..end].iter().rev().take_while(|byte| value(**byte) < 64).count()
+}
+
+/// Where the row of digits around `at` ends.
+pub(super) fn end_of_row(text: &[u8], at: usize) -> usize {
+    at + text[at..].iter().take_while(|byte| value(**byte) < 64).count()
+}
+
+/// How the beginning of a run looks that may go on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Head {
+    /// It holds something else than text.
+    Other,
+    /// Too little to tell, as most words are.
+    Short,
+    /// It holds text so far.
+    Text,
+}
+
+/// So many digits of text are not often chance.
+const TELLING: usize = 8;
+
+impl Head {
+    /// How digits look that nothing follows yet.
+    pub(super) fn of(digits: &[u8]) -> Self {
+        // Every word of every text is asked: nothing is allocated.
+        let hexadecimal = || {
+            let mut bytes = [0; ENOUGH];
+            let pairs = digits.chunks_exact(2).map_while(|pair| Some(hex(pair[0])? << 4 | hex(pair[1])?));
+            let count = bytes.iter_mut().zip(pairs).map(|(byte, pair)| *byte = pair).count();
+            begins_text(&bytes[..count])
+        };
+        let base64 = || {
+            let mut bytes = [0; ENOUGH];
+            let groups = bytes.chunks_exact_mut(3).zip(digits.chunks_exact(4));
+            let count = groups.map(|(three, four)| three.copy_from_slice(&group(four))).count();
+            begins_text(&bytes[..3 * count])
+        };
+        let is_hex = digits.iter().take(2 * PROBE).all(u8::is_ascii_hexdigit);
+        match base64() || (is_hex && hexadecimal()) {
+            false => Head::Other,
+            true if digits.len() < TELLING => Head::Short,
+            true => Head::Text,
+        }
+    }
+}
+
+/// Text may begin so, in UTF-8 or UTF-16.
+fn begins_text(bytes: &[u8]) -> bool {
+    let zero = |from: usize| bytes.iter().skip(from).step_by(2).all(|byte| *byte == 0);
+    let text = |from: usize| bytes.iter().skip(from).step_by(2).all(|byte| is_text(*byte));
+    let valid = match std::str::from_utf8(bytes) {
+        Ok(_) => bytes.len(),
+        Err(error) if error.error_len().is_none() => error.valid_up_to(),
+        Err(_) => 0,
+    };
+    let utf8 = valid > 0 || bytes.len() < 4;
+    (utf8 && bytes[..valid].iter().all(|byte| *byte >= 0x80 || is_text(*byte)))
+        || (zero(1) && text(0))
+        || (zero(0) && text(1))
+}
+
 /// Bytes that are looked at together.
 const WIDE: usize = 4 * wide::WIDTH;
 
@@ -97,7 +174,7 @@ fn digits(block: &[u8; WIDE]) -> u64 {
 }
 
 /// Where data may begin in a run: at its beginning, and behind separators.
-fn starts(run: &[u8]) -> impl Iterator<Item = usize> {
+pub(super) fn starts(run: &[u8]) -> impl Iterator<Item = usize> {
     let behind =
         run.iter().take(256).enumerate().filter(|(_, byte)| b"/-_+".contains(byte)).map(|(at, _)| at + 1);
     std::iter::once(0).chain(behind).take(MOST_STARTS)

@@ -73,7 +73,7 @@ impl Folder {
     /// True if the word around `at` also has ASCII letters or digits. A word of another script alone is what it
     /// seems. Each word is looked at once.
     fn in_mixed_word(&mut self, text: &[u8], at: usize) -> bool {
-        let inside = |byte: &u8| *byte >= 0x80 || byte.is_ascii_alphanumeric() || b"-_.@+/=".contains(byte);
+        let inside = |byte: &u8| is_of_word(*byte);
         if at >= self.word_end {
             let before = text[..at].iter().rev().take_while(|byte| inside(byte)).count();
             let behind = text[at..].iter().take_while(|byte| inside(byte)).count();
@@ -82,6 +82,33 @@ impl Folder {
         }
         self.mixed
     }
+}
+
+/// What words are made of, of whatever script.
+pub(super) fn is_of_word(byte: u8) -> bool {
+    byte >= 0x80 || byte.is_ascii_alphanumeric() || b"-_.@+/=".contains(&byte)
+}
+
+/// True if what becomes of the character depends on the next one.
+pub(super) fn asks_next(character: &[u8]) -> bool {
+    decode(character).is_some_and(|(code, _)| matches!(class(code), Class::Invisible | Class::Space(_)))
+}
+
+/// The first character from `from` on that is read by the company it is in.
+pub(super) fn first_of_company(text: &[u8], from: usize) -> Option<usize> {
+    let mut at = from;
+    while at < text.len() {
+        if is_letter(text[at]) {
+            return Some(at);
+        }
+        let length = match decode(&text[at..]) {
+            Some((code, _)) if matches!(class(code), Class::Alike(_)) => return Some(at),
+            Some((_, length)) => length,
+            None => 1,
+        };
+        at += length;
+    }
+    None
 }
 
 /// The first byte of a letter of Greek, Cyrillic and Armenian: two bytes, and never more than alike.

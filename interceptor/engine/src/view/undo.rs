@@ -34,6 +34,11 @@ pub(crate) fn worthwhile(text: &[u8]) -> bool {
     odd || encoded::next(text, 0).is_some()
 }
 
+/// Where something other than a run may first stand from `from` on.
+pub(super) fn first_odd(text: &[u8], from: usize) -> Option<usize> {
+    text[from..].iter().position(|byte| is_odd(*byte)).map(|at| from + at)
+}
+
 /// True for bytes that begin something to undo: signs, controls, and the first bytes of characters that may have to be
 /// folded. Chinese and Korean letters and those of Latin with accents are not among them.
 fn is_odd(byte: u8) -> bool {
@@ -59,6 +64,14 @@ const fn odd() -> [bool; 256] {
 impl<'t> Undo<'t> {
     pub(crate) fn new(text: &'t [u8]) -> Self {
         Undo { text, at: 0, run: None, no_run_before: 0, folder: Folder::new() }
+    }
+
+    /// A walk that goes on at `at` of a text, where no run begins before `floor` and the view ended with `last`.
+    pub(super) fn resume(text: &'t [u8], floor: usize, at: usize, last: u8) -> Self {
+        let mut folder = Folder::new();
+        folder.wrote(last);
+        let run = encoded::next_behind(text, floor, at);
+        Undo { text, at, run, no_run_before: usize::MAX, folder }
     }
 
     /// The walk, if there may be anything to undo.

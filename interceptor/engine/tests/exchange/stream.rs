@@ -1,6 +1,8 @@
 //! Streamed answers: nothing is merged or delayed on prose, what is found is cut out wherever it was split, and
 //! what repeats a text agrees with what was streamed.
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use interceptor_engine::Limits;
 use interceptor_engine::policy::Uncertainty;
 use serde_json::{Value, json};
@@ -372,4 +374,74 @@ fn a_reason_to_finish_in_every_event_cuts_nothing() {
     let outcome = run(&engine(BOTH_WAYS), &call);
     assert_eq!(outcome.record.findings.len(), 1, "{}", outcome.received());
     assert!(!outcome.received().contains("@example"), "{}", outcome.received());
+}
+
+/// What encodings and disguises hide is found in fragments, and nothing of it that could be held is out.
+#[test]
+fn what_is_hidden_in_a_streamed_text_is_cut_out() {
+    let encoded = STANDARD.encode(format!("write to {ADDRESS} today"));
+    let percent: String = ADDRESS.bytes().map(|byte| format!("%{byte:02x}")).collect();
+    let entities: String = ADDRESS.bytes().map(|byte| format!("&#{byte};")).collect();
+    let hexadecimal: String = ADDRESS.bytes().map(|byte| format!("{byte:02x}")).collect();
+    let unseen: String = ADDRESS.chars().map(|letter| format!("{letter}\u{200b}")).collect();
+    let wide = ADDRESS.replace('e', "\u{ff45}");
+    let twice = STANDARD.encode(&encoded);
+    // The plain word before the `@` may be out; of a run so many digits as say nothing yet.
+    let word = |hidden: &str, letters: usize| hidden.chars().take(letters).collect::<String>();
+    for (hidden, out) in [
+        (&encoded, word(&encoded, 7)),
+        (&twice, word(&twice, 7)),
+        (&hexadecimal, word(&hexadecimal, 7)),
+        (&percent, word(&percent, 8 * 3)),
+        (&entities, entities.split_inclusive(';').take(8).collect()),
+        (&unseen, word(&unseen, 8 * 2)),
+        (&wide, word(&wide, 8)),
+    ] {
+        for size in [1, 3, 8, 50] {
+            let said = format!("It is {hidden} ; and that is all.");
+            let letters: Vec<char> = said.chars().collect();
+            let tokens: Vec<String> = letters.chunks(size).map(|token| token.iter().collect()).collect();
+            let tokens: Vec<&str> = tokens.iter().map(String::as_str).collect();
+            let outcome = run_chunks(
+                &engine(BOTH_WAYS),
+                &Call::stream(Format::Chat, b""),
+                vec![],
+                events(&chat_text(&tokens)),
+            );
+            let received = client_text(&outcome.received(), 0);
+            let (before, behind) = received.split_once("[EMAIL]").unwrap_or_else(|| panic!("{received}"));
+            assert!(format!("It is {out}").starts_with(before), "{size}: {received}");
+            assert!(
+                matches!(behind, " ; and that is all." | "\u{200b} ; and that is all."),
+                "{size}: {received}"
+            );
+            assert_eq!(
+                outcome.findings(),
+                ["pii.email@choices[0].message.content redact"],
+                "{size}: {received}"
+            );
+        }
+    }
+}
+
+/// A tool's arguments are JSON in JSON, and what hides in them has one level more.
+#[test]
+fn what_is_hidden_in_streamed_arguments_is_cut_out() {
+    let encoded = STANDARD.encode(format!("write to {ADDRESS} today"));
+    let arguments = json!({"note": encoded, "escaped": "a\\u0040b"}).to_string();
+    let letters: Vec<char> = arguments.chars().collect();
+    let call = |text: String| {
+        chat(0, json!({"tool_calls": [{"index": 0, "function": {"name": "f", "arguments": text}}]}), None)
+    };
+    let stream: String = letters.chunks(4).map(|token| call(token.iter().collect())).collect();
+    let outcome = run_chunks(&engine(BOTH_WAYS), &Call::stream(Format::Chat, b""), vec![], events(&stream));
+    let mut received = String::new();
+    for line in outcome.received().lines().filter_map(|line| line.strip_prefix("data: ")) {
+        let event: Value = serde_json::from_str(line).unwrap();
+        received += event["choices"][0]["delta"]["tool_calls"][0]["function"]["arguments"].as_str().unwrap();
+    }
+    let (before, behind) = received.split_once("[EMAIL]").unwrap_or_else(|| panic!("{received}"));
+    let (note, rest) = arguments.split_once(&encoded).unwrap();
+    assert!(arguments.starts_with(before) && before.len() <= note.len() + 7, "{received}");
+    assert_eq!(behind, rest);
 }

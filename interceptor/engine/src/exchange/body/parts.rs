@@ -1,8 +1,8 @@
 //! Multipart bodies: each part is read as what it is, JSON by the format's table as if the form were an object and
 //! the part's name a key of it. Edits lie inside of the parts' contents and heads, so that the framing stays.
 
-use crate::detect::StreamScanner;
 use crate::exchange::inspect::{Inspector, Mark};
+use crate::exchange::layers::FragmentScanner;
 use crate::json::{Class, StateId, Table, Walker};
 use crate::multipart::{Multipart, MultipartError, PartEncoding, PartHead, PartSink};
 
@@ -58,7 +58,7 @@ enum Kind {
     Undecided,
     Json(Walker),
     Text,
-    Passing(Box<StreamScanner>),
+    Passing(Box<FragmentScanner>),
     Document,
     /// Text or a document in base64.
     Encoded,
@@ -254,7 +254,7 @@ impl Part {
     fn pass(&mut self, inspector: &mut Inspector, piece: &[u8]) {
         self.kind = match inspector.scanner.detectors().cloned() {
             Some(detectors) => {
-                let mut scanner = Box::new(StreamScanner::new(detectors));
+                let mut scanner = Box::new(FragmentScanner::new(detectors));
                 inspector.passing(&mut scanner, Some(piece));
                 Kind::Passing(scanner)
             }

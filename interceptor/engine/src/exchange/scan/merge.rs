@@ -8,7 +8,7 @@ use crate::detect::{Confidence, DetectorId};
 
 /// Findings of one form that lie in the same piece of the text, such as one run of base64, share all of it: what is
 /// put in its place stands for both.
-pub(super) fn share(spots: &mut [Spot]) {
+pub(in crate::exchange) fn share(spots: &mut [Spot]) {
     let mut from = 0;
     for at in 1..spots.len() {
         if spots[at].raw.start >= spots[at - 1].raw.end {
@@ -25,7 +25,7 @@ pub(super) fn share(spots: &mut [Spot]) {
 /// Merges what two groups of forms showed, the second of them made from the first. Where they disagree about a place
 /// the surer one is right, then the deeper one: in `\tjane@…` the `t` is part of an escape. What was put together on
 /// a guess is only right where nothing else was found, or only a part of it. Both are in order.
-pub(super) fn merge(out: &mut Vec<Spot>, first: usize, middle: usize, trust_deeper: bool) {
+pub(in crate::exchange) fn merge(out: &mut Vec<Spot>, first: usize, middle: usize, trust_deeper: bool) {
     if first == middle || middle == out.len() {
         return;
     }

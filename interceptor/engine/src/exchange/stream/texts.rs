@@ -15,6 +15,7 @@ use crate::exchange::channel::{Channel, Piece};
 use crate::exchange::event::{Fragment, Keys, class_of};
 use crate::exchange::inspect::{Hit, Quoting};
 use crate::json::{Class, Role, escape};
+use crate::policy::Uncertainty;
 use crate::refusal::Refusal;
 use crate::reveal::Shown;
 
@@ -212,9 +213,13 @@ impl Stream {
             let mut found = Vec::new();
             channel.finish(&case.redactor.table, &mut found);
             self.open -= 1;
+            let unfinished = channel.unfinished;
             found.iter().try_for_each(|finding| self.found(at, finding, case))?;
             self.rule_fragments(at, case)?;
             self.restore_text(at, case);
+            if unfinished {
+                case.doubt(Uncertainty::DecodeLimit, self.direction)?;
+            }
         }
         self.rule_waiting(places, keys, case)
     }
