@@ -5,6 +5,7 @@
 //! language is described in `policies/README.md`.
 
 mod arguments;
+mod call;
 mod conditions;
 mod context;
 mod decide;

@@ -161,6 +161,9 @@ impl Case {
         if !(call.names.is_empty() || call.names.iter().any(waits)) || !self.calls.is_news(direction, call) {
             return Ok(());
         }
+        if self.scope.fails_at_call(direction, &call.names, &call.given) {
+            self.doubt(Uncertainty::FailedCondition, direction)?;
+        }
         let decision = self.scope.call(direction, &call.names, &call.given);
         let name = call.names.first().map_or("*", String::as_str);
         self.follow(direction, name, decision)

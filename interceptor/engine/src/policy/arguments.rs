@@ -3,7 +3,8 @@
 
 use std::fmt;
 
-use super::conditions::Quantifier;
+use super::call::CallExpression;
+use super::conditions::{Holds, Quantifier};
 use super::pattern::{Pattern, Patterns};
 
 /// Most values that are kept of one call.
@@ -42,6 +43,16 @@ impl Given {
         self.is_whole = true;
     }
 
+    /// True if nothing is missing.
+    pub(super) fn whole(&self) -> bool {
+        self.is_whole
+    }
+
+    /// The values, each with the keys that lead to it.
+    pub(super) fn values(&self) -> impl Iterator<Item = (&[Box<str>], &str)> {
+        self.values.iter().map(|(keys, value)| (&**keys, &**value))
+    }
+
     /// True if it says nothing at all.
     pub(crate) fn is_empty(&self) -> bool {
         self.values.is_empty()
@@ -54,20 +65,34 @@ impl fmt::Debug for Given {
     }
 }
 
-/// What has to be true of a call: of each path one of the patterns.
+/// What has to be true of a call.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Wanted(pub(super) Box<[(KeyPath, Patterns)]>);
+pub(super) struct Wanted {
+    /// Of each path one of the patterns.
+    pub(super) paths: Box<[(KeyPath, Patterns)]>,
+    /// And this.
+    pub(super) call: Option<CallExpression>,
+}
 
 impl Wanted {
-    /// The paths, as they are compared.
-    pub(super) fn paths(&self) -> impl Iterator<Item = String> {
-        self.0.iter().map(|(path, _)| path.to_string())
+    /// By what it asks: paths, as they are compared, and `call`.
+    pub(super) fn asked(&self) -> impl Iterator<Item = String> {
+        let call = self.call.iter().map(|_| "call".to_owned());
+        self.paths.iter().map(|(path, _)| path.to_string()).chain(call)
     }
 
     /// An exemption has to fit all values at its paths, and there has to be one: what is said twice is read in one way or
     /// the other, nobody knows which.
-    pub(super) fn fits(&self, given: &Given, quantifier: Quantifier) -> bool {
-        self.0.iter().all(|(path, patterns)| {
+    pub(super) fn fits(&self, names: &[String], given: &Given, quantifier: Quantifier) -> Holds {
+        match &self.call {
+            _ if !self.paths_fit(given, quantifier) => Holds::No,
+            None => Holds::Yes,
+            Some(call) => call.holds(names, given, quantifier),
+        }
+    }
+
+    fn paths_fit(&self, given: &Given, quantifier: Quantifier) -> bool {
+        self.paths.iter().all(|(path, patterns)| {
             let at = given.values.iter().filter(|(keys, _)| path.fits(keys));
             let mut fits = at.map(|(_, value)| patterns.fit(value)).peekable();
             match quantifier {
@@ -183,14 +208,17 @@ mod tests {
     fn what_is_said_twice_exempts_nothing_and_hides_nothing() {
         let one =
             |pattern: &str| Patterns::new(vec![Pattern::parse_text(pattern).expect("a pattern").folded()]);
-        let wanted = |pattern| Wanted([(KeyPath::parse("command").expect("a path"), one(pattern))].into());
+        let wanted = |pattern| Wanted {
+            paths: [(KeyPath::parse("command").expect("a path"), one(pattern))].into(),
+            call: None,
+        };
         let mut given = Given::default();
         assert!(given.add(["Command"], "LS -l") && given.add(["command"], "rm -rf /"));
-        assert!(wanted("*rm -rf*").fits(&given, Quantifier::Any));
+        assert!(wanted("*rm -rf*").paths_fit(&given, Quantifier::Any));
         given.is_whole();
-        assert!(!wanted("ls*").fits(&given, Quantifier::All));
-        assert!(wanted("*").fits(&given, Quantifier::All));
-        assert!(!wanted("*").fits(&Given::default(), Quantifier::All));
+        assert!(!wanted("ls*").paths_fit(&given, Quantifier::All));
+        assert!(wanted("*").paths_fit(&given, Quantifier::All));
+        assert!(!wanted("*").paths_fit(&Given::default(), Quantifier::All));
     }
 
     #[test]

@@ -36,7 +36,7 @@ pub struct RuleTrace {
     pub mode: Mode,
     /// What it looks for.
     pub about: About,
-    /// The keys by which it asks what tools are called with, as the rule writes them in small letters.
+    /// By what it asks what tools are called with: keys, in small letters, and `call` for an expression.
     pub arguments: Vec<String>,
     /// Where it blocks, if that is what it does to every call of an endpoint.
     pub at: Option<At>,
@@ -164,7 +164,7 @@ impl Rule {
             Target::Exchange => About::Exchange,
         };
         let arguments = match &self.target {
-            Target::Tools(tools) => tools.arguments.iter().flat_map(Wanted::paths).collect(),
+            Target::Tools(tools) => tools.arguments.iter().flat_map(Wanted::asked).collect(),
             Target::Findings { .. } | Target::Exchange => Vec::new(),
         };
         RuleTrace {

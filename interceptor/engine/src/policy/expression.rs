@@ -56,27 +56,8 @@ pub(super) struct Expression {
 impl Expression {
     /// Reads an expression. The error says what is wrong, in words.
     pub(super) fn parse(text: &str) -> Result<Self, String> {
-        if text.len() > LONGEST {
-            return Err(format!("is longer than {LONGEST} bytes"));
-        }
-        if depth(text) > DEEPEST {
-            return Err(format!("nests brackets deeper than {DEEPEST} levels"));
-        }
-        let program = Program::compile(text).map_err(|errors| {
-            let first = errors.errors.first();
-            let at = first.map_or((0, 0), |error| error.pos);
-            let what = first.map_or_else(String::new, |error| error.msg.clone());
-            format!("is no expression: {what} at {}:{} of it", at.0, at.1)
-        })?;
+        let program = compile(text, FACTS)?;
         let references = program.references();
-        let own = own_names(text);
-        let known = |name: &&str| own.contains(name) || FACTS.iter().any(|fact| fact.0 == *name);
-        let unknown = references.variables().into_iter().find(|name| !known(name));
-        if let Some(unknown) = unknown {
-            let near = crate::document::nearest_word(unknown, FACTS.iter().map(|fact| fact.0));
-            let near = near.map(|near| format!("; did you mean `{near}`?")).unwrap_or_default();
-            return Err(format!("asks for `{unknown}`, which is no fact{near}"));
-        }
         let asks_for_body = OF_BODY.iter().any(|name| references.has_variable(name));
         let asks_for_model = references.has_variable("model") || references.has_variable("models");
         let asked = std::array::from_fn(|at| references.has_variable(FACTS[at].0));
@@ -102,19 +83,7 @@ impl Expression {
                 subject: &nobody,
                 at: 0,
             };
-            match self.program.execute(&self.scope(&context, Some(&body))) {
-                // A list may be empty, a label missing and a size nought: that is no mistake of the expression's.
-                Ok(Value::Bool(_))
-                | Err(
-                    ExecutionError::NoSuchKey(_)
-                    | ExecutionError::IndexOutOfBounds(_)
-                    | ExecutionError::DivisionByZero(_)
-                    | ExecutionError::RemainderByZero(_)
-                    | ExecutionError::Overflow(..),
-                ) => {}
-                Ok(other) => return Err(format!("is {}, not true or false", other.type_of())),
-                Err(error) => return Err(format!("cannot be evaluated: {error}")),
-            }
+            accept(self.program.execute(&self.scope(&context, Some(&body))))?;
         }
         Ok(())
     }
@@ -128,26 +97,80 @@ impl Expression {
     }
 
     pub(super) fn holds(&self, context: &Context<'_>, body: Option<&BodyFacts<'_>>) -> Holds {
-        match self.program.execute(&self.scope(context, body)) {
-            Ok(Value::Bool(true)) => Holds::Yes,
-            Ok(Value::Bool(false)) => Holds::No,
-            // A label that is not there has no value that anything could be true of.
-            Err(ExecutionError::NoSuchKey(_)) => Holds::No,
-            Ok(_) | Err(_) => Holds::Failed,
-        }
+        verdict(self.program.execute(&self.scope(context, body)))
     }
 }
 
 impl Expression {
     /// The facts that it asks for; making the others would cost more than it does.
     fn scope<'v>(&self, context: &Context<'_>, body: Option<&BodyFacts<'_>>) -> Scope<'static, 'v> {
-        static STANDARD: LazyLock<Arc<Env>> = LazyLock::new(|| Arc::new(Env::stdlib()));
-        let mut scope = Scope::with_env(STANDARD.clone());
+        let mut scope = standard();
         let body = body.copied().unwrap_or_default();
         for (name, _) in FACTS.iter().zip(self.asked).filter(|(_, asked)| *asked).map(|(fact, _)| fact) {
             scope.add_variable_from_value(*name, fact(name, context, &body));
         }
         scope
+    }
+}
+
+/// Reads an expression over some facts. The error says what is wrong, in words.
+pub(super) fn compile(text: &str, facts: &[(&str, &str)]) -> Result<Program, String> {
+    if text.len() > LONGEST {
+        return Err(format!("is longer than {LONGEST} bytes"));
+    }
+    if depth(text) > DEEPEST {
+        return Err(format!("nests brackets deeper than {DEEPEST} levels"));
+    }
+    let program = Program::compile(text).map_err(|errors| {
+        let first = errors.errors.first();
+        let at = first.map_or((0, 0), |error| error.pos);
+        let what = first.map_or_else(String::new, |error| error.msg.clone());
+        format!("is no expression: {what} at {}:{} of it", at.0, at.1)
+    })?;
+    let references = program.references();
+    let own = own_names(text);
+    let known = |name: &&str| own.contains(name) || facts.iter().any(|fact| fact.0 == *name);
+    let unknown = references.variables().into_iter().find(|name| !known(name));
+    if let Some(unknown) = unknown {
+        let near = crate::document::nearest_word(unknown, facts.iter().map(|fact| fact.0));
+        let near = near.map(|near| format!("; did you mean `{near}`?")).unwrap_or_default();
+        return Err(format!("asks for `{unknown}`, which is no fact{near}"));
+    }
+    drop(references);
+    Ok(program)
+}
+
+/// Where expressions begin: with what the language has, and no facts.
+pub(super) fn standard<'v>() -> Scope<'static, 'v> {
+    static STANDARD: LazyLock<Arc<Env>> = LazyLock::new(|| Arc::new(Env::stdlib()));
+    Scope::with_env(STANDARD.clone())
+}
+
+/// What became of a trial. The error says what is wrong with the expression.
+pub(super) fn accept(result: Result<Value, ExecutionError>) -> Result<(), String> {
+    match result {
+        // A list may be empty, a label missing and a size nought: that is no mistake of the expression's.
+        Ok(Value::Bool(_))
+        | Err(
+            ExecutionError::NoSuchKey(_)
+            | ExecutionError::IndexOutOfBounds(_)
+            | ExecutionError::DivisionByZero(_)
+            | ExecutionError::RemainderByZero(_)
+            | ExecutionError::Overflow(..),
+        ) => Ok(()),
+        Ok(other) => Err(format!("is {}, not true or false", other.type_of())),
+        Err(error) => Err(format!("cannot be evaluated: {error}")),
+    }
+}
+
+/// What an evaluation says.
+pub(super) fn verdict(result: Result<Value, ExecutionError>) -> Holds {
+    match result {
+        Ok(Value::Bool(true)) => Holds::Yes,
+        Ok(Value::Bool(false)) => Holds::No,
+        // A label that is not there has no value that anything could be true of.
+        Err(ExecutionError::NoSuchKey(_)) => Holds::No,
+        Ok(_) | Err(_) => Holds::Failed,
     }
 }
 
@@ -211,7 +234,7 @@ fn depth(text: &str) -> usize {
     deepest
 }
 
-fn text(text: &str) -> Value {
+pub(super) fn text(text: &str) -> Value {
     Value::String(Arc::new(text.to_owned()))
 }
 

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::arguments::{Given, Wanted};
-use super::conditions::{Conditions, Quantifier};
+use super::conditions::{Conditions, Holds, Quantifier};
 use super::pattern::Patterns;
 use super::{Action, Cell, Direction};
 use crate::detect::{Confidence, DetectorId};
@@ -74,14 +74,18 @@ impl Tools {
     }
 
     /// A call whose tool is not named, or named twice, may be a call of any of these.
-    fn fit_call(&self, names: &[String], given: &Given, quantifier: Quantifier) -> bool {
+    fn fit_call(&self, names: &[String], given: &Given, quantifier: Quantifier) -> Holds {
         let mut fits = names.iter().map(|name| self.fit(name));
         let is_of_these = match quantifier {
             Quantifier::Any if names.is_empty() => self.arguments.is_some(),
             Quantifier::Any => fits.any(|fits| fits),
             Quantifier::All => !names.is_empty() && fits.all(|fits| fits),
         };
-        is_of_these && self.arguments.as_ref().is_none_or(|wanted| wanted.fits(given, quantifier))
+        match &self.arguments {
+            _ if !is_of_these => Holds::No,
+            None => Holds::Yes,
+            Some(wanted) => wanted.fits(names, given, quantifier),
+        }
     }
 }
 
@@ -184,7 +188,7 @@ impl Rule {
     /// True if it is about the call of a tool.
     pub(super) fn fits_call(&self, direction: Direction, names: &[String], given: &Given) -> bool {
         let Target::Tools(tools) = &self.target else { return false };
-        self.looks_at(direction) && tools.fit_call(names, given, self.quantifier())
+        self.looks_at(direction) && tools.fit_call(names, given, self.quantifier()) == Holds::Yes
     }
 
     /// True if it asks what the tool of this name is called with.
@@ -196,6 +200,12 @@ impl Rule {
     /// How its names are compared with what an exchange names several of.
     pub(super) fn quantifier(&self) -> Quantifier {
         if self.action == Action::Allow { Quantifier::All } else { Quantifier::Any }
+    }
+
+    /// True if it asks something of a call that cannot be said.
+    pub(super) fn fails_at_call(&self, direction: Direction, names: &[String], given: &Given) -> bool {
+        let Target::Tools(tools) = &self.target else { return false };
+        self.looks_at(direction) && tools.fit_call(names, given, self.quantifier()) == Holds::Failed
     }
 
     /// True if it is about tools, whatever their names.

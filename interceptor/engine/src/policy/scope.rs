@@ -189,6 +189,13 @@ impl Scope {
         self.decision(|rule, _| rule.fits_call(direction, names, given))
     }
 
+    /// True if some rule asks something of a call that cannot be said.
+    pub(crate) fn fails_at_call(&self, direction: Direction, names: &[String], given: &Given) -> bool {
+        { self.chosen.iter() }
+            .filter(|chosen| !chosen.open)
+            .any(|chosen| self.policy.rules[chosen.rule as usize].fails_at_call(direction, names, given))
+    }
+
     /// True if some rule asks what the tool of this name is called with.
     pub fn waits_for_call(&self, direction: Direction, name: &str) -> bool {
         self.rules().any(|rule| rule.asks_for_arguments_of(direction, name))

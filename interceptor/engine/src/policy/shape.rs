@@ -149,6 +149,11 @@ pub(super) static MATCH: Shape = Shape {
             Kind::Entries(&Kind::Either(&[TEXT_PATTERN, Kind::List(&TEXT_PATTERN)])),
             "What the tools are called with: keys with dots between them, and patterns of the values there.",
         ),
+        Member::optional(
+            "call",
+            Kind::Text,
+            "An expression of CEL over a call of the tools: `tool`, and `arguments` by their paths.",
+        ),
         Member::optional("providers", PATTERNS, "Providers of the catalogue."),
         Member::optional("hosts", ANY_PATTERNS, "Hosts that are called."),
         Member::optional("paths", ANY_PATTERNS, "Paths, without their queries."),

@@ -401,6 +401,77 @@ fn calls_without_end_are_an_uncertainty() {
     assert_eq!(answered("text/event-stream", events).verdict(&blocks), "403 by uncertain.decodeLimit");
 }
 
+/// What patterns cannot say: numbers, lengths, one value beside another.
+#[test]
+fn an_expression_sees_a_call_by_its_paths() {
+    let rule = |call: &str| {
+        engine(&[&format!(
+            "rules: [{{ name: r, match: {{ tools: [pay, \"transfer*\"], direction: response, call: '{call}' }}, action: block }}]\n\
+             uncertain: {{ failedCondition: block }}"
+        )])
+    };
+    let large = rule("arguments[\"amount\"].exists(a, double(a) > 1000.0)");
+    let verdict = |engine: &Arc<Engine>, arguments: &str| chat("Pay", arguments).verdict(engine);
+    assert_eq!(verdict(&large, r#"{"amount":1000.5}"#), "403 by r");
+    assert_eq!(verdict(&large, r#"{"amount":"20","to":"x"}"#), "pass");
+    assert_eq!(verdict(&large, r#"{"amount":[1,2e9]}"#), "403 by r");
+    assert_eq!(verdict(&large, r#"{"sum":2000}"#), "pass");
+    assert_eq!(verdict(&large, r#"{"amount":"a lot"}"#), "403 by uncertain.failedCondition");
+    assert_eq!(chat("note", r#"{"amount":2000}"#).verdict(&large), "pass");
+    // A call with nothing is as if the tool was only named.
+    assert_eq!(verdict(&rule("!(\"to\" in arguments)"), "{}"), "pass");
+    assert_eq!(verdict(&rule("!(\"to\" in arguments)"), r#"{"a":1}"#), "403 by r");
+    let beside = rule("tool == \"transfer_all\" && arguments[\"from.bank\"] != arguments[\"to.bank\"]");
+    let banks = |from: &str, to: &str| json!({ "From": { "Bank": from }, "to": { "bank": to } }).to_string();
+    assert_eq!(chat("Transfer_All", &banks("A", "B")).verdict(&beside), "403 by r");
+    assert_eq!(chat("Transfer_All", &banks("A", "a")).verdict(&beside), "pass");
+    assert_eq!(chat("transfer_some", &banks("A", "B")).verdict(&beside), "pass");
+    // Nobody is judged by a part of what he says.
+    let many: Vec<u32> = (0..65).collect();
+    let many = json!({ "amount": many }).to_string();
+    assert_eq!(verdict(&large, &many), "403 by uncertain.failedCondition");
+}
+
+/// An exemption wants the whole call, and paths and expression both.
+#[test]
+fn an_expression_may_exempt() {
+    let engine = engine(&["\
+rules:
+  - { name: small, match: { tools: [pay], direction: response, arguments: { to: \"shop*\" }, call: 'arguments[\"amount\"].all(a, double(a) < 10.0)' }, action: allow }
+  - { name: r, match: { tools: [pay], direction: response }, action: block }"]);
+    let verdict = |arguments: &str| chat("pay", arguments).verdict(&engine);
+    assert_eq!(verdict(r#"{"to":"shop-1","amount":9}"#), "pass");
+    assert_eq!(verdict(r#"{"to":"shop-1","amount":11}"#), "403 by r");
+    assert_eq!(verdict(r#"{"to":"bank","amount":9}"#), "403 by r");
+    assert_eq!(verdict(r#"{"to":"shop-1","amount":9"#), "403 by r");
+    assert_eq!(verdict(r#"{"to":"shop-1"}"#), "403 by r");
+    let events = chunks(&[(0, "pay", &["{\"to\":\"shop\",", "\"amount\":\"12\"}"])]);
+    stream(&engine, &Call::model("m"), &events, "r", 3);
+}
+
+#[test]
+fn what_is_wrong_with_an_expression_over_calls_is_told_at_once() {
+    super::mistakes::mistakes(
+        "\
+rules:
+  - { name: a, match: { call: 'true' }, action: block }
+  - { name: b, match: { direction: response, detectors: [pii.email], call: 'true' }, action: block }
+  - { name: c, match: { tools: [x], call: 'provider == \"openai\"' }, action: block }
+  - { name: d, match: { tools: [x], call: 'arguments + 1' }, action: block }
+  - { name: e, match: { tools: [x], call: 'size(arguments)' }, action: block }
+  - { name: f, match: { arguments: { a: b }, call: 'tool ==' }, action: block }",
+        expect![[r#"
+            p.yaml:6:33: spec.rules[0].match.call: says something of calls; expected `tools` beside it
+            p.yaml:7:78: spec.rules[1].match.call: says something of calls; expected `tools` beside it, and no `detectors`
+            p.yaml:8:45: spec.rules[2].match.call: asks for `provider`, which is no fact; expected an expression of CEL that is true or false
+            p.yaml:9:45: spec.rules[3].match.call: cannot be evaluated: Unsupported binary operator 'add': Map(Map { map: {} }), Int(1); expected an expression of CEL that is true or false
+            p.yaml:10:45: spec.rules[4].match.call: is int, not true or false; expected an expression of CEL that is true or false
+            p.yaml:11:38: spec.rules[5].match.arguments: say something of calls; expected `tools` beside them
+            p.yaml:11:54: spec.rules[5].match.call: is no expression: Syntax error: mismatched input '<EOF>' expecting {'[', '{', '(', '.', '-', '!', 'true', 'false', 'null', NUM_FLOAT, NUM_INT, NUM_UINT, STRING, BYTES, IDENTIFIER} at 1:8 of it; expected an expression of CEL that is true or false
+            p.yaml:11:54: spec.rules[5].match.call: says something of calls; expected `tools` beside it"#]],
+    );
+}
+
 #[test]
 fn what_is_wrong_with_arguments_is_told_at_once() {
     super::mistakes::mistakes(

@@ -5,6 +5,7 @@ use crate::detect::{Confidence, Registry};
 use crate::document::{Fields, Value};
 use crate::policy::Pattern;
 use crate::policy::arguments::{KeyPath, Wanted};
+use crate::policy::call::CallExpression;
 use crate::policy::conditions::{Conditions, Size, Time};
 use crate::policy::document::Vocabulary;
 use crate::policy::expression::Expression;
@@ -54,6 +55,9 @@ fn target(fields: &Fields<'_>, registry: Option<&Registry>) -> Option<Target> {
         if let Some(field) = fields.optional("arguments") {
             field.mistake("say something of calls", Some("`tools` beside them, and no `detectors`"));
         }
+        if let Some(field) = fields.optional("call") {
+            field.mistake("says something of calls", Some("`tools` beside it, and no `detectors`"));
+        }
         let detectors = detectors(&field, registry.unwrap_or(&Registry::builtin()));
         let confidence = match fields.optional("confidence") {
             Some(field) => field.one_of(&Confidence::ALL.map(|c| (c.name(), c))),
@@ -74,23 +78,40 @@ fn target(fields: &Fields<'_>, registry: Option<&Registry>) -> Option<Target> {
             field.mistake("says something of findings", Some("`detectors` beside it"));
         }
     }
-    let arguments = fields.optional("arguments").map(|field| (arguments(&field), field));
-    match (fields.optional("tools"), arguments) {
-        (Some(names), arguments) => {
-            let (names, arguments) = (folded(&names), arguments.map(|(read, _)| read));
-            let arguments = arguments.map_or(Some(None), |read| read.map(Some));
-            Some(Target::Tools(Tools { names: names?, arguments: arguments? }))
+    let (arguments, call) = (fields.optional("arguments"), fields.optional("call"));
+    let wanted = wanted(arguments.as_ref(), call.as_ref());
+    let Some(names) = fields.optional("tools") else {
+        let beside = [(arguments, "say", "them"), (call, "says", "it")];
+        let mut is_alone = true;
+        for (field, says, them) in beside {
+            if let Some(field) = field {
+                field.mistake(format!("{says} something of calls"), Some(&format!("`tools` beside {them}")));
+                is_alone = false;
+            }
         }
-        (None, Some((_, field))) => {
-            field.mistake("say something of calls", Some("`tools` beside them"));
-            None
-        }
-        (None, None) => Some(Target::Exchange),
-    }
+        return is_alone.then_some(Target::Exchange);
+    };
+    let names = folded(&names);
+    Some(Target::Tools(Tools { names: names?, arguments: wanted? }))
+}
+
+/// What is asked of calls. `None` if it could not be read, all of it.
+fn wanted(paths: Option<&Field<'_>>, call: Option<&Field<'_>>) -> Option<Option<Wanted>> {
+    let read = paths.map(arguments).map_or(Some(Vec::new()), |read| read);
+    let call = call.map(call_expression).map_or(Some(None), |read| read.map(Some));
+    let (paths, call) = (read?, call?);
+    let asks = !paths.is_empty() || call.is_some();
+    Some(asks.then(|| Wanted { paths: paths.into(), call }))
+}
+
+fn call_expression(field: &Field<'_>) -> Option<CallExpression> {
+    CallExpression::parse(field.text()?)
+        .map_err(|wrong| field.mistake(wrong, Some("an expression of CEL that is true or false")))
+        .ok()
 }
 
 /// Paths of keys, each with patterns of what has to stand there.
-fn arguments(field: &Field<'_>) -> Option<Wanted> {
+fn arguments(field: &Field<'_>) -> Option<Vec<(KeyPath, Patterns)>> {
     let entries = field.entries()?;
     if entries.is_empty() {
         field.mistake("asks for nothing", Some("at least one key"));
@@ -114,7 +135,7 @@ fn arguments(field: &Field<'_>) -> Option<Wanted> {
         Some((parsed?, Patterns::new(texts.into_iter().map(Pattern::folded).collect()))).filter(|_| whole)
     };
     let read: Vec<_> = entries.iter().filter_map(read).collect();
-    (read.len() == entries.len()).then(|| Wanted(read.into()))
+    (read.len() == entries.len()).then_some(read)
 }
 
 fn conditions(fields: &Fields<'_>, vocabulary: &Vocabulary<'_>, target: &Option<Target>) -> Conditions {
