@@ -2,6 +2,8 @@
 //! block ends the stream in its own words.
 #![expect(clippy::unwrap_used, reason = "the helpers are tests, too")]
 
+#[path = "shared/eventstream.rs"]
+mod eventstream;
 #[path = "framing/http.rs"]
 mod http;
 #[path = "framing/raw.rs"]

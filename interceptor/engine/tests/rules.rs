@@ -5,10 +5,14 @@
 mod calls;
 #[path = "rules/conditions.rs"]
 mod conditions;
+#[path = "shared/eventstream.rs"]
+mod eventstream;
 #[path = "rules/forbid.rs"]
 mod forbid;
 #[path = "rules/mistakes.rs"]
 mod mistakes;
+#[path = "rules/streams.rs"]
+mod streams;
 #[path = "rules/subjects.rs"]
 mod subjects;
 

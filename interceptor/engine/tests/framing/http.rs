@@ -2,12 +2,13 @@
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use bytes::{BufMut, Bytes};
+use bytes::Bytes;
 use interceptor_engine::eventstream::Framer;
 use interceptor_engine::policy::Uncertainty;
 use interceptor_engine::record::Verdict;
 use serde_json::{Value, json};
 
+use crate::eventstream::message;
 use crate::run::{
     ADDRESS, BOTH_WAYS, CONVERSE, GEMINI, INVOKE, OLLAMA, Outcome, Place, WATCH, answer, engine, secret,
 };
@@ -47,33 +48,6 @@ fn array_text(stream: &str) -> String {
         element["candidates"][0]["content"]["parts"][0]["text"].as_str().unwrap_or_default().to_owned()
     };
     elements.iter().map(text).collect()
-}
-
-/// A message with an event's name, as Bedrock sends it.
-pub(crate) fn message(event: &str, payload: &str) -> Vec<u8> {
-    let mut headers = Vec::new();
-    for (name, value) in
-        [(":event-type", event), (":content-type", "application/json"), (":message-type", "event")]
-    {
-        headers.put_u8(u8::try_from(name.len()).unwrap());
-        headers.put_slice(name.as_bytes());
-        headers.put_u8(7);
-        headers.put_u16(u16::try_from(value.len()).unwrap());
-        headers.put_slice(value.as_bytes());
-    }
-    let crc = |bytes: &[u8]| {
-        let mut crc = flate2::Crc::new();
-        crc.update(bytes);
-        crc.sum()
-    };
-    let mut out = Vec::new();
-    out.put_u32(u32::try_from(16 + headers.len() + payload.len()).unwrap());
-    out.put_u32(u32::try_from(headers.len()).unwrap());
-    out.put_u32(crc(&out));
-    out.put_slice(&headers);
-    out.put_slice(payload.as_bytes());
-    out.put_u32(crc(&out));
-    out
 }
 
 fn converse(tokens: &[&str]) -> Vec<Vec<u8>> {

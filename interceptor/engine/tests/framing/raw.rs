@@ -5,7 +5,7 @@ use interceptor_engine::record::Verdict;
 use proptest::prelude::*;
 use serde_json::json;
 
-use crate::http::message;
+use crate::eventstream::message;
 use crate::run::{ADDRESS, BOTH_WAYS, Place, answer, begin, engine, secret};
 
 const REPLICATE: Place = Place {

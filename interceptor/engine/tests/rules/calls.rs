@@ -1,16 +1,16 @@
-//! Rules about what tools are called with, in whole answers, in streams and in calls of the Model Context Protocol.
+//! Rules about what tools are called with, in whole answers, in requests and in calls of the Model Context Protocol.
 
-use bytes::Bytes;
 use expect_test::expect;
+use interceptor_engine::Engine;
 use interceptor_engine::policy::Action;
-use interceptor_engine::{Engine, ResponseHead};
 use serde_json::{Value, json};
 use std::sync::Arc;
 
+use super::streams::{chunks, stream};
 use super::{Call, engine};
 
 /// Whoever is forbidden to delete, and may only read below `/srv`.
-const RULES: &str = "\
+pub(super) const RULES: &str = "\
 rules:
   - { name: no-deleting, match: { tools: [\"shell*\"], arguments: { command: [\"*rm -rf*\", \"*mkfs*\"] } }, action: block }
   - { name: our-files, match: { tools: [read_file], direction: response, arguments: { path: \"/srv/*\" } }, action: allow }
@@ -188,181 +188,6 @@ rules:
     };
     assert_eq!(custom("{ +++ /etc/passwd").verdict(&text), "403 by r");
     assert_eq!(custom("+++ /srv/a").verdict(&text), "pass");
-}
-
-/// Events, and the status and rule under which the stream ends, in every cutting into two.
-fn stream(engine: &Arc<Engine>, call: &Call, events: &[String], expected: &str, left: usize) {
-    let whole = events.concat();
-    for cut in 0..whole.len() {
-        let mut exchange = call.begin(engine);
-        let (mut out, mut back) = (Vec::new(), Vec::new());
-        exchange.begin().unwrap();
-        exchange.request_data(Bytes::from(call.body.clone()), &mut out).unwrap();
-        exchange.request_end(&mut out).unwrap();
-        let head = ResponseHead {
-            status: 200,
-            content_type: Some("text/event-stream"),
-            content_encoding: None,
-            content_length: None,
-        };
-        exchange.response_head(&head).unwrap();
-        let result = { [&whole[..cut], &whole[cut..]].into_iter() }
-            .try_for_each(|piece| exchange.response_data(Bytes::copy_from_slice(piece.as_bytes()), &mut back))
-            .and_then(|()| exchange.response_end(&mut back));
-        let verdict = result.map_or_else(|refusal| refusal.rule.to_string(), |()| "pass".into());
-        assert_eq!(verdict, expected, "cut at {cut}");
-        let received = String::from_utf8(back.concat()).unwrap();
-        assert_eq!(received, events[..left].concat(), "cut at {cut}");
-    }
-}
-
-fn data(event: &Value) -> String {
-    format!("data: {event}\n\n")
-}
-
-/// The events of a call of OpenAI's in fragments.
-fn chunks(calls: &[(u32, &str, &[&str])]) -> Vec<String> {
-    let event = |delta: Value| data(&json!({ "choices": [{ "index": 0, "delta": delta }] }));
-    let mut events = vec![event(json!({ "content": "let me see" }))];
-    for (index, name, _) in calls {
-        let function = json!({ "name": name, "arguments": "" });
-        events.push(event(json!({ "tool_calls": [{ "index": index, "function": function }] })));
-    }
-    for at in 0.. {
-        let pieces: Vec<_> = calls.iter().filter_map(|(index, _, all)| Some((index, all.get(at)?))).collect();
-        if pieces.is_empty() {
-            break;
-        }
-        let call =
-            |(index, piece): &(&u32, &&str)| json!({ "index": index, "function": { "arguments": piece } });
-        events.extend(pieces.iter().map(|piece| event(json!({ "tool_calls": [call(piece)] }))));
-    }
-    events.push(data(&json!({ "choices": [{ "index": 0, "delta": {}, "finish_reason": "tool_calls" }] })));
-    events.push("data: [DONE]\n\n".to_owned());
-    events
-}
-
-#[test]
-fn a_stream_ends_before_the_call_is_complete() {
-    let engine = engine(&[RULES]);
-    let call = Call::model("m");
-    let events = chunks(&[(0, "shell", &["{\"comm", "and\":\"\\u00", "72m -r", "f /\"", "}"])]);
-    // The bracket that makes it a call stays behind.
-    stream(&engine, &call, &events, "no-deleting", 6);
-    let events = chunks(&[(0, "shell", &["{\"command\":\"ls", " -l\"}"])]);
-    stream(&engine, &call, &events, "pass", events.len());
-    let events = chunks(&[(0, "read_file", &["{\"path\":", "\"/srv/a\"}"])]);
-    stream(&engine, &call, &events, "pass", events.len());
-    let events = chunks(&[(0, "read_file", &["{\"path\":", "\"/etc/a\"}"])]);
-    stream(&engine, &call, &events, "no-files", 3);
-    // What is no whole document is nothing that anybody has to exempt: it ends with the event that ends the call.
-    let events = chunks(&[(0, "read_file", &["{\"path\":", "\"/srv/a\""])]);
-    stream(&engine, &call, &events, "no-files", 4);
-    let events = chunks(&[(0, "read_file", &["{\"path\":\"/srv/a\"}", "{\"path\":\"/etc/a\"}"])]);
-    stream(&engine, &call, &events, "no-files", 4);
-    // Called with nothing: that is clear once the call has ended.
-    let events = chunks(&[(0, "read_file", &[])]);
-    stream(&engine, &call, &events, "no-files", 2);
-}
-
-/// Clients put fragments of a name together, as they do with what it is called with.
-#[test]
-fn a_name_in_fragments_is_the_whole_name() {
-    let call = Call::model("m");
-    let named = |pieces: &[(u32, &str)], arguments: &str| {
-        let event = |delta: Value| data(&json!({ "choices": [{ "index": 0, "delta": delta }] }));
-        let piece = |(index, name): &(u32, &str)| {
-            event(json!({ "tool_calls": [{ "index": index, "function": { "name": name } }] }))
-        };
-        let mut events: Vec<_> = pieces.iter().map(piece).collect();
-        let function = json!({ "arguments": arguments });
-        events.push(event(json!({ "tool_calls": [{ "index": 0, "function": function }] })));
-        events.push("data: [DONE]\n\n".to_owned());
-        events
-    };
-    let by_name =
-        engine(&["rules: [{ name: no-shells, match: { tools: [shell, \"*_shell\"] }, action: block }]"]);
-    let events = named(&[(0, "sh"), (0, "ell")], "{}");
-    stream(&by_name, &call, &events, "no-shells", 1);
-    let events = named(&[(0, "sh"), (1, "ell"), (0, "op")], "{}");
-    stream(&by_name, &call, &events, "pass", events.len());
-    let by_call = engine(&[RULES]);
-    let events = named(&[(0, "she"), (0, "ll")], r#"{"command":"rm -rf /"}"#);
-    stream(&by_call, &call, &events, "no-deleting", 2);
-    // Said again and again, and under one number for two calls: neither makes another tool of it.
-    let only = engine(&["\
-rules:
-  - { name: these, match: { direction: response, tools: [shell, note] }, action: allow }
-  - { name: no-others, match: { direction: response, tools: [\"*\"] }, action: block }"]);
-    for pieces in [[(0, "shell"), (0, "shell")], [(0, "shell"), (0, "note")]] {
-        let events = named(&pieces, "{}");
-        stream(&only, &call, &events, "pass", events.len());
-    }
-    let events = named(&[(0, "shell"), (0, "x")], "{}");
-    stream(&only, &call, &events, "no-others", 1);
-}
-
-#[test]
-fn parallel_calls_are_told_apart() {
-    let engine = engine(&[RULES]);
-    let call = Call::model("m");
-    let ls: &[&str] = &["{\"command\":", "\"ls\"}"];
-    let note: &[&str] = &["{\"command\":", "\"rm -rf /\"}"];
-    let events = chunks(&[(0, "shell", ls), (1, "note", note)]);
-    stream(&engine, &call, &events, "pass", events.len());
-    let events = chunks(&[(0, "note", ls), (1, "shell", note)]);
-    stream(&engine, &call, &events, "no-deleting", 6);
-}
-
-#[test]
-fn every_maker_streams_calls_in_a_way_of_its_own() {
-    let engine = engine(&[RULES]);
-    let anthropic = Call {
-        provider: "anthropic",
-        path: "/v1/messages".into(),
-        host: "api.anthropic.com",
-        ..Call::model("m")
-    };
-    let event = |event: Value| format!("event: {}\n{}", event["type"].as_str().unwrap(), data(&event));
-    let begin = json!({ "type": "tool_use", "id": "t", "name": "shell", "input": {} });
-    let delta = |json: &str| {
-        event(
-            json!({ "type": "content_block_delta", "index": 1, "delta": { "type": "input_json_delta", "partial_json": json } }),
-        )
-    };
-    let events = [
-        event(json!({ "type": "content_block_start", "index": 1, "content_block": begin })),
-        delta("{\"command\": \"mk"),
-        delta("fs /dev/sda\"}"),
-        event(json!({ "type": "content_block_stop", "index": 1 })),
-    ];
-    stream(&engine, &anthropic, &events, "no-deleting", 2);
-
-    let responses = Call { path: "/v1/responses".into(), ..Call::model("m") };
-    let item = |arguments: &str| json!({ "type": "function_call", "name": "shell", "arguments": arguments });
-    let delta = |text: &str| {
-        event(json!({ "type": "response.function_call_arguments.delta", "output_index": 0, "delta": text }))
-    };
-    let deleting = r#"{"command":"rm -rf /"}"#;
-    let added = event(json!({ "type": "response.output_item.added", "output_index": 0, "item": item("") }));
-    let events = [added.clone(), delta("{\"command\":\"rm "), delta("-rf /\"}")];
-    stream(&engine, &responses, &events, "no-deleting", 2);
-    // Told as a whole only, without the name beside it.
-    let done =
-        json!({ "type": "response.function_call_arguments.done", "output_index": 0, "arguments": deleting });
-    stream(&engine, &responses, &[added, event(done)], "no-deleting", 1);
-    let done = json!({ "type": "response.output_item.done", "output_index": 0, "item": item(deleting) });
-    stream(&engine, &responses, &[event(done)], "no-deleting", 0);
-
-    let google = Call {
-        provider: "google-gemini",
-        path: "/v1beta/models/gemini-pro:streamGenerateContent?alt=sse".into(),
-        host: "generativelanguage.googleapis.com",
-        ..Call::model("m")
-    };
-    let part = json!({ "functionCall": { "name": "shell", "args": { "command": "rm -rf /" } } });
-    let events = [data(&json!({ "candidates": [{ "content": { "parts": [part] } }] }))];
-    stream(&engine, &google, &events, "no-deleting", 0);
 }
 
 /// A call of a tool of the Model Context Protocol.
