@@ -32,6 +32,7 @@ mod provider_key;
 mod registry;
 mod sample;
 mod secret;
+mod seen;
 mod ssn;
 mod stream;
 mod text;

@@ -43,7 +43,8 @@ const SHAPES: [&[usize]; 8] = [
     &[6, 13],
 ];
 
-pub(super) fn confirm(text: Text<'_>, run: &Digits<'_>, work: &mut Work) -> Option<Finding> {
+/// `quiet` says that no letter stands in the bytes before.
+pub(super) fn confirm(text: Text<'_>, run: &Digits<'_>, quiet: bool, work: &mut Work) -> Option<Finding> {
     // What a card begins with; most groups of digits end here.
     if !matches!(run.groups[0].len, 4 | 6 | 12..=19) {
         return None;
@@ -60,7 +61,7 @@ pub(super) fn confirm(text: Text<'_>, run: &Digits<'_>, work: &mut Work) -> Opti
     if in_list(text, start) {
         return Some(finding(run, 1, Confidence::Low));
     }
-    let likely = usual(run.of(1)) || text.mentions_before(start, REACH, &WORDS, work);
+    let likely = usual(run.of(1)) || (!quiet && text.mentions_before(start, REACH, &WORDS, work));
     Some(finding(run, 1, if likely { Confidence::Medium } else { Confidence::Low }))
 }
 

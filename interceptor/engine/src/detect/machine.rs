@@ -3,7 +3,7 @@
 
 use super::anchor::{Anchor, Anchors, Found, Kind};
 use super::metadata::Route;
-use super::secret::Scores;
+use super::seen::Seen;
 use super::text::{Peek, Text, Verdict};
 use super::{Confidence, Finding, Work, aws, encoded, injection, jwt, pem, personal, secret};
 
@@ -52,8 +52,8 @@ pub(super) struct Machine {
     growing: Option<Growing>,
     /// An AWS secret key is looked for from here on.
     follow: Option<Follow>,
-    /// What was read of the tokens around the last digits.
-    scores: Scores,
+    /// What was read around the last digits.
+    seen: Seen,
     work: Work,
 }
 
@@ -89,7 +89,7 @@ impl Machine {
     pub(super) fn run(&mut self, anchors: &Anchors, text: Text<'_>, out: &mut Vec<Finding>) -> Paused {
         let mut found = Found::new();
         // The text may be another than in the last run.
-        self.scores.clear();
+        self.seen.clear();
         loop {
             if let Some(paused) = self.continue_candidate(text, out) {
                 return paused;
@@ -127,7 +127,7 @@ impl Machine {
                 continue;
             }
             self.work.anchors += 1;
-            match confirm(text, anchor, self.counted, &mut self.scores, &mut self.work) {
+            match confirm(text, anchor, self.counted, &mut self.seen, &mut self.work) {
                 Verdict::No { resume } if is_digit => self.counted = self.counted.max(resume),
                 Verdict::No { resume } => resume_at = resume_at.max(resume),
                 Verdict::Match(finding) => {
@@ -218,12 +218,12 @@ impl Machine {
 }
 
 /// Asks the detector in charge of an anchor.
-fn confirm(text: Text<'_>, anchor: Anchor, counted: usize, scores: &mut Scores, work: &mut Work) -> Verdict {
+fn confirm(text: Text<'_>, anchor: Anchor, counted: usize, seen: &mut Seen, work: &mut Work) -> Verdict {
     match anchor.kind {
         Kind::Cut => Verdict::Undecided { hold: usize::MAX },
         Kind::At => personal::at_sign(text, anchor.at, work),
         _ if encoded::inside(text.bytes, anchor.at) => Verdict::No { resume: anchor.at },
-        Kind::Digit => digit(text, anchor.at, anchor.at >= counted, scores, work),
+        Kind::Digit => digit(text, anchor.at, anchor.at >= counted, seen, work),
         Kind::Literal { start, .. } if start < text.floor => Verdict::No { resume: anchor.at },
         Kind::Literal { route: Route::Secret(route), start, end } => {
             secret::literal(text, start, end, route, work)
@@ -239,10 +239,10 @@ fn confirm(text: Text<'_>, anchor: Anchor, counted: usize, scores: &mut Scores, 
 
 /// A group of digits: a number of its own, or part of a token. Where both are found, or may still be, the surer one
 /// counts: many a token begins like the number of some identity card. `uncounted` is false where it is known to be no number.
-fn digit(text: Text<'_>, at: usize, uncounted: bool, scores: &mut Scores, work: &mut Work) -> Verdict {
+fn digit(text: Text<'_>, at: usize, uncounted: bool, seen: &mut Seen, work: &mut Work) -> Verdict {
     let mut verdict = Verdict::No { resume: at + 1 };
     if uncounted && personal::may_begin(text.bytes, at) {
-        verdict = personal::confirm(text, at, work);
+        verdict = personal::confirm(text, at, &mut seen.near, work);
     }
     if let Verdict::Match(number) = verdict
         && number.confidence == Confidence::Low
@@ -257,7 +257,7 @@ fn digit(text: Text<'_>, at: usize, uncounted: bool, scores: &mut Scores, work: 
     if let Verdict::Undecided { hold } = verdict
         && secret::may_begin(text.bytes, at)
     {
-        return match secret::digit(text, at, scores, work) {
+        return match secret::digit(text, at, &mut seen.scores, work) {
             Verdict::Undecided { hold: token } => Verdict::Undecided { hold: hold.min(token) },
             Verdict::Match(token) => Verdict::Undecided { hold: hold.min(token.start) },
             _ => Verdict::Undecided { hold },
@@ -268,7 +268,7 @@ fn digit(text: Text<'_>, at: usize, uncounted: bool, scores: &mut Scores, work: 
         && number.start > at
         && secret::may_begin(text.bytes, at)
     {
-        return match secret::digit(text, at, scores, work) {
+        return match secret::digit(text, at, &mut seen.scores, work) {
             Verdict::No { .. } => verdict,
             token => token,
         };
@@ -281,7 +281,7 @@ fn digit(text: Text<'_>, at: usize, uncounted: bool, scores: &mut Scores, work: 
     if !weak || !secret::may_begin(text.bytes, at) {
         return verdict;
     }
-    match (secret::digit(text, at, scores, work), verdict) {
+    match (secret::digit(text, at, &mut seen.scores, work), verdict) {
         (Verdict::No { .. }, verdict) => verdict,
         (Verdict::Match(token), Verdict::Match(number)) if token.confidence <= number.confidence => {
             Verdict::Match(number)

@@ -3,9 +3,13 @@
 //!
 //! Knows marks and boundaries. Does not know which number has which shape.
 
+mod mark;
+
 use smallvec::SmallVec;
 
 use super::text::{Peek, Text};
+use crate::wide;
+use mark::{Between, between};
 
 /// The longest group that is part of something looked for; a longer one matches nothing.
 pub(super) const LONGEST_GROUP: usize = 24;
@@ -41,8 +45,6 @@ pub(super) struct Group {
     pub(super) start: usize,
     /// One bit for each character that is a letter, the first lowest.
     pub(super) letters: u32,
-    /// Where its characters begin in [`Run::chars`].
-    at: u16,
     /// Characters; more than [`LONGEST_GROUP`] stands for any number of them.
     pub(super) len: u8,
     /// What stands before it in this run.
@@ -77,12 +79,17 @@ enum Tail {
     Over,
 }
 
+/// The characters of some groups, upper case and without marks.
+pub(super) type Chars = SmallVec<[u8; 64]>;
+
 /// Groups with marks between them, read as far as somebody asked.
 pub(super) struct Run<'t> {
     pub(super) text: Text<'t>,
     groups: SmallVec<[Group; MOST_GROUPS]>,
-    /// The characters of all groups, upper case.
-    chars: SmallVec<[u8; 128]>,
+    /// The digits that were asked for last, where there are marks between them.
+    digits: [u8; MOST_DIGITS],
+    /// The groups before this one are digits, from the last one that was asked about on.
+    digits_to: usize,
     tail: Tail,
     /// The text may go on inside the last group.
     partial: bool,
@@ -97,7 +104,8 @@ impl<'t> Run<'t> {
         let mut run = Self {
             text,
             groups: SmallVec::new(),
-            chars: SmallVec::new(),
+            digits: [0; MOST_DIGITS],
+            digits_to: 0,
             tail: Tail::Unread,
             partial: false,
             read: 0,
@@ -107,14 +115,13 @@ impl<'t> Run<'t> {
     }
 
     /// The group at `index`, read now if it was not.
+    #[inline]
     pub(super) fn group(&mut self, index: usize) -> Next {
         while self.groups.len() <= index && self.tail == Tail::Unread {
             self.advance();
         }
         match self.groups.get(index) {
-            Some(group) if self.tail == Tail::Open && index + 1 == self.groups.len() && self.partial => {
-                Next::Open(Some(*group))
-            }
+            Some(group) if self.partial && index + 1 == self.groups.len() => Next::Open(Some(*group)),
             Some(group) => Next::Is(*group),
             None if self.tail == Tail::Open => Next::Open(None),
             None => Next::Over,
@@ -126,10 +133,24 @@ impl<'t> Run<'t> {
         &self.groups[first..=last]
     }
 
-    /// The characters of the groups from `first` to `last`, upper case and without marks.
-    pub(super) fn chars(&self, first: usize, last: usize) -> &[u8] {
-        let last = &self.groups[last];
-        &self.chars[usize::from(self.groups[first].at)..usize::from(last.at) + usize::from(last.len)]
+    /// The characters of the groups from `first` to `last`, upper case and without marks: where they stand in the text,
+    /// or put together in `room`.
+    pub(super) fn chars<'c>(&self, first: usize, last: usize, room: &'c mut Chars) -> &'c [u8]
+    where
+        't: 'c,
+    {
+        let bytes: &'t [u8] = self.text.bytes;
+        let groups = &self.groups[first..=last];
+        if let [group] = groups
+            && group.is_number()
+        {
+            return &bytes[group.start..group.end()];
+        }
+        room.clear();
+        for group in groups {
+            room.extend(bytes[group.start..group.end()].iter().map(u8::to_ascii_uppercase));
+        }
+        room
     }
 
     /// True if no room is left for groups behind `index` that a number beginning there may need.
@@ -151,6 +172,19 @@ impl<'t> Run<'t> {
     }
 
     fn push(&mut self, start: usize, mark: Mark) {
+        let (letters, len) = match digits_alone(self.text.bytes, start) {
+            Some(len) => (0, len),
+            None => self.characters(start),
+        };
+        self.read += usize::from(len) + 1;
+        if self.partial {
+            self.tail = Tail::Open;
+        }
+        self.groups.push(Group { start, letters, len, mark });
+    }
+
+    /// Which of the characters from `start` on are letters, and how many there are.
+    fn characters(&mut self, start: usize) -> (u32, u8) {
         let end = self.text.bytes.len().min(start + LONGEST_GROUP + 1);
         let (mut letters, mut len) = (0u32, 0u8);
         for byte in &self.text.bytes[start..end] {
@@ -171,20 +205,54 @@ impl<'t> Run<'t> {
             letters |= u32::from(letter) << len;
             len += 1;
         }
-        let at = self.chars.len();
-        self.chars.extend_from_slice(&self.text.bytes[start..start + usize::from(len)]);
-        if letters != 0 {
-            self.chars[at..].make_ascii_uppercase();
+        let behind = self.text.peek(start + usize::from(len));
+        self.partial |= usize::from(len) <= LONGEST_GROUP && behind == Peek::Unknown;
+        (letters, len)
+    }
+
+    /// False if the digits from the group at `index` on, and the groups that they are written in, are those of no card,
+    /// social security number or telephone number that is told without a word before it.
+    pub(super) fn tells(&mut self, index: usize) -> bool {
+        let Next::Is(first) = self.group(index) else { return true };
+        let before = |back: usize| self.text.before(first.start, back);
+        let plus = before(1) == Some(b'+') || (before(1) == Some(b'(') && before(2) == Some(b'+'));
+        // A trunk prefix or the beginning of an international number.
+        if first.len >= FEWEST || self.text.bytes[first.start] == b'0' || plus {
+            return true;
         }
-        // Thirty-two groups of twenty-five characters are far fewer than 16 bits count.
-        let at = u16::try_from(at).unwrap_or(u16::MAX);
-        let group = Group { start, letters, at, len, mark };
-        self.read += usize::from(len) + 1;
-        self.partial |= usize::from(len) <= LONGEST_GROUP && self.text.peek(group.end()) == Peek::Unknown;
-        if self.partial {
-            self.tail = Tail::Open;
+        let mut length = |behind: usize| match self.group(index + behind) {
+            Next::Is(group) if group.is_number() && is_number_mark(group.mark) => Ok(group.len),
+            Next::Is(_) | Next::Over => Ok(0),
+            Next::Open(_) => Err(()),
+        };
+        let (Ok(second), third) = (length(1), &mut || length(2)) else { return true };
+        let apart = match (first.len, second) {
+            (4, 4) => third().is_ok_and(|third| !matches!(third, 3..=5)),
+            (4, 6) => third().is_ok_and(|third| !matches!(third, 4 | 5)),
+            (3, 2 | 3) => third().is_ok_and(|third| third != 4),
+            (1, 3) => third().is_ok_and(|third| third != 3),
+            _ => true,
+        };
+        !apart || self.is_labelled(index)
+    }
+
+    /// A word may stand behind the digits that begin with the group at `index`.
+    fn is_labelled(&mut self, index: usize) -> bool {
+        let mut at = self.digits_to.max(index + 1);
+        loop {
+            match self.group(at) {
+                Next::Is(group) if group.is_number() && is_number_mark(group.mark) => at += 1,
+                Next::Is(group) if group.is_number() => return false,
+                Next::Over if self.groups.len() == MOST_GROUPS => return true,
+                // An extension, and a word behind it.
+                Next::Over => return self.text.bytes.get(self.groups[at - 1].end()) == Some(&b'x'),
+                _ => return true,
+            }
+            self.digits_to = at;
+            if at > index + MOST_NUMBER_GROUPS {
+                return false;
+            }
         }
-        self.groups.push(group);
     }
 
     /// What a number that begins with the group at `index` has of digits alone.
@@ -207,12 +275,32 @@ impl<'t> Run<'t> {
             total += usize::from(group.len);
             count += 1;
         };
-        let groups = &self.groups[index..index + count];
-        let from = usize::from(self.groups[index].at);
-        Digits { groups, chars: &self.chars[from..from + total], beyond, open }
+        let (bytes, groups) = (self.text.bytes, &self.groups[index..index + count]);
+        let chars = match groups {
+            [] => &[][..],
+            [only] => &bytes[only.start..only.end()],
+            _ => {
+                let digits = groups.iter().flat_map(|group| &bytes[group.start..group.end()]);
+                self.digits.iter_mut().zip(digits).for_each(|(to, digit)| *to = *digit);
+                &self.digits[..total]
+            }
+        };
+        Digits { groups, chars, beyond, open }
     }
 }
 
+/// How many digits stand at `start`, if they are a few and nothing but digits: most groups are, and need no look at each
+/// character.
+#[inline]
+fn digits_alone(bytes: &[u8], start: usize) -> Option<u8> {
+    let block = bytes.get(start..)?.first_chunk()?;
+    let len = u8::try_from(wide::digits(block).trailing_ones()).ok()?;
+    let behind = *block.get(usize::from(len))?;
+    (!behind.is_ascii_alphabetic()).then_some(len)
+}
+
+/// Fewer digits than this make no card, social security number or telephone number.
+const FEWEST: u8 = 6;
 /// More digits than any number in groups that is looked for.
 pub(super) const MOST_DIGITS: usize = 20;
 /// More groups than any number is written in.
@@ -320,72 +408,5 @@ fn extension(text: Text<'_>, x: usize) -> Extension {
         Peek::Byte(b) if b.is_ascii_alphanumeric() => Extension::No,
         _ if stop == x + 1 => Extension::No,
         _ => Extension::Whole,
-    }
-}
-
-enum Between {
-    /// The run ends here.
-    Nothing,
-    /// The text is too short to tell.
-    Unknown,
-    /// A mark, and where the next group begins.
-    Mark(Mark, usize),
-}
-
-/// Reads a mark that is followed by a letter or digit, or up to three with a parenthesis among them that are
-/// followed by a digit. Non-breaking spaces and hyphens count as what they look like: models write them into
-/// telephone numbers.
-fn between(text: Text<'_>, from: usize) -> Between {
-    let mut at = from;
-    let mut kind: Option<Mark> = None;
-    for _ in 0..4 {
-        let byte = match text.peek(at) {
-            Peek::Byte(byte) => byte,
-            Peek::End => return Between::Nothing,
-            Peek::Unknown => return Between::Unknown,
-        };
-        let (mark, len) = match byte {
-            b'0'..=b'9' => return kind.map_or(Between::Nothing, |kind| Between::Mark(kind, at)),
-            b if b.is_ascii_alphabetic() => {
-                return kind
-                    .filter(|_| at - from <= 3)
-                    .map_or(Between::Nothing, |kind| Between::Mark(kind, at));
-            }
-            b' ' => (Mark::Space, 1),
-            b'-' => (Mark::Dash, 1),
-            b'.' => (Mark::Dot, 1),
-            b'/' => (Mark::Slash, 1),
-            b':' => (Mark::Colon, 1),
-            b'+' => (Mark::Plus, 1),
-            b'(' | b')' => (Mark::Parenthesis, 1),
-            b'[' => (Mark::Bracket, 1),
-            0xc2 | 0xe2 => match wide_mark(text, at) {
-                Between::Mark(mark, next) => (mark, next - at),
-                other => return other,
-            },
-            _ => return Between::Nothing,
-        };
-        at += len;
-        kind = Some(match kind {
-            None => mark,
-            Some(Mark::Parenthesis) => Mark::Parenthesis,
-            Some(_) if mark == Mark::Parenthesis => mark,
-            // Two marks of which none is a parenthesis are the end of one thing and the start of another.
-            Some(_) => return Between::Nothing,
-        });
-    }
-    Between::Nothing
-}
-
-/// U+00A0, U+2009, U+202F as spaces, U+2010 to U+2013 as dashes.
-fn wide_mark(text: Text<'_>, at: usize) -> Between {
-    let wanted = if text.bytes[at] == 0xc2 { 2 } else { 3 };
-    let Some(bytes) = text.bytes.get(at..at + wanted) else {
-        return if text.complete { Between::Nothing } else { Between::Unknown };
-    };
-    match bytes {
-        [0xc2, 0xa0] | [0xe2, 0x80, 0x89 | 0xaf] => Between::Mark(Mark::Space, at + wanted),
-        [0xe2, 0x80, 0x90..=0x93] => Between::Mark(Mark::Dash, at + wanted),
-        _ => Between::Nothing,
     }
 }

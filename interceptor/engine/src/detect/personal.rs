@@ -26,6 +26,7 @@ pub(super) use recipe::Recipe;
 #[cfg(test)]
 pub(super) use table::KINDS;
 pub(super) use url::tail as url_tail;
+pub(super) use words::Near;
 
 pub(super) const EMAIL: DetectorId = personal_id("pii.email");
 pub(super) const CARD: DetectorId = personal_id("pii.card");
@@ -230,12 +231,12 @@ pub(super) fn readings(value: &[u8]) -> Vec<DetectorId> {
 const LETTERS: usize = 20;
 
 /// Asks about the first digit of a group, which may stand behind letters.
-pub(super) fn confirm(text: Text<'_>, digit: usize, work: &mut Work) -> Verdict {
-    let verdict = number(text, digit, work);
+pub(super) fn confirm(text: Text<'_>, digit: usize, near: &mut Near, work: &mut Work) -> Verdict {
+    let verdict = number(text, digit, near, work);
     weigh(text, verdict, work)
 }
 
-fn number(text: Text<'_>, digit: usize, work: &mut Work) -> Verdict {
+fn number(text: Text<'_>, digit: usize, near: &mut Near, work: &mut Work) -> Verdict {
     let no = Verdict::No { resume: digit + 1 };
     let Some(start) = word_start(text.bytes, digit) else { return no };
     if start < text.floor {
@@ -247,10 +248,10 @@ fn number(text: Text<'_>, digit: usize, work: &mut Work) -> Verdict {
             verdict => return verdict,
         }
     }
-    match wallet::confirm(text, start, work) {
-        Verdict::No { .. } => judge::run(text, start, work),
+    match wallet::confirm(text, start, near, work) {
+        Verdict::No { .. } => judge::run(text, start, near, work),
         // Whether it is worth holding is the number's affair as well.
-        Verdict::Undecided { hold: usize::MAX } => match judge::run(text, start, work) {
+        Verdict::Undecided { hold: usize::MAX } => match judge::run(text, start, near, work) {
             Verdict::No { .. } => Verdict::Undecided { hold: usize::MAX },
             verdict => verdict,
         },
@@ -303,6 +304,15 @@ fn is_measure(bytes: &[u8], start: usize, len: usize) -> bool {
     }
 }
 
+/// True for a group of `len` characters with a letter among them with which no number begins, nor an address of a network.
+fn is_of_no_form(word: &[u8], len: usize, mark: u8) -> bool {
+    let group = &word[..len];
+    let letters = group.iter().rev().fold(0, |letters, b| letters << 1 | u32::from(b.is_ascii_alphabetic()));
+    let address = || matches!(mark, b':' | b'-' | b'.') && group.iter().all(u8::is_ascii_hexdigit);
+    // An extension ends a group before its letter.
+    letters != 0 && !form::INDEX.leads(len, letters) && !group[len.min(2)..].contains(&b'x') && !address()
+}
+
 /// True if the first digit of a group is worth [`confirm`]: most digits of prose and code are not. Looks only
 /// at bytes that are there, and says true where the text is too short to tell.
 pub(super) fn may_begin(bytes: &[u8], digit: usize) -> bool {
@@ -318,6 +328,9 @@ pub(super) fn may_begin(bytes: &[u8], digit: usize) -> bool {
     // Letters of a plate may stand apart before it.
     if matches!(bytes[..start], [.., b, b' ' | b'-'] if b.is_ascii_uppercase()) {
         return true;
+    }
+    if is_of_no_form(word, len, mark) {
+        return false;
     }
     match mark {
         // What follows a mark must be another group: digits, or letters as plates and postcodes have them.

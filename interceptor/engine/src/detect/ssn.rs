@@ -12,9 +12,10 @@ const VOID: [&[u8; 9]; 2] = [b"078051120", b"219099999"];
 const CONTEXT: [&str; 5] = ["ssn", "social security", "social-security", "social sec", "soc sec"];
 const CONTEXT_REACH: usize = 40;
 
-pub(super) fn confirm(text: Text<'_>, run: &Digits<'_>, work: &mut Work) -> Option<Finding> {
+/// `quiet` says that no letter stands in the bytes before.
+pub(super) fn confirm(text: Text<'_>, run: &Digits<'_>, quiet: bool, work: &mut Work) -> Option<Finding> {
     let start = run.groups[0].start;
-    let mut context = || text.mentions_before(start, CONTEXT_REACH, &CONTEXT, work);
+    let mut context = || !quiet && text.mentions_before(start, CONTEXT_REACH, &CONTEXT, work);
     let (groups, confidence) = if run.shaped(&[3, 2, 4], &[Mark::Dash]) {
         (3, Confidence::High)
     } else if run.shaped(&[3, 2, 4], &[Mark::Space, Mark::Dot]) {

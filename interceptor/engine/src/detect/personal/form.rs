@@ -19,6 +19,8 @@ pub(super) struct Use {
     pub(super) kind: usize,
     /// Not reported without a word.
     pub(super) only_announced: bool,
+    /// The kind's.
+    pub(super) country: Option<[u8; 2]>,
     /// The kind's, here so that a look at many kinds stays in a few cache lines.
     pub(super) check: fn(&[u8]) -> bool,
     pub(super) loose: Option<fn(&[u8]) -> bool>,
@@ -51,6 +53,8 @@ pub(super) struct Shape {
     pub(super) closed: bool,
     /// The strictest check first.
     pub(super) kinds: Vec<Use>,
+    /// Those that need no word.
+    pub(super) bare: Vec<Use>,
 }
 
 impl Shape {
@@ -69,7 +73,8 @@ pub(super) struct Node {
     pub(super) bare: bool,
     /// Forms that end here.
     pub(super) shapes: Vec<Shape>,
-    next: Vec<usize>,
+    /// Where forms go on, each with the mark and length of its group: most groups lead nowhere, and that is told here.
+    next: Vec<(Mark, u8, usize)>,
 }
 
 impl Node {
@@ -84,14 +89,19 @@ pub(super) struct Index {
     nodes: Vec<Node>,
     /// By the length of the first group.
     roots: [Option<usize>; LONGEST_GROUP + 1],
+    /// For short first groups, by their length: a bit for each set of places that may be letters.
+    short: [u32; SHORT + 1],
 }
+
+/// First groups of so many characters are told by [`Index::leads`] without a look at the tree.
+const SHORT: usize = 5;
 
 /// The forms of all kinds.
 pub(super) static INDEX: LazyLock<Index> = LazyLock::new(Index::new);
 
 impl Index {
     fn new() -> Self {
-        let mut index = Self { nodes: Vec::new(), roots: [None; LONGEST_GROUP + 1] };
+        let mut index = Self { nodes: Vec::new(), roots: [None; LONGEST_GROUP + 1], short: [0; SHORT + 1] };
         for (kind, entry) in table::KINDS.iter().enumerate() {
             for form in entry.forms {
                 if form.contains('~') {
@@ -103,8 +113,16 @@ impl Index {
                 }
             }
         }
+        for (len, short) in (0u8..).zip(&mut index.short) {
+            let Some(root) = index.roots[usize::from(len)] else { continue };
+            let part = &index.nodes[root].part;
+            let admits =
+                |letters: &u32| part.admits(&Group { start: 0, letters: *letters, len, mark: part.mark });
+            *short = (0..1 << len).filter(admits).fold(0, |all, letters| all | 1 << letters);
+        }
         for shape in index.nodes.iter_mut().flat_map(|node| &mut node.shapes) {
             shape.kinds.sort_by_key(|used| std::cmp::Reverse(table::KINDS[used.kind].odds));
+            shape.bare = shape.kinds.iter().filter(|used| !used.only_announced).copied().collect();
         }
         index
     }
@@ -115,7 +133,8 @@ impl Index {
         let closed = form.ends_with([')', ']']);
         let parts = parse(form.trim_end_matches([')', ']']));
         let (check, loose) = (table::KINDS[kind].check, table::KINDS[kind].loose);
-        let used = Use { kind, only_announced, check, loose };
+        let country = table::KINDS[kind].country();
+        let used = Use { kind, only_announced, country, check, loose };
         let mut at = None;
         for part in &parts {
             let step = self.step(at, part);
@@ -125,7 +144,7 @@ impl Index {
         let Some(node) = at.map(|at| &mut self.nodes[at]) else { return };
         match node.shapes.iter_mut().find(|s| s.parts == parts && s.closed == closed) {
             Some(shape) => shape.kinds.push(used),
-            None => node.shapes.push(Shape { parts, closed, kinds: vec![used] }),
+            None => node.shapes.push(Shape { parts, closed, kinds: vec![used], bare: Vec::new() }),
         }
     }
 
@@ -134,11 +153,8 @@ impl Index {
         let known = match from {
             None => self.roots[part.len],
             Some(from) => {
-                let same = |at: &&usize| {
-                    let there = &self.nodes[**at].part;
-                    there.mark == part.mark && there.len == part.len
-                };
-                self.nodes[from].next.iter().find(same).copied()
+                let same = |way: &&(Mark, u8, usize)| way.0 == part.mark && usize::from(way.1) == part.len;
+                self.nodes[from].next.iter().find(same).map(|way| way.2)
             }
         };
         if let Some(at) = known {
@@ -150,7 +166,10 @@ impl Index {
         self.nodes.push(Node { part: *part, bare: false, shapes: Vec::new(), next: Vec::new() });
         match from {
             None => self.roots[part.len] = Some(at),
-            Some(from) => self.nodes[from].next.push(at),
+            Some(from) => {
+                let len = u8::try_from(part.len).expect("no form has a longer group");
+                self.nodes[from].next.push((part.mark, len, at));
+            }
         }
         at
     }
@@ -161,10 +180,15 @@ impl Index {
         node.part.admits(group).then_some(node)
     }
 
+    /// False if no form begins with a group of so few characters, of which these are letters.
+    pub(super) fn leads(&self, len: usize, letters: u32) -> bool {
+        self.short.get(len).is_none_or(|short| short >> letters & 1 == 1)
+    }
+
     /// Where forms are that go on from `node` with `group`.
     pub(super) fn next(&self, node: &Node, group: &Group) -> Option<&Node> {
-        let fits = |node: &&Node| node.part.mark == group.mark && node.part.len == usize::from(group.len);
-        node.next.iter().map(|at| &self.nodes[*at]).find(fits).filter(|node| node.part.admits(group))
+        let (_, _, at) = node.next.iter().find(|(mark, len, _)| *mark == group.mark && *len == group.len)?;
+        Some(&self.nodes[*at]).filter(|node| node.part.admits(group))
     }
 
     /// Where `group`, of which more may come (all of it, if none is there yet), may still lead behind `node`.
@@ -174,7 +198,7 @@ impl Index {
         group: Option<&Group>,
     ) -> impl Iterator<Item = &'i Node> {
         let group = group.copied();
-        node.next.iter().map(|at| &self.nodes[*at]).filter(move |next| {
+        node.next.iter().map(|(_, _, at)| &self.nodes[*at]).filter(move |next| {
             group.is_none_or(|group| {
                 let part = &next.part;
                 part.mark == group.mark && part.len >= usize::from(group.len) && part.admits(&group)

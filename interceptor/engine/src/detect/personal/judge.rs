@@ -4,13 +4,13 @@
 mod context;
 mod weigh;
 
-use super::super::number::{Group, Mark, Next, Run, end_is_open, may_begin, may_end, worth_holding};
+use super::super::number::{Chars, Group, Mark, Next, Run, end_is_open, may_begin, may_end, worth_holding};
 use super::super::text::{Peek, Text, Verdict};
 use super::super::{Confidence, DetectorId, Finding, Work, card, encoded, phone, ssn};
 use super::form::{INDEX, Shape, Use};
 use super::kind::Topic;
 use super::table::KINDS;
-use super::words::Meaning;
+use super::words::{Meaning, Near};
 use super::{id_of, network};
 use context::Context;
 use weigh::{Best, Case, Reason, weigh};
@@ -24,9 +24,9 @@ enum Judged {
 }
 
 /// Looks at the run whose first group begins at `start`.
-pub(super) fn run(text: Text<'_>, start: usize, work: &mut Work) -> Verdict {
+pub(super) fn run(text: Text<'_>, start: usize, near: &mut Near, work: &mut Work) -> Verdict {
     let mut run = Run::new(text, start);
-    let mut context = Context::before(start);
+    let mut context = Context::before(start, near);
     let mut resume = start + 1;
     for index in 0.. {
         let group = match run.group(index) {
@@ -84,7 +84,7 @@ pub(super) fn run(text: Text<'_>, start: usize, work: &mut Work) -> Verdict {
 
 /// Every kind of number that the whole text may be, by its form and its check, whatever speaks for or against it.
 pub(super) fn readings(text: Text<'_>) -> Vec<DetectorId> {
-    let mut found = Vec::new();
+    let (mut found, mut room) = (Vec::new(), Chars::new());
     let mut run = Run::new(text, 0);
     let Next::Is(first) = run.group(0) else { return found };
     let Some(mut node) = INDEX.beginning(&first) else { return found };
@@ -95,7 +95,7 @@ pub(super) fn readings(text: Text<'_>) -> Vec<DetectorId> {
             if end != text.bytes.len() || !shape.admits(run.groups(0, last)) {
                 continue;
             }
-            let chars = run.chars(0, last);
+            let chars = run.chars(0, last, &mut room);
             let fits = |used: &&Use| KINDS[used.kind].tells() && KINDS[used.kind].reads(chars);
             found.extend(shape.kinds.iter().filter(fits).map(|used| id_of(used.kind)));
         }
@@ -127,7 +127,7 @@ fn better_inside(
     run: &mut Run<'_>,
     index: usize,
     found: Finding,
-    context: &mut Context,
+    context: &mut Context<'_>,
     work: &mut Work,
 ) -> Judged {
     if found.confidence > Confidence::Low {
@@ -151,7 +151,7 @@ fn better_inside(
 }
 
 /// What begins with the group at `index`.
-fn judge(run: &mut Run<'_>, index: usize, context: &mut Context, work: &mut Work) -> Judged {
+fn judge(run: &mut Run<'_>, index: usize, context: &mut Context<'_>, work: &mut Work) -> Judged {
     let text = run.text;
     let (group, partial) = match run.group(index) {
         Next::Is(group) => (group, false),
@@ -159,7 +159,7 @@ fn judge(run: &mut Run<'_>, index: usize, context: &mut Context, work: &mut Work
         _ => return Judged::No,
     };
     let mut best = Best { finding: None, reason: Reason::default(), open: None };
-    match network::confirm(text, &group, context.heard.as_ref()) {
+    match network::confirm(text, &group, context.known()) {
         network::Answer::Found(finding) => return Judged::Found(finding),
         network::Answer::NeedsWords => {
             let heard = context.heard(text, work).clone();
@@ -188,8 +188,13 @@ fn judge(run: &mut Run<'_>, index: usize, context: &mut Context, work: &mut Work
 }
 
 /// Cards, social security numbers and telephone numbers: rules of their own over groups of digits.
-fn numbers(run: &mut Run<'_>, index: usize, context: &mut Context, best: &mut Best, work: &mut Work) {
+fn numbers(run: &mut Run<'_>, index: usize, context: &mut Context<'_>, best: &mut Best, work: &mut Work) {
     let text = run.text;
+    if !run.tells(index) && !context.hears_of_phones(text, work) {
+        return;
+    }
+    // Only the first group of a run may have letters.
+    let quiet = context.is_quiet(text, work) && run.groups(0, 0)[0].is_number();
     let digits = run.digits(index);
     let Some((head, last)) = digits.groups.first().zip(digits.groups.last()) else { return };
     let start = phone::start(text, head);
@@ -197,8 +202,9 @@ fn numbers(run: &mut Run<'_>, index: usize, context: &mut Context, best: &mut Be
         best.leave_open(start);
         return;
     }
-    let found =
-        card::confirm(text, &digits, work).or_else(|| ssn::confirm(text, &digits, work)).or_else(|| {
+    let found = card::confirm(text, &digits, quiet, work)
+        .or_else(|| ssn::confirm(text, &digits, quiet, work))
+        .or_else(|| {
             let mut hear = |reach: usize| {
                 let from = start.saturating_sub(reach);
                 let phone = Meaning::Topic(Topic::Phone);
@@ -215,7 +221,13 @@ fn numbers(run: &mut Run<'_>, index: usize, context: &mut Context, best: &mut Be
 
 /// Forms whose first group is letters alone: `AB 12 34 56 C`. The anchor is the first digit, so that they are looked
 /// for backward, one or two groups.
-fn behind_letters(text: Text<'_>, group: &Group, context: &mut Context, best: &mut Best, work: &mut Work) {
+fn behind_letters(
+    text: Text<'_>,
+    group: &Group,
+    context: &mut Context<'_>,
+    best: &mut Best,
+    work: &mut Work,
+) {
     let Some(one) = letters_before(text, group.start) else { return };
     let two = letters_before(text, one);
     for start in [Some(one), two].into_iter().flatten() {
@@ -253,13 +265,17 @@ fn forms(
     run: &mut Run<'_>,
     index: usize,
     first: &Group,
-    context: &mut Context,
+    context: &mut Context<'_>,
     best: &mut Best,
     work: &mut Work,
 ) {
     let Some(mut node) = INDEX.beginning(first) else { return };
     let mut last = index;
     loop {
+        // Behind here everything wants a word of its own.
+        if !node.bare && !context.announces(run.text, work) {
+            return;
+        }
         for shape in &node.shapes {
             if shape.admits(run.groups(index, last)) {
                 shaped(run, index, last, shape, context, best, work);
@@ -292,11 +308,16 @@ fn shaped(
     index: usize,
     last: usize,
     shape: &'static Shape,
-    context: &mut Context,
+    context: &mut Context<'_>,
     best: &mut Best,
     work: &mut Work,
 ) {
     let text = run.text;
+    let announced = context.announces(text, work);
+    let kinds = if announced { &shape.kinds } else { &shape.bare };
+    if kinds.is_empty() {
+        return;
+    }
     let groups = run.groups(index, last);
     let (start, mut end) = (groups[0].start, groups[last - index].end());
     let rare = groups.len() > 1 || groups[0].letters != 0;
@@ -316,9 +337,10 @@ fn shaped(
     work.examined += (end - start) as u64;
     let case = Case::of(&text.bytes[start..end]);
     let silent = context.heard(text, work).is_empty();
-    let chars = run.chars(index, last);
-    for used in &shape.kinds {
-        if used.only_announced && !context.may_announce(used.kind, text, work) {
+    let mut room = Chars::new();
+    let chars = run.chars(index, last, &mut room);
+    for used in kinds {
+        if used.only_announced && !context.may_announce(used, text, work) {
             continue;
         }
         let checked = (used.check)(chars);

@@ -9,7 +9,7 @@ use super::super::text::{Peek, Text, Verdict};
 use super::super::{Confidence, DetectorId, Finding, Work};
 use super::kind::Topic;
 use super::personal;
-use super::words::{self, Meaning};
+use super::words::{Heard, Meaning, Near};
 
 const BITCOIN: DetectorId = personal_id("pii.bitcoin_address");
 const ETHEREUM: DetectorId = personal_id("pii.ethereum_address");
@@ -89,7 +89,7 @@ const SHORTEST: usize = 25;
 const LONGEST: usize = 110;
 
 /// Asks whether the word that begins at `start` is an address.
-pub(super) fn confirm(text: Text<'_>, start: usize, work: &mut Work) -> Verdict {
+pub(super) fn confirm(text: Text<'_>, start: usize, near: &mut Near, work: &mut Work) -> Verdict {
     let no = Verdict::No { resume: start + 1 };
     if !may_begin(text, start) {
         return no;
@@ -107,7 +107,7 @@ pub(super) fn confirm(text: Text<'_>, start: usize, work: &mut Work) -> Verdict 
     let found = |detector, confidence| Verdict::Match(Finding { detector, start, end, confidence });
     match address(word) {
         Some((detector, confidence)) => found(detector, confidence),
-        None if is_solana(text, start, word, work) => found(SOLANA, Confidence::Medium),
+        None if is_solana(text, start, word, near, work) => found(SOLANA, Confidence::Medium),
         None => no,
     }
 }
@@ -162,11 +162,12 @@ fn address(word: &[u8]) -> Option<(DetectorId, Confidence)> {
 }
 
 /// Base58 of 32 bytes, of mixed case, behind a word that names a coin.
-fn is_solana(text: Text<'_>, start: usize, word: &[u8], work: &mut Work) -> bool {
+fn is_solana(text: Text<'_>, start: usize, word: &[u8], near: &mut Near, work: &mut Work) -> bool {
     let mixed = word.iter().any(u8::is_ascii_uppercase) && word.iter().any(u8::is_ascii_lowercase);
     if !(32..=44).contains(&word.len()) || !mixed || !coin::is_base58(word) {
         return false;
     }
-    work.examined += words::REACH as u64;
-    words::before(text, start).iter().any(|(_, meaning)| *meaning == Meaning::Topic(Topic::Coin))
+    let mut heard = Heard::new();
+    near.before(text, start, &mut heard, &mut work.examined);
+    heard.iter().any(|(_, meaning)| *meaning == Meaning::Topic(Topic::Coin))
 }

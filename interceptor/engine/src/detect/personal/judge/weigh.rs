@@ -69,7 +69,7 @@ pub(super) fn weigh(
     (start, len): (usize, usize),
 ) -> Option<(Confidence, Reason)> {
     let kind = &KINDS[used.kind];
-    let country = kind.country();
+    let country = used.country;
     let reach = start.saturating_sub(words::REACH);
     let (mut own, mut topic, mut land, mut number) = (None, None, None, false);
     for (at, meaning) in heard.iter().filter(|(at, _)| *at >= reach && *at < start) {
