@@ -42,7 +42,7 @@ pub(crate) struct Passing {
 /// digits may have begun before.
 pub(crate) fn begins(text: &[u8], from: usize) -> Option<usize> {
     let odd = undo::first_odd(text, from);
-    let row = encoded::begin_of_row(text, from, 0);
+    let row = encoded::begin_of_row(text, from, from.saturating_sub(BEHIND));
     // Data begins at the beginning of a row or not at all.
     let row = if from - row < BEHIND { row } else { encoded::end_of_row(text, from) };
     let begun = text.len() - row >= encoded::SHORTEST;

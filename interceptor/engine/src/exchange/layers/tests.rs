@@ -191,6 +191,63 @@ fn prose_and_code_are_not_held() {
     }
 }
 
+/// Parts of what is undone, whole and broken, with anything between them.
+fn anything() -> impl Strategy<Value = Vec<u8>> {
+    let known: &[&str] = &[
+        "%41",
+        "%",
+        "%25",
+        "&#65;",
+        "&amp;",
+        "&am",
+        "\\u0041",
+        "\\ud83d",
+        "\\",
+        "\\x4",
+        "\u{200b}",
+        "\u{455}",
+        "\u{ff14}",
+        "\u{2014}",
+        "amFuZSBkb2Ugd2FzIGhlcmU=",
+        "amFuZS5kb2VAZXhhbXBsZS5jb20",
+        "6a616e6520646f652121",
+        "\n",
+        "\r\n  ",
+        "=",
+        "/",
+        "jane",
+        "@",
+        "example.com",
+        "4111 1111 1111 1111",
+        "password: ",
+    ];
+    let known = prop::sample::select(known.to_vec()).prop_map(|text| text.as_bytes().to_vec());
+    let part =
+        prop_oneof![8 => known, 1 => prop::collection::vec(any::<u8>(), 0..4), 1 => Just(vec![b'A'; 700])];
+    prop::collection::vec(part, 0..24).prop_map(|parts| parts.concat())
+}
+
+proptest! {
+    #[test]
+    fn nothing_is_lost_or_placed_elsewhere(text in anything(), sizes in prop::collection::vec(1..40usize, 1..6)) {
+        let (mut scanner, mut found) = (FragmentScanner::new(Detectors::builtin()), Vec::new());
+        let (mut at, mut released) = (0, 0);
+        for size in sizes.into_iter().cycle() {
+            let end = (at + size).min(text.len());
+            let now = scanner.push(&text[at..end], &mut found);
+            prop_assert!(released <= now && now <= end as u64);
+            (at, released) = (end, now);
+            if at == text.len() {
+                break;
+            }
+        }
+        prop_assert_eq!(scanner.finish(&mut found), text.len() as u64);
+        for finding in found {
+            prop_assert!(finding.start < finding.end && finding.end <= text.len() as u64);
+        }
+    }
+}
+
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(64))]
     #[test]
