@@ -118,7 +118,7 @@ fn is_made_up(host: &[u8]) -> bool {
 /// A list that many read, or the program that keeps it (RFC 2142, section 6, and the names that lists of developers
 /// have).
 fn is_list(name: &[u8]) -> bool {
-    const ENDS: [&[u8]; 10] = [
+    const ENDS: [&[u8]; 11] = [
         b"-request",
         b"-owner",
         b"-bounces",
@@ -129,6 +129,7 @@ fn is_list(name: &[u8]) -> bool {
         b"-bugs",
         b"-commits",
         b"-admin",
+        b"-sig",
     ];
     ENDS.iter().any(|end| name.len() > end.len() && name[name.len() - end.len()..].eq_ignore_ascii_case(end))
 }

@@ -21,34 +21,23 @@ const DOCUMENTATION: [&[u8]; 3] = [b"///", b"//!", b">>>"];
 const EXAMPLES: [&[u8]; 6] = [b"e.g.", b"eg.", b"i.e.", b"ex:", b"example:", b"for example,"];
 
 /// What functions do that are shown a value: their names hold one of these.
-const READERS: [&[u8]; 12] = [
-    b"parse",
-    b"valid",
-    b"split",
-    b"lookup",
-    b"match",
-    b"from_str",
-    b"test",
-    b"check",
-    b"expect",
-    b"case",
-    b"sample",
-    b"example",
-];
+const READERS: [&[u8]; 5] = [b"parse", b"valid", b"split", b"lookup", b"from_str"];
 
-/// Words in a line in which somebody says whose work it is.
-const CREDITS: [&[u8]; 10] = [
-    b"copyright",
-    b"(c) 1",
-    b"(c) 2",
-    "\u{a9}".as_bytes(),
-    b"author",
-    b"maintain",
-    b"signed-off",
-    b"written by",
-    b"contributed by",
-    b"modifications by",
-];
+/// The same, where a part of the name begins so: other words end like them.
+const TESTERS: [&[u8]; 7] = [b"match", b"test", b"check", b"expect", b"case", b"sample", b"example"];
+
+/// What says in a line whose work something is, wherever it stands before the address.
+const RIGHTS: [&[u8]; 4] = [b"copyright", b"(c) 1", b"(c) 2", "\u{a9}".as_bytes()];
+
+/// Names of fields in which somebody says that it is his: a colon, an equals sign or a bracket follows them.
+const FIELDS: [&[u8]; 6] =
+    [b"author", b"__email__", b"maintainer", b"signed-off-by", b"packager", b"maintained by"];
+
+/// The same in a sentence that begins with it, or that is a comment's.
+const DEEDS: [&[u8]; 4] = [b"written by", b"contributed by", b"modifications by", b"maintained by"];
+
+/// The same in comments only: letters have authors and contacts, too.
+const REMARKS: [&[u8]; 2] = [b"author", b"contact:"];
 
 /// How sure a finding of personal data may be at most, by what stands before it.
 pub(super) fn at_most(text: Text<'_>, finding: &Finding) -> Confidence {
@@ -62,7 +51,7 @@ pub(super) fn at_most(text: Text<'_>, finding: &Finding) -> Confidence {
         return Confidence::Low;
     }
     match before.callee() {
-        Some(callee) if READERS.iter().any(|word| holds(callee, word)) => Confidence::Low,
+        Some(callee) if is_reader(callee) => Confidence::Low,
         _ => Confidence::High,
     }
 }
@@ -118,20 +107,44 @@ impl<'t> Before<'t> {
 
     /// The line says whose work something is.
     fn credits(&self) -> bool {
-        CREDITS.iter().any(|word| holds(self.line, word))
+        let line = self.line.trim_ascii_start();
+        let begins = |word: &&[u8]| line.get(..word.len()).is_some_and(|there| eq(there, word));
+        let deeds = || {
+            self.comment().is_some_and(|said| DEEDS.iter().chain(&REMARKS).any(|word| holds(said, word)))
+                || (self.whole && DEEDS.iter().any(begins))
+        };
+        RIGHTS.iter().any(|word| holds(self.line, word))
+            || FIELDS.iter().any(|word| self.is_field(word))
+            || deeds()
+    }
+
+    /// A field of this name stands in the line, as in `author_email=`, `authors = [` and `Author:`.
+    fn is_field(&self, name: &[u8]) -> bool {
+        let places = self.line.windows(name.len()).enumerate().filter(|(_, there)| eq(there, name));
+        { places }.any(|(at, _)| {
+            let behind = &self.line[at + name.len()..];
+            let rest = behind.iter().take_while(|b| is_word(**b) || matches!(b, b'-' | b'"' | b'\'')).count();
+            let mark = behind[rest..].trim_ascii_start();
+            let doxygen = at > 0 && self.line[at - 1] == b'@';
+            doxygen || (rest < 12 && matches!(mark, [b':' | b'=', ..]))
+        })
+    }
+
+    /// What a line of comment says.
+    fn comment(&self) -> Option<&'t [u8]> {
+        let line = self.line.trim_ascii_start();
+        { line.strip_prefix(b"//") }.or_else(|| line.strip_prefix(b"#")).filter(|_| self.whole)
     }
 
     /// A line of comment with nothing but an address, or with a name and the address in brackets. A heading of Markdown
     /// may look the same; lists do not.
     fn comments_on_a_name(&self) -> bool {
-        let line = self.line.trim_ascii_start();
-        let Some(said) = line.strip_prefix(b"//").or_else(|| line.strip_prefix(b"#")).filter(|_| self.whole)
-        else {
-            return false;
-        };
+        let Some(said) = self.comment() else { return false };
         match said.trim_ascii() {
             [] => true,
-            [name @ .., b'<' | b'('] => name.trim_ascii_end().last().is_none_or(u8::is_ascii_alphanumeric),
+            [name @ .., b'<' | b'('] => {
+                name.trim_ascii_end().last().is_none_or(|b| is_word(*b) || *b == b')')
+            }
             _ => false,
         }
     }
@@ -146,7 +159,7 @@ impl<'t> Before<'t> {
     fn is_argument(&self) -> bool {
         let Some(before) = self.quoted() else { return false };
         let open = |at: &usize| {
-            let called = at.checked_sub(1).is_some_and(|name| is_word(before[name]));
+            let called = at.checked_sub(1).is_some_and(|name| is_word(before[name]) || before[name] == b'!');
             before[*at] == b'(' && called && !before[..*at].last().is_some_and(u8::is_ascii_uppercase)
         };
         let closed = before.iter().rposition(|b| *b == b')').unwrap_or(0);
@@ -179,6 +192,19 @@ fn is_word(b: u8) -> bool {
 
 fn eq(text: &[u8], word: &[u8]) -> bool {
     text.eq_ignore_ascii_case(word)
+}
+
+/// A function of this name is shown values.
+fn is_reader(name: &[u8]) -> bool {
+    READERS.iter().any(|word| holds(name, word)) || TESTERS.iter().any(|word| does(name, word))
+}
+
+/// A part of a function's name begins with the word: `check_mail`, `runTest`.
+fn does(name: &[u8], word: &[u8]) -> bool {
+    name.windows(word.len()).enumerate().any(|(at, there)| {
+        let begins = at == 0 || !name[at - 1].is_ascii_alphabetic() || there[0].is_ascii_uppercase();
+        begins && eq(there, word)
+    })
 }
 
 /// The word stands somewhere in `text`, whatever its case.
@@ -219,6 +245,15 @@ mod tests {
             "author_email='jane.roe@firm.com',",
             "authors = [\"Jane Roe <jane.roe@firm.com>\"]",
             "Maintainer: Jane Roe <jane.roe@firm.com>",
+            "    \"author\": \"Jane Roe <jane.roe@firm.com>\",",
+            " * @author jane.roe@firm.com",
+            "// Jane Roe (@janeroe) <jane.roe@firm.com>, and",
+            "Written by Jane Roe (jane.roe@firm.com).",
+            "# Contact: jane.roe@firm.com",
+            "__email__ = \"jane.roe@firm.com\"",
+            "json!(\"joe@example.com\")",
+            "    // 1e150\n    check_normalize(5555555555554444, 446)",
+            "# originally written by jane.roe@firm.com, 1995",
             "# jane.roe@firm.com",
             "#   - Jane Roe (jane.roe@firm.com), 1995",
             "smtp.send(from='joe@example.com')",
@@ -245,6 +280,11 @@ mod tests {
             "assert!(done);\n\nlet to = \"jane.roe@firm.com\";",
             "For example, my own address is jane.roe@firm.com",
             "latitude 48.208174",
+            "the author of this letter is jane.roe@firm.com",
+            "Contact: jane.roe@firm.com",
+            "this was written by jane.roe@firm.com",
+            "We maintain that jane.roe@firm.com is right: call her",
+            "notify_latest(\"jane.roe@firm.com\")",
             "I assert that jane.roe@firm.com is mine",
             "Thanks,\nJane <jane.roe@firm.com>",
         ] {
