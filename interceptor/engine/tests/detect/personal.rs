@@ -170,6 +170,9 @@ fn numbers_that_stand_alone_are_read_by_the_rules_of_who_gives_them_out() {
     reads("pii.lk_nic", "853400937V", "053400937V");
     // 29 February 1980 and 1981.
     reads("pii.it_fiscal_code", "RSSMRA80B29A562U", "RSSMRA81B29A562V");
+    // Cambridge, and no place at all.
+    reads("pii.uk_postcode", "CB2 1TN", "CQ2 1TN");
+    reads("pii.uk_postcode", "M60 0AA", "J60 0AA");
     // A month of no century is nobody's mistake, a day too many is.
     reads("pii.pl_pesel", "44551401453", "44023001455");
 }
@@ -197,4 +200,14 @@ fn numbers_among_numbers_are_no_cards_and_quantities_no_telephones() {
 fn a_top_level_domain_of_two_letters_is_a_countrys() {
     finds("pii.email", "{}", "jane.doe@firm.is");
     finds("pii.email?", "{}", "jane.doe@firm.ep");
+}
+
+#[test]
+fn what_a_sentence_says_makes_a_number_sure() {
+    for (text, found_in_it) in [
+        ("My address is CB2 1TN in Cambridge", "pii.uk_postcode=CB2 1TN"),
+        ("You can vote with your ABC4718296", "pii.in_voter_id~=ABC4718296"),
+    ] {
+        assert_eq!(found(text), [found_in_it], "{text}");
+    }
 }

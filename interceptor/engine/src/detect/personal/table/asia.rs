@@ -104,7 +104,7 @@ pub(super) const KINDS: &[Kind] = &[
     kind("pii.in_voter_id", "IN_VOTER_ID", "a voter's card of India", in_voter, 1)
         .checks(&["shape"])
         .forms(&["AAAddddddd"])
-        .words(&["voter", "epic", "voter id", "election card"])
+        .words(&["voter", "vote", "epic", "voter id", "elector", "election card"])
         .topic(Topic::Identity)
         .sample("AAAddddddd"),
     kind("pii.in_passport", "IN_PASSPORT", "a passport of India", in_passport, 1)

@@ -4,17 +4,24 @@ use super::super::super::check::{digits, luhn, oceania, south, states};
 use super::super::kind::{Kind, Topic, kind};
 use super::counts;
 
-/// A postcode of the United Kingdom: the letters of its last part are without C, I, K, M, O, V; the first letter
-/// is not Q, V or X (Royal Mail, PAF).
+/// Areas of two letters, those of the army, of firms and of the islands too; eight others have one (Royal Mail, PAF).
+const AREAS: &[u8] = b"\
+    ABALBABBBDBFBHBLBNBRBSBTBXCACBCFCHCMCOCRCTCVCWDADDDEDGDHDLDNDTDYECEHENEXFKFYGLGUGXGYHAHDHGHPHRHSHUHX\
+    IGIMIPIVJEKAKTKWKYLALDLELLLNLSLUMEMKMLNENGNNNPNRNWOLOXPAPEPHPLPOPRRGRHRMSASESGSKSLSMSNSOSPSRSSSTSWSY\
+    TATDTFTNTQTRTSTWUBWAWCWDWFWNWRWSWVYOZE";
+
+/// A postcode of the United Kingdom: an area in use, and the letters of its last part are without C, I, K, M, O, V (Royal
+/// Mail, PAF).
 fn uk_postcode(text: &[u8]) -> bool {
     let Some((outward, inward)) = text.split_last_chunk::<3>() else { return false };
     let letters =
         |bytes: &[u8], without: &[u8]| bytes.iter().all(|b| b.is_ascii_uppercase() && !without.contains(b));
-    matches!(outward.len(), 2..=4)
-        && inward[0].is_ascii_digit()
-        && letters(&inward[1..], b"CIKMOV")
-        && letters(&outward[..1], b"QVX")
-        && outward[1..].iter().any(u8::is_ascii_digit)
+    let area = match outward {
+        [_, digit, ..] if digit.is_ascii_digit() => b"BEGLMNSW".contains(&outward[0]),
+        [_, _, digit, ..] if digit.is_ascii_digit() => AREAS.chunks(2).any(|area| outward.starts_with(area)),
+        _ => false,
+    };
+    area && outward.len() <= 4 && inward[0].is_ascii_digit() && letters(&inward[1..], b"CIKMOV")
 }
 
 /// A plate of Great Britain since 2001: the age is 02 to 23 or 51 to 73 so far; I, Q and Z are not used (DVLA).
@@ -208,13 +215,13 @@ pub(super) const KINDS: &[Kind] = &[
         .words(&["vat", "vat reg", "vat number"])
         .topic(Topic::Tax)
         .sample("GBddddddddd"),
-    kind("pii.uk_postcode", "UK_POSTCODE", "a postcode of the United Kingdom", uk_postcode, 4)
-        .checks(&["letters in use"])
+    kind("pii.uk_postcode", "UK_POSTCODE", "a postcode of the United Kingdom", uk_postcode, 9)
+        .checks(&["areas and letters in use"])
         .forms(&[
             "Ad dAA", "Add dAA", "AAd dAA", "AAdd dAA", "AdA dAA", "AAdA dAA", "AddAA", "AdddAA", "AAddAA",
             "AAdddAA", "AdAdAA", "AAdAdAA",
         ])
-        .words(&["postcode", "post code", "postal code"])
+        .words(&["postcode", "post code", "postal code", "address"])
         .topic(Topic::Post)
         .sample("SWdA 1AA"),
     kind("pii.uk_license_plate", "UK_PLATE", "a vehicle registration of the United Kingdom", uk_plate, 2)
