@@ -1,6 +1,6 @@
 //! Harmless text: the sources of libraries on this machine. Counts what is found in it.
 //! Does not know whether a finding is right, but for one kind: mail addresses of those who wrote the sources are true
-//! personal data, and are counted apart by where they stand ([`is_credit`]).
+//! personal data, and it is also said how many of the findings they are, by where they stand ([`is_credit`]).
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -28,10 +28,12 @@ const BATCH: usize = 16 << 20;
 pub(super) struct Benign {
     pub(super) bytes: u64,
     pub(super) files: u64,
-    /// By detector, without the next.
+    /// By detector.
     pub(super) found: BTreeMap<String, Count>,
-    /// Mail addresses of authors, at medium confidence.
+    /// Those of them that are mail addresses of authors, at medium confidence.
     pub(super) credits: u64,
+    /// Files with a finding at medium confidence.
+    pub(super) files_with: u64,
     /// Where, at medium confidence: file, code point and detector.
     pub(super) places: Vec<String>,
 }
@@ -72,14 +74,10 @@ impl Benign {
         for ((path, text), found) in batch.iter().zip(found) {
             self.bytes += text.len() as u64;
             self.files += 1;
+            self.files_with += u64::from(found.iter().any(|finding| finding.confidence >= Level::Medium));
             for finding in found {
-                if finding.detector == EMAIL
-                    && finding.confidence >= Level::Medium
-                    && is_credit(text, finding.start)
-                {
-                    self.credits += 1;
-                    continue;
-                }
+                let address = finding.detector == EMAIL && finding.confidence >= Level::Medium;
+                self.credits += u64::from(address && is_credit(text, finding.start));
                 let count = self.found.entry(finding.detector.clone()).or_default();
                 let before = count.medium;
                 count.add(finding.confidence);

@@ -57,7 +57,7 @@ impl Report {
             "unasked": others.map(|((set, name), count)| json!({ "set": set, "detector": name, "count": count })).collect::<Vec<_>>(),
             "benign": self.benign.as_ref().map(|benign| json!({
                 "bytes": benign.bytes, "files": benign.files, "found": benign.found,
-                "credits": benign.credits, "per_100_mb": per_100_mb(total(benign), benign.bytes), "places": self.named(&benign.places),
+                "credits": benign.credits, "files_with": benign.files_with, "per_100_mb": per_100_mb(total(benign), benign.bytes), "places": self.named(&benign.places),
             })),
         })
     }
@@ -177,12 +177,11 @@ impl Report {
         for (detector, count) in &benign.found {
             println!("  {detector:42} {:>8} {:>8}", count.medium, count.any);
         }
-        println!("  {:42} {:>8}", "mail addresses of authors, besides", benign.credits);
-        println!(
-            "  {:42} {:>8.1}",
-            "all but those, for each 100 MB",
-            per_100_mb(total(benign), benign.bytes)
-        );
+        let all = total(benign);
+        println!("  {:42} {:>8}", "files with any of them", benign.files_with);
+        println!("  {:42} {:>8.1}", "all, for each 100 MB", per_100_mb(all, benign.bytes));
+        let others = per_100_mb(all - benign.credits, benign.bytes);
+        println!("  {:42} {others:>8.1}", "without mail addresses of authors");
         self.name("", &benign.places);
     }
 
