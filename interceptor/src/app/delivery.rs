@@ -105,7 +105,12 @@ impl Delivery {
     /// # Errors
     /// See [`DeliveryError`]; nothing is left out.
     pub(super) fn policies(&self, config: &Config) -> Result<Vec<(String, String)>, DeliveryError> {
-        policies_with(config, self.objects.as_ref().map_or(&[], |taken| &taken.files))
+        policies_with(config, &self.objects())
+    }
+
+    /// Those of them that are objects of the cluster, as they were taken last.
+    pub(super) fn objects(&self) -> Arc<Vec<(String, String)>> {
+        self.objects.as_ref().map(|taken| taken.files.clone()).unwrap_or_default()
     }
 
     /// Whether there is something new to be read.
@@ -118,7 +123,7 @@ impl Delivery {
     /// The objects that were in force before, for a start that finds mistakes in those of now.
     pub(super) fn kept(&self) -> Option<Vec<(String, String)>> {
         let taken = self.objects.as_ref()?;
-        cluster::kept(&taken.state).ok().filter(|files| *files != taken.files)
+        cluster::kept(&taken.state).ok().filter(|files| *files != *taken.files)
     }
 
     /// Goes on with another directory.

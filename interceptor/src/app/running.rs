@@ -3,6 +3,7 @@
 
 mod kernel;
 mod parts;
+mod reading;
 mod renewal;
 mod scrape;
 mod succession;
@@ -20,6 +21,7 @@ use tokio::time::{Instant, MissedTickBehavior, interval, interval_at};
 
 use self::kernel::readable;
 use self::parts::{crew, disown, load, prefixes};
+use self::reading::Scope;
 use self::renewal::names;
 use self::scrape::{AdminPort, current, open_admin, open_socket};
 use self::succession::{apart, knock, or_never, told};
@@ -253,6 +255,8 @@ impl Daemon {
         let mut door = self.door.take();
         // Name servers may be slow, and nothing else may wait for them; least of all namespaces that begin meanwhile.
         let mut asking = None;
+        // Nor for policy to be read. What comes meanwhile is read afterwards.
+        let mut reading = None;
         let mut reloads = Vec::new();
         let mut former = self.predecessor.take().map(|predecessor| Box::pin(predecessor.ended()));
         // While a successor starts, nothing else is done: the kernel side, the ring buffer included, is its own. One
@@ -300,19 +304,23 @@ impl Daemon {
                     // Told last: from now on the catalogue's new names are redirected.
                     reloads.drain(..).for_each(|result| reload::tell_engine(&self.shared, result));
                 }
-                _ = delivery.tick(), if offered.is_none() => {
+                read = or_never(reading.as_mut()), if offered.is_none() => {
+                    reading = None;
+                    reloads.push(self.take_up(read));
+                    asking = Some(Box::pin(self.ask()));
+                }
+                _ = delivery.tick(), if offered.is_none() && reading.is_none() => {
                     if self.delivery.has_news() {
-                        reloads.push(self.redeliver());
-                        asking = Some(Box::pin(self.ask()));
+                        reading = Some(Box::pin(self.read(Scope::Policies)));
                     }
                 }
                 _ = authority.tick() => {
                     self.authority.look(&self.shared, Asked::ByClock);
                     reload::look_at_credentials(&self.shared);
                 }
-                _ = reload.recv(), if offered.is_none() => {
-                    reloads.push(self.reload());
-                    asking = Some(Box::pin(self.ask()));
+                _ = reload.recv(), if offered.is_none() && reading.is_none() => {
+                    self.authority.look(&self.shared, Asked::BySignal);
+                    reading = Some(Box::pin(self.read(Scope::Everything)));
                 }
                 _ = sweep.tick(), if offered.is_none() => self.sweep(),
             }

@@ -37,6 +37,32 @@ async fn status(app: &mut super::Secured) -> Result<u16> {
     Ok(app.call(&post("/v1/chat/completions"), body).await?.head.status)
 }
 
+/// A large set takes a while, in which the daemon does everything else.
+#[tokio::test]
+async fn nobody_waits_while_policy_is_read() -> Result<()> {
+    let Some(stage) = Setup::default().policy(&policy("audit")).up().await? else { return Ok(()) };
+    let named = |number: usize, name: &str| format!("name: {name}-{number}");
+    let one = |number: usize| {
+        let policy = policy("audit").replace("name: lab", &named(number, "lab"));
+        policy.replace("name: secrets", &named(number, "secrets"))
+    };
+    let many: Vec<String> = (0..3000).map(one).collect();
+    stage.lab.file("policy.yaml", many.join("---\n"))?;
+    stage.daemon.signal(Signal::SIGHUP)?;
+    let is_read =
+        || Ok::<_, anyhow::Error>(stage.daemon.audit()?.iter().any(|event| event["event"] == "reload"));
+    let mut answers = 0;
+    while !is_read()? {
+        stage.metrics().await?;
+        answers += 1;
+    }
+    // Where it waits, the first or the second answer comes after the policy.
+    ensure!(answers > 5, "{answers} answers meanwhile");
+    let event = reload(&stage, 1).await?;
+    assert_eq!(event["result"], "in_force");
+    Ok(())
+}
+
 #[tokio::test]
 async fn a_new_policy_counts_for_new_connections_and_open_ones_keep_theirs() -> Result<()> {
     let Some(stage) = Setup::default().policy(&policy("audit")).up().await? else { return Ok(()) };

@@ -16,7 +16,7 @@ pub(super) struct Taken {
     /// Where the last good set is kept.
     pub(super) state: PathBuf,
     pub(super) documents: Vec<Arc<Document>>,
-    pub(super) files: Vec<(String, String)>,
+    pub(super) files: Arc<Vec<(String, String)>>,
     number: u64,
     waiting: Option<u64>,
 }
@@ -26,7 +26,7 @@ impl Taken {
         let objects = Objects::start(spec)?;
         let state = state.to_owned();
         let mut taken =
-            Self { objects, state, documents: Vec::new(), files: Vec::new(), number: 0, waiting: None };
+            Self { objects, state, documents: Vec::new(), files: Arc::default(), number: 0, waiting: None };
         if taken.objects.wait(spec.wait) {
             taken.take();
             return Ok(taken);
@@ -36,7 +36,7 @@ impl Taken {
         match cluster::kept(&taken.state) {
             Ok(files) => {
                 tracing::warn!(%why, policies = files.len(), "going by the policies that were in force before");
-                taken.files = files;
+                taken.files = Arc::new(files);
                 Ok(taken)
             }
             Err(_) => Err(DeliveryError::Away { why }),
@@ -46,7 +46,7 @@ impl Taken {
     fn take(&mut self) {
         if let Some((number, documents)) = self.objects.now() {
             let file = |document: &Arc<Document>| (document.file.clone(), document.text.clone());
-            self.files = documents.iter().map(file).collect();
+            self.files = Arc::new(documents.iter().map(file).collect());
             (self.number, self.documents, self.waiting) = (number, documents, None);
         }
     }

@@ -8,13 +8,12 @@ use std::sync::Arc;
 use interceptor_common::Endpoint;
 use interceptor_engine::{Catalogue, Engine};
 
+use super::reading::Read;
 use super::{Daemon, FIRST_ROUND};
 use crate::app::answers;
-use crate::app::delivery::Watch;
 use crate::app::forbidding::number;
-use crate::app::reload::Asked;
 use crate::app::resolve::{Answers, Change, Named};
-use crate::app::start::{self, StartError};
+use crate::app::start::StartError;
 use crate::app::treatment::flags_of_unknown;
 use crate::telemetry::chain;
 
@@ -71,35 +70,18 @@ impl Daemon {
         Ok(())
     }
 
-    /// Everything that may change while the daemon runs, but for what is asked of name servers. Returns what is to be told
-    /// afterwards.
-    pub(super) fn reload(&mut self) -> Result<(), StartError> {
-        self.authority.look(&self.shared, Asked::BySignal);
-        let result = self.reread();
+    /// Puts what was read into force, all of it or nothing. Returns what is to be told when the catalogue's new names have
+    /// been asked for.
+    pub(super) fn take_up(&mut self, read: Result<Read, StartError>) -> Result<(), StartError> {
+        let result = read.and_then(|read| self.put_into_force(read));
         self.delivery.judged(result.as_ref().err());
         self.guard();
         self.look();
         result
     }
 
-    /// Takes up what the directory of policies and the cluster hold by now, by a configuration that stays as it was.
-    pub(super) fn redeliver(&mut self) -> Result<(), StartError> {
-        let result = self.take_up();
-        self.delivery.judged(result.as_ref().err());
-        result
-    }
-
-    fn take_up(&mut self) -> Result<(), StartError> {
-        let engine = start::engine_of(&self.config, &self.delivery.policies(&self.config)?)?;
-        self.exchange(engine)
-    }
-
-    /// Reads the configuration again for policy, catalogue, and how connections are captured: all of it or nothing.
-    fn reread(&mut self) -> Result<(), StartError> {
-        // Whatever people can get wrong is found before anything is changed.
-        let config = self.config.reread()?;
-        let watch = Watch::new(&config);
-        let engine = start::engine_of(&config, &self.delivery.policies(&config)?)?;
+    fn put_into_force(&mut self, Read { config, engine }: Read) -> Result<(), StartError> {
+        let Some((config, watch)) = config else { return self.exchange(engine) };
         self.capture.set_heartbeat_limit(config.capture.heartbeat)?;
         self.capture.set_unknown(flags_of_unknown(&config.capture, config.discovers()))?;
         self.capture.set_raw_packets(config.capture.veth_guard.mode)?;
