@@ -4,6 +4,8 @@
 //! Such a value is still reported, of low confidence. Prose, records, configuration and logs have none of these marks,
 //! and neither has code that does something with an address.
 
+use memchr::{memchr2_iter, memrchr, memrchr_iter};
+
 use super::super::text::Text;
 use super::super::{Confidence, Finding};
 use super::{EMAIL, is_place};
@@ -69,7 +71,7 @@ struct Before<'t> {
 impl<'t> Before<'t> {
     fn new(text: Text<'t>, start: usize) -> Self {
         let window = &text.bytes[start.saturating_sub(REACH)..start];
-        let end = window.iter().rposition(|b| *b == b'\n');
+        let end = memrchr(b'\n', window);
         let line = &window[end.map_or(0, |end| end + 1)..];
         Self { window, line, whole: end.is_some() || start <= REACH }
     }
@@ -81,14 +83,15 @@ impl<'t> Before<'t> {
 
     /// A test says what it expects, and no empty line ends that before the value.
     fn asserts(&self) -> bool {
-        let paragraph = self.window.windows(2).rposition(|two| two == b"\n\n").map_or(0, |end| end + 2);
+        let empty = |at: &usize| self.window[..*at].ends_with(b"\n");
+        let paragraph = memrchr_iter(b'\n', self.window).find(empty).map_or(0, |end| end + 1);
         let here = &self.window[paragraph..];
         let called = |at: usize, word: &[u8]| {
             let behind = here.get(at + word.len());
             here[at..].starts_with(word)
                 && behind.is_some_and(|b| matches!(b, b'(' | b'!' | b'_' | b'.') || b.is_ascii_uppercase())
         };
-        (0..here.len()).any(|at| {
+        memchr2_iter(b'a', b'#', here).any(|at| {
             called(at, b"assert")
                 || here[at..].starts_with(b"#[case")
                 || here[at..].starts_with(b"#[test_case")
@@ -120,8 +123,7 @@ impl<'t> Before<'t> {
 
     /// A field of this name stands in the line, as in `author_email=`, `authors = [` and `Author:`.
     fn is_field(&self, name: &[u8]) -> bool {
-        let places = self.line.windows(name.len()).enumerate().filter(|(_, there)| eq(there, name));
-        { places }.any(|(at, _)| {
+        places(self.line, name).any(|at| {
             let behind = &self.line[at + name.len()..];
             let rest = behind.iter().take_while(|b| is_word(**b) || matches!(b, b'-' | b'"' | b'\'')).count();
             let mark = behind[rest..].trim_ascii_start();
@@ -209,7 +211,15 @@ fn does(name: &[u8], word: &[u8]) -> bool {
 
 /// The word stands somewhere in `text`, whatever its case.
 fn holds(text: &[u8], word: &[u8]) -> bool {
-    text.windows(word.len()).any(|there| eq(there, word))
+    places(text, word).next().is_some()
+}
+
+/// Where the word stands, whatever its case. Rows of addresses are read again for each of them, and by its first letter
+/// most of what they hold is passed over at once.
+fn places(text: &[u8], word: &[u8]) -> impl Iterator<Item = usize> {
+    let (lower, upper) = (word[0].to_ascii_lowercase(), word[0].to_ascii_uppercase());
+    let there = |at: &usize| text.get(*at..*at + word.len()).is_some_and(|there| eq(there, word));
+    memchr2_iter(lower, upper, text).filter(there)
 }
 
 #[cfg(test)]
