@@ -38,6 +38,19 @@ pub(super) enum Mark {
     Bracket,
 }
 
+impl Mark {
+    /// A bit of its own.
+    pub(super) fn bit(self) -> u16 {
+        1 << self as u16
+    }
+
+    /// The bits of the marks that a byte may begin, by what stands behind it: a group, or more of the mark.
+    pub(super) fn bits(byte: u8, behind: Option<u8>) -> u16 {
+        let group = behind.is_some_and(|b| b.is_ascii_alphanumeric());
+        mark::single(byte).filter(|_| group).map_or(u16::MAX, Self::bit)
+    }
+}
+
 /// Letters and digits without a mark between them.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Group {

@@ -18,6 +18,7 @@ mod wallet;
 mod words;
 
 use super::metadata::{Detector, Family, Sample, personal_id};
+use super::number::Mark;
 use super::sample::SampleSource;
 use super::text::{Text, Verdict, left};
 use super::{Confidence, DetectorId, Finding, Work, email, iban, phone};
@@ -305,12 +306,25 @@ fn is_measure(bytes: &[u8], start: usize, len: usize) -> bool {
 }
 
 /// True for a group of `len` characters with a letter among them with which no number begins, nor an address of a network.
-fn is_of_no_form(word: &[u8], len: usize, mark: u8) -> bool {
+/// `mark` stands behind it, and `then` behind that.
+fn is_of_no_form(word: &[u8], len: usize, mark: u8, then: Option<u8>) -> bool {
     let group = &word[..len];
-    let letters = group.iter().rev().fold(0, |letters, b| letters << 1 | u32::from(b.is_ascii_alphabetic()));
+    let letters =
+        group.iter().rev().fold(0, |letters, b| letters << 1 | usize::from(b.is_ascii_alphabetic()));
     let address = || matches!(mark, b':' | b'-' | b'.') && group.iter().all(u8::is_ascii_hexdigit);
     // An extension ends a group before its letter.
-    letters != 0 && !form::INDEX.leads(len, letters) && !group[len.min(2)..].contains(&b'x') && !address()
+    let extension = || group[len.min(2)..].contains(&b'x');
+    letters != 0 && !form::INDEX.leads(len, letters, Mark::bits(mark, then)) && !extension() && !address()
+}
+
+/// A group of a few letters and a mark stand before: a form may begin with them.
+fn is_behind_letters(before: &[u8]) -> bool {
+    /// Most letters of such a group, and the one of a written line end.
+    const MOST: usize = 5;
+    let Some((b' ' | b'-', before)) = before.split_last() else { return false };
+    let letters = before.iter().rev().take(MOST + 1).take_while(|b| b.is_ascii_alphabetic()).count();
+    (1..=MOST).contains(&letters)
+        && !before[..before.len() - letters].last().is_some_and(u8::is_ascii_alphanumeric)
 }
 
 /// True if the first digit of a group is worth [`confirm`]: most digits of prose and code are not. Looks only
@@ -329,7 +343,7 @@ pub(super) fn may_begin(bytes: &[u8], digit: usize) -> bool {
     if matches!(bytes[..start], [.., b, b' ' | b'-'] if b.is_ascii_uppercase()) {
         return true;
     }
-    if is_of_no_form(word, len, mark) {
+    if is_of_no_form(word, len, mark, then.copied()) && !is_behind_letters(&bytes[..start]) {
         return false;
     }
     match mark {

@@ -214,6 +214,15 @@ fn international(run: &Digits<'_>, skip: usize) -> Option<(usize, bool)> {
     valid.map(|groups| (groups, true)).or(likely.map(|groups| (groups, false)))
 }
 
+/// The first group is an international number, and not the beginning of a longer one.
+fn is_international(run: &Digits<'_>) -> bool {
+    let digits = run.of(1);
+    let Some(code) = Code::of(digits) else { return false };
+    // Most are of no length that the country has, and need not be followed.
+    let national = &digits[code.len..];
+    code.may_have_length(national.len()) && matches!(international(run, 0), Some((1, true)))
+}
+
 /// Numbers of the country have as many digits as stand before the end of some group, the zero apart. Most rows of digits
 /// end here: the plan itself is a look at two far places for each digit.
 fn fits_somewhere(run: &Digits<'_>, code: &Code, first: usize, zero: Option<usize>) -> bool {
@@ -273,9 +282,7 @@ fn national(
     }
     let bare = match groups {
         1 if with_trunk => matches!(count, 10 | 11),
-        1 => {
-            (count == 10 && plan::valid(b"1", run.chars)) || matches!(international(run, 0), Some((1, true)))
-        }
+        1 => (count == 10 && plan::valid(b"1", run.chars)) || is_international(run),
         _ => with_trunk && count >= 9 && groups <= 5,
     };
     low.or(bare.then_some((groups, Confidence::Low)))

@@ -59,7 +59,7 @@ pub(super) fn between(text: Text<'_>, from: usize) -> Between {
 }
 
 /// The mark that a byte is.
-fn single(byte: u8) -> Option<Mark> {
+pub(super) fn single(byte: u8) -> Option<Mark> {
     match byte {
         b' ' => Some(Mark::Space),
         b'-' => Some(Mark::Dash),

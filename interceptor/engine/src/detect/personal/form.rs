@@ -89,8 +89,9 @@ pub(super) struct Index {
     nodes: Vec<Node>,
     /// By the length of the first group.
     roots: [Option<usize>; LONGEST_GROUP + 1],
-    /// For short first groups, by their length: a bit for each set of places that may be letters.
-    short: [u32; SHORT + 1],
+    /// For short first groups, by their length and which of their characters are letters: a bit for each mark that a
+    /// form has behind them.
+    short: [[u16; 1 << SHORT]; SHORT + 1],
 }
 
 /// First groups of so many characters are told by [`Index::leads`] without a look at the tree.
@@ -101,7 +102,8 @@ pub(super) static INDEX: LazyLock<Index> = LazyLock::new(Index::new);
 
 impl Index {
     fn new() -> Self {
-        let mut index = Self { nodes: Vec::new(), roots: [None; LONGEST_GROUP + 1], short: [0; SHORT + 1] };
+        let mut index =
+            Self { nodes: Vec::new(), roots: [None; LONGEST_GROUP + 1], short: [[0; 1 << SHORT]; SHORT + 1] };
         for (kind, entry) in table::KINDS.iter().enumerate() {
             for form in entry.forms {
                 if form.contains('~') {
@@ -112,13 +114,6 @@ impl Index {
                     index.enter(kind, form);
                 }
             }
-        }
-        for (len, short) in (0u8..).zip(&mut index.short) {
-            let Some(root) = index.roots[usize::from(len)] else { continue };
-            let part = &index.nodes[root].part;
-            let admits =
-                |letters: &u32| part.admits(&Group { start: 0, letters: *letters, len, mark: part.mark });
-            *short = (0..1 << len).filter(admits).fold(0, |all, letters| all | 1 << letters);
         }
         for shape in index.nodes.iter_mut().flat_map(|node| &mut node.shapes) {
             shape.kinds.sort_by_key(|used| std::cmp::Reverse(table::KINDS[used.kind].odds));
@@ -132,6 +127,7 @@ impl Index {
         let form = form.trim_start_matches('!');
         let closed = form.ends_with([')', ']']);
         let parts = parse(form.trim_end_matches([')', ']']));
+        self.enter_first(&parts);
         let (check, loose) = (table::KINDS[kind].check, table::KINDS[kind].loose);
         let country = table::KINDS[kind].country();
         let used = Use { kind, only_announced, country, check, loose };
@@ -145,6 +141,18 @@ impl Index {
         match node.shapes.iter_mut().find(|s| s.parts == parts && s.closed == closed) {
             Some(shape) => shape.kinds.push(used),
             None => node.shapes.push(Shape { parts, closed, kinds: vec![used], bare: Vec::new() }),
+        }
+    }
+
+    /// Enters the first group of a form into the table of short ones.
+    fn enter_first(&mut self, parts: &[Part]) {
+        let Some(first) = parts.first().filter(|first| first.len <= SHORT) else { return };
+        let marks = parts.get(1).map_or(u16::MAX, |second| second.mark.bit());
+        let len = u8::try_from(first.len).expect("it is short");
+        for (letters, short) in (0u32..1 << len).zip(&mut self.short[first.len]) {
+            if first.admits(&Group { start: 0, letters, len, mark: Mark::Nothing }) {
+                *short |= marks;
+            }
         }
     }
 
@@ -180,9 +188,10 @@ impl Index {
         node.part.admits(group).then_some(node)
     }
 
-    /// False if no form begins with a group of so few characters, of which these are letters.
-    pub(super) fn leads(&self, len: usize, letters: u32) -> bool {
-        self.short.get(len).is_none_or(|short| short >> letters & 1 == 1)
+    /// False if no form begins with a group of so few characters, of which these are letters, and goes on behind one of
+    /// these marks.
+    pub(super) fn leads(&self, len: usize, letters: usize, marks: u16) -> bool {
+        self.short.get(len).and_then(|short| short.get(letters)).is_none_or(|there| there & marks != 0)
     }
 
     /// Where forms are that go on from `node` with `group`.
