@@ -1,0 +1,85 @@
+//! What rows of text cost that were made to cost much. Counted in bytes that detectors examine and in places at which
+//! they look closer, neither of which a machine's load can change; `benches/rows.rs` measures the time, and looks for
+//! other rows.
+
+use interceptor_engine::detect::Detectors;
+
+const SIZE: usize = 1 << 15;
+
+/// Fails if detectors examine the row more often than this, or look closer more often than once in so many bytes.
+#[track_caller]
+fn costs(row: &str, examined: u64, apart: u64) {
+    let text: Vec<u8> = row.bytes().cycle().take(SIZE).collect();
+    let work = Detectors::builtin().scan_measured(&text, &mut Vec::new());
+    let size = SIZE as u64;
+    assert!(
+        work.examined <= examined * size,
+        "{row:?} is examined {} times, and not {examined}",
+        work.examined as f64 / size as f64
+    );
+    assert!(
+        work.anchors * apart <= size,
+        "{row:?} has an anchor every {} bytes, and not every {apart}",
+        size as f64 / work.anchors as f64
+    );
+}
+
+/// Nothing in them is worth a closer look but the first of it.
+#[test]
+fn short_words_between_marks_cost_nothing() {
+    for row in ["|1", ":1", "0x:", "a:1", "02:1b:2a:3f:", "ab:12:cd:", "0x ", "1a/"] {
+        costs(row, 1, 100);
+    }
+}
+
+/// Each group is read once, and whoever reads several reads them again from each.
+#[test]
+fn rows_of_digits_are_read_a_few_times() {
+    for row in ["4111 ", "1 ", "12 ", "123 ", "1(", "(1) ", "12-34-", "12.34.", "1-2-3 ", "+1 ", "00 ", "0 "]
+    {
+        costs(row, 4, 2);
+    }
+    for row in ["123456789 ", "1234567890 ", "12345678901 ", "1234567890123 ", "4111111111111112 "] {
+        costs(row, 6, 9);
+    }
+}
+
+/// The words before a number are those before the next.
+#[test]
+fn words_before_numbers_are_read_once() {
+    for row in ["x 12345 ", "nhs 564 607 000 ", "tax number 1234567890, ", "phone 1 2 3 4 5 6 7 8 "] {
+        costs(row, 10, 2);
+    }
+}
+
+/// A number that is found is looked at once more, with what says that it is only shown.
+#[test]
+fn findings_are_weighed_once() {
+    for row in ["nif 31668011 ", "a@b.co ", "jane@example.com, "] {
+        costs(row, 30, 6);
+    }
+}
+
+/// A token is asked about at its first digit; what may announce it stands in a few bytes before.
+#[test]
+fn tokens_are_read_a_few_times() {
+    for row in [
+        "12345|",
+        "1234567|Ab1x5678",
+        "storyblok key vVmctQ2gUZyElocrarCKE5tt",
+        "vVmctQ2gUZyElocrarCKE5tt ",
+        "12345secret:",
+        "token=",
+        "1secret:",
+    ] {
+        costs(row, 16, 2);
+    }
+}
+
+#[test]
+fn addresses_are_read_a_few_times() {
+    for row in ["a@", "a.b@c.", "1|2:", "://a:b@", "10.20.30.40 ", "2a02:2a3f:82d2:c2af:467e:2949:4c8f:5ad4 "]
+    {
+        costs(row, 8, 2);
+    }
+}
