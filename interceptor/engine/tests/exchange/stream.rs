@@ -257,6 +257,41 @@ fn responses_stream(texts: &[&str], arguments: &[&str]) -> String {
         )
 }
 
+/// What a client makes of a stream: the text and the arguments put together, and all that repeats either.
+#[derive(Default)]
+struct Put {
+    text: String,
+    texts: Vec<Value>,
+    arguments: String,
+    calls: Vec<Value>,
+}
+
+fn put_together(stream: &str) -> Put {
+    let mut put = Put::default();
+    for line in stream.lines().filter_map(|line| line.strip_prefix("data: ")) {
+        let event: Value = serde_json::from_str(line).unwrap();
+        match event["type"].as_str().unwrap() {
+            "response.output_text.delta" => put.text.push_str(event["delta"].as_str().unwrap()),
+            "response.output_text.done" => put.texts.push(event["text"].clone()),
+            "response.content_part.done" => put.texts.push(event["part"]["text"].clone()),
+            "response.function_call_arguments.delta" => {
+                put.arguments.push_str(event["delta"].as_str().unwrap());
+            }
+            "response.function_call_arguments.done" => put.calls.push(event["arguments"].clone()),
+            "response.output_item.done" if event["output_index"] == 0 => {
+                put.texts.push(event["item"]["content"][0]["text"].clone());
+            }
+            "response.output_item.done" => put.calls.push(event["item"]["arguments"].clone()),
+            "response.completed" => {
+                put.texts.push(event["response"]["output"][0]["content"][0]["text"].clone());
+                put.calls.push(event["response"]["output"][1]["arguments"].clone());
+            }
+            _ => {}
+        }
+    }
+    put
+}
+
 #[test]
 fn every_copy_of_a_streamed_text_agrees() {
     for (texts, expected) in [
@@ -268,35 +303,34 @@ fn every_copy_of_a_streamed_text_agrees() {
         let stream = responses_stream(texts, &arguments);
         let outcome =
             run_chunks(&engine(MASK), &Call::stream(Format::Responses, b""), vec![], events(&stream));
-        let mut streamed = String::new();
-        let mut copies = Vec::new();
-        let mut calls = Vec::new();
-        let mut call = String::new();
-        for line in outcome.received().lines().filter_map(|line| line.strip_prefix("data: ")) {
-            let event: Value = serde_json::from_str(line).unwrap();
-            match event["type"].as_str().unwrap() {
-                "response.output_text.delta" => streamed.push_str(event["delta"].as_str().unwrap()),
-                "response.output_text.done" => copies.push(event["text"].clone()),
-                "response.content_part.done" => copies.push(event["part"]["text"].clone()),
-                "response.function_call_arguments.delta" => call.push_str(event["delta"].as_str().unwrap()),
-                "response.function_call_arguments.done" => calls.push(event["arguments"].clone()),
-                "response.output_item.done" if event["output_index"] == 0 => {
-                    copies.push(event["item"]["content"][0]["text"].clone());
-                }
-                "response.output_item.done" => calls.push(event["item"]["arguments"].clone()),
-                "response.completed" => {
-                    copies.push(event["response"]["output"][0]["content"][0]["text"].clone());
-                    calls.push(event["response"]["output"][1]["arguments"].clone());
-                }
-                _ => {}
-            }
-        }
-        assert_eq!(streamed, expected);
-        assert_eq!(copies, vec![Value::from(expected); 4]);
-        assert_eq!(calls, vec![Value::from(call.clone()); 3]);
-        serde_json::from_str::<Value>(&call).unwrap();
+        let put = put_together(&outcome.received());
+        assert_eq!(put.text, expected);
+        assert_eq!(put.texts, vec![Value::from(expected); 4]);
+        assert_eq!(put.calls, vec![Value::from(put.arguments.clone()); 3]);
+        serde_json::from_str::<Value>(&put.arguments).unwrap();
         assert_eq!(outcome.record.usage.output, Some(9));
         assert_eq!(outcome.record.response.unknown, 0, "{texts:?}");
+    }
+}
+
+#[test]
+fn every_copy_of_a_hidden_text_agrees() {
+    let encoded = STANDARD.encode(format!("write to {ADDRESS} today"));
+    let percent: String = ADDRESS.bytes().map(|byte| format!("%{byte:02x}")).collect();
+    let unseen: String = ADDRESS.chars().map(|letter| format!("{letter}\u{200b}")).collect();
+    for hidden in [&encoded, &percent, &unseen, &ADDRESS.replace('@', "&#64;")] {
+        let cuts: Vec<usize> = hidden.char_indices().map(|(at, _)| at).collect();
+        for cut in cuts {
+            let (first, second) = hidden.split_at(cut);
+            let arguments = ["{\"to\":\"", first, second, "\"}"];
+            let stream = responses_stream(&["It is ", first, second, " ; ok"], &arguments);
+            let outcome =
+                run_chunks(&engine(MASK), &Call::stream(Format::Responses, b""), vec![], events(&stream));
+            let put = put_together(&outcome.received());
+            assert!(put.text.contains("[EMAIL]") && put.arguments.contains("[EMAIL]"), "{}", put.text);
+            assert_eq!(put.texts, vec![Value::from(put.text.clone()); 4], "cut at {cut}");
+            assert_eq!(put.calls, vec![Value::from(put.arguments.clone()); 3], "cut at {cut}");
+        }
     }
 }
 
