@@ -4,6 +4,7 @@
 
 pub(crate) mod escape;
 mod place;
+mod quote;
 mod table;
 mod walker;
 

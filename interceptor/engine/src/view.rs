@@ -9,6 +9,7 @@
 mod encoded;
 mod entity;
 mod fold;
+mod glance;
 mod glyphs;
 mod join;
 mod passing;
@@ -17,6 +18,7 @@ mod wide;
 
 use std::ops::Range;
 
+pub(crate) use glance::{Glance, glance};
 pub(crate) use join::Join;
 pub(crate) use passing::{Passing, Stretch, begins};
 pub(crate) use undo::Undo;

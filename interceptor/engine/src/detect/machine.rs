@@ -1,7 +1,7 @@
 //! Walks from anchor to anchor, asks the detector in charge, and keeps what must survive until more text
 //! arrives. The same machine runs over whole texts and over streams.
 
-use super::anchor::{Anchor, Anchors, Found, Kind};
+use super::anchor::{Anchor, Anchors, Found, Kind, Sweep};
 use super::metadata::Route;
 use super::seen::Seen;
 use super::text::{Peek, Text, Verdict};
@@ -87,14 +87,14 @@ impl Machine {
 
     /// Goes on until the text is used up or a candidate needs more of it.
     pub(super) fn run(&mut self, anchors: &Anchors, text: Text<'_>, out: &mut Vec<Finding>) -> Paused {
-        let mut found = Found::new();
+        let (mut found, mut sweep) = (Found::new(), Sweep::new());
         // The text may be another than in the last run.
         self.seen.clear();
         loop {
             if let Some(paused) = self.continue_candidate(text, out) {
                 return paused;
             }
-            let at = match anchors.next(text.bytes, self.next, self.counted) {
+            let at = match anchors.next(&mut sweep, text, self.next, self.counted) {
                 Ok(at) => at,
                 Err(end) => {
                     self.next = end;
@@ -108,7 +108,7 @@ impl Machine {
         }
     }
 
-    /// Asks about every anchor of the pair at `at`.
+    /// Asks about every anchor at `at`.
     fn visit(
         &mut self,
         anchors: &Anchors,
@@ -117,19 +117,19 @@ impl Machine {
         found: &mut Found,
         out: &mut Vec<Finding>,
     ) -> Option<Paused> {
-        let mut resume_at = if at + 1 < text.bytes.len() { at + 2 } else { at + 1 };
+        let mut resume_at = at + 1;
         anchors.at(text, at, self.counted, found);
         for anchor in found.iter().copied() {
-            // A literal's anchor may lie one byte before the pair that showed it. Looking at an anchor twice
-            // is harmless: the answer is the same.
             let is_digit = anchor.kind == Kind::Digit;
-            if anchor.at < text.floor || anchor.at + 1 < self.next {
+            if anchor.at < text.floor {
                 continue;
             }
             self.work.anchors += 1;
             match confirm(text, anchor, self.counted, &mut self.seen, &mut self.work) {
                 Verdict::No { resume } if is_digit => self.counted = self.counted.max(resume),
-                Verdict::No { resume } => resume_at = resume_at.max(resume),
+                // Another literal may begin inside this one.
+                Verdict::No { resume } if !anchor.holds(resume) => resume_at = resume_at.max(resume),
+                Verdict::No { .. } => {}
                 Verdict::Match(finding) => {
                     out.push(finding);
                     self.floor = finding.end;
@@ -155,7 +155,7 @@ impl Machine {
                 }
             }
         }
-        // The last byte has no partner yet: a literal that begins with it shows when it has.
+        // A literal that begins with the last byte shows when more have come.
         if at + 1 == text.bytes.len() && !text.complete {
             self.next = at;
             return Some(Paused { hold: None });

@@ -149,21 +149,15 @@ pub(super) enum Route {
 /// A literal that announces a candidate.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Literal {
+    /// Three bytes or more.
     pub(super) text: &'static str,
-    /// Where in it two neighbouring pairs of bytes begin that are rare in texts: the pass samples pairs, and
-    /// sees one of these two.
-    pub(super) rare: usize,
     pub(super) route: Route,
 }
 
 /// Every literal of this build.
 pub(super) fn literals() -> impl Iterator<Item = Literal> {
-    let secrets = secret::literals().map(|(text, rare, route)| (text, rare, Route::Secret(route)));
-    let personal = personal::LITERALS
-        .iter()
-        .map(|(text, _, route)| (*text, secret::rarest(text.as_bytes()).1, Route::Personal(*route)));
-    let risks = injection::LITERALS
-        .iter()
-        .map(|(text, route)| (*text, secret::rarest(text.as_bytes()).1, Route::Risk(*route)));
-    secrets.chain(personal).chain(risks).map(|(text, rare, route)| Literal { text, rare, route })
+    let secrets = secret::literals().map(|(text, route)| (text, Route::Secret(route)));
+    let personal = personal::LITERALS.iter().map(|(text, route)| (*text, Route::Personal(*route)));
+    let risks = injection::LITERALS.iter().map(|(text, route)| (*text, Route::Risk(*route)));
+    secrets.chain(personal).chain(risks).map(|(text, route)| Literal { text, route })
 }

@@ -307,7 +307,7 @@ impl<'t> Run<'t> {
 #[inline]
 fn digits_alone(bytes: &[u8], start: usize) -> Option<u8> {
     let block = bytes.get(start..)?.first_chunk()?;
-    let len = u8::try_from(wide::digits(block).trailing_ones()).ok()?;
+    let len = u8::try_from(wide::leading_digits(block)).ok()?;
     let behind = *block.get(usize::from(len))?;
     (!behind.is_ascii_alphabetic()).then_some(len)
 }

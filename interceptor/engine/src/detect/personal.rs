@@ -169,8 +169,8 @@ fn is_network(meaning: words::Meaning) -> bool {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Route {}
 
-/// Literals that announce personal data, each with the offset of its rare pairs and who confirms it.
-pub(super) static LITERALS: &[(&str, usize, Route)] = &[];
+/// Literals that announce personal data, with who confirms it.
+pub(super) static LITERALS: &[(&str, Route)] = &[];
 
 /// Asks the detector in charge of the literal that stands from `start` to `end`.
 pub(super) fn literal(

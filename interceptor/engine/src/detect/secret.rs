@@ -11,8 +11,7 @@ mod words;
 use std::sync::LazyLock;
 
 use assigned::Named;
-pub(super) use rarity::Scores;
-pub(super) use shape::rarest;
+pub(super) use rarity::{Scores, pair_share};
 pub(super) use table::Key;
 pub(super) use words::Words;
 
@@ -254,10 +253,9 @@ static LITERALS: &[(&str, Route)] = &[
     (" -u ", Route::UserOption),
 ];
 
-/// Every literal that announces a secret, with who confirms it and the offset of its rare pairs.
-pub(super) fn literals() -> impl Iterator<Item = (&'static str, usize, Route)> {
-    let own = LITERALS.iter().map(|(text, route)| (*text, rarest(text.as_bytes()).1, *route));
-    own.chain(keys::literals().map(|(text, rare, number)| (text, rare, Route::Key(number))))
+/// Every literal that announces a secret, with who confirms it.
+pub(super) fn literals() -> impl Iterator<Item = (&'static str, Route)> {
+    LITERALS.iter().copied().chain(keys::literals().map(|(text, number)| (text, Route::Key(number))))
 }
 
 /// How many bytes of a key must follow the literal of a route at least; fewer are known to be none at once.

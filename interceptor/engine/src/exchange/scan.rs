@@ -9,7 +9,7 @@ use crate::cache;
 use crate::detect::{Confidence, DetectorId, Detectors, Finding, Heard};
 use crate::json::escape;
 use crate::reveal::{Shower, Shown};
-use crate::view::{self, Join, Undo, Wide};
+use crate::view::{self, Glance, Join, Undo, Wide};
 
 mod memory;
 mod merge;
@@ -198,7 +198,7 @@ impl Scanner {
             escape::decode(raw, &mut form.view);
             self.depth = 1;
         }
-        let wide = Wide::of(raw).filter(|_| matches!(reading, Reading::Plain));
+        let wide = if let Reading::Plain = reading { Wide::of(raw) } else { None };
         if let Some(wide) = wide {
             let form = self.next_form(Made::Narrowed);
             view::write(wide, &mut form.view);
@@ -218,8 +218,8 @@ impl Scanner {
         let Some(detectors) = self.detectors.clone() else { return };
         let first = out.len();
         self.look(&detectors, raw, first, out);
-        self.undo(&detectors, raw, DEEPEST, first, out);
-        if self.join(raw) {
+        let seen = self.undo(&detectors, raw, DEEPEST, first, out);
+        if self.make(raw, Made::Joined, seen) {
             self.look(&detectors, raw, first, out);
             self.undo(&detectors, raw, DEEPEST_JOINED, first, out);
         }
@@ -228,25 +228,38 @@ impl Scanner {
         }
     }
 
-    /// Undoes encodings until there are none, at most so many times.
-    fn undo(&mut self, detectors: &Detectors, raw: &[u8], times: usize, first: usize, out: &mut Vec<Spot>) {
+    /// Undoes encodings until there are none, at most so many times. Returns what the last form looks like.
+    fn undo(
+        &mut self,
+        detectors: &Detectors,
+        raw: &[u8],
+        times: usize,
+        first: usize,
+        out: &mut Vec<Spot>,
+    ) -> Glance {
+        let mut seen = view::glance(self.last(raw));
         for _ in 0..times {
-            if !self.make(raw, Made::Undone).changed {
-                return;
+            if !self.make(raw, Made::Undone, seen) {
+                return seen;
             }
             self.look(detectors, raw, first, out);
+            seen = view::glance(self.last(raw));
         }
         // Doubled backslashes go on for ever in some logs; they hide nothing that was not seen.
-        let text = self.forms[..self.depth].last().map_or(raw, |form| &form.view);
-        self.unfinished += u64::from(Undo::worthwhile(text).is_some_and(view::hides));
+        self.unfinished += u64::from(seen.hidden && view::hides(Undo::new(self.last(raw))));
+        seen
     }
 
-    fn join(&mut self, raw: &[u8]) -> bool {
-        self.make(raw, Made::Joined).changed
+    /// The last form of the text.
+    fn last<'t>(&'t self, raw: &'t [u8]) -> &'t [u8] {
+        self.forms[..self.depth].last().map_or(raw, |form| &form.view)
     }
 
-    /// Makes the next form from the last; if nothing changes it is dropped again.
-    fn make(&mut self, raw: &[u8], made: Made) -> view::Undone {
+    /// Makes the next form from the last, which looks like this. False if nothing changes; then it is dropped again.
+    fn make(&mut self, raw: &[u8], made: Made, seen: Glance) -> bool {
+        if !(if let Made::Joined = made { seen.apart } else { seen.hidden }) {
+            return false;
+        }
         self.next_form(made);
         let (before, behind) = self.forms.split_at_mut(self.depth);
         let text = before.last().map_or(raw, |form| &form.view);
@@ -254,18 +267,16 @@ impl Scanner {
         let viewed = before.iter().map(|form| form.view.len()).sum::<usize>() + text.len();
         let room = viewed <= VIEWED + 2 * raw.len();
         let undone = match made {
-            Made::Joined => Join::worthwhile(text).filter(|_| room).map(|steps| view::write(steps, view)),
-            _ => match Undo::worthwhile(text) {
-                Some(steps) if !room => {
-                    self.unfinished += u64::from(view::hides(steps));
-                    None
-                }
-                steps => steps.map(|steps| view::write(steps, view)),
-            },
+            Made::Joined if room => view::write(Join::new(text), view),
+            Made::Joined => view::Undone::default(),
+            _ if room => view::write(Undo::new(text), view),
+            _ => {
+                self.unfinished += u64::from(view::hides(Undo::new(text)));
+                view::Undone::default()
+            }
         };
-        let undone = undone.unwrap_or_default();
         self.depth += usize::from(undone.changed);
-        undone
+        undone.changed
     }
 
     /// The form behind the last one, empty.
@@ -282,7 +293,7 @@ impl Scanner {
     /// Scans the last form. What is in `out` from `first` on was found in the forms before it.
     fn look(&mut self, detectors: &Detectors, raw: &[u8], first: usize, out: &mut Vec<Spot>) {
         let forms = &self.forms[..self.depth];
-        let text = forms.last().map_or(raw, |form| &form.view);
+        let text = forms.last().map_or(raw, |form| &form.view[..]);
         self.found.clear();
         detectors.scan(text, &mut self.found);
         if self.found.is_empty() {

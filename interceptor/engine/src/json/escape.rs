@@ -3,56 +3,77 @@
 
 use std::ops::Range;
 
-use crate::{view, wide};
+use super::quote;
+use crate::view;
+use crate::wide::{self, Lanes, Pass, WIDTH};
 
 /// Decodes the inside of a JSON string and appends it to `out`. A surrogate without its other half becomes
 /// U+FFFD; an invalid escape stays.
 pub(crate) fn decode(raw: &[u8], out: &mut Vec<u8>) {
-    out.reserve(raw.len() + wide::WIDTH);
-    let mut at = 0;
-    while at < raw.len() {
-        at += plain(&raw[at..], out);
-        if at < raw.len() {
-            at += match raw.get(at + 1).and_then(|letter| simple(*letter)) {
-                Some(byte) => {
-                    out.push(byte);
-                    2
-                }
-                None => {
-                    let unit = Unit::at(raw, at);
-                    out.extend_from_slice(unit.decoded());
-                    unit.raw
-                }
-            };
+    out.reserve(raw.len() + WIDTH);
+    wide::run(Decode { raw, out });
+}
+
+struct Decode<'a> {
+    raw: &'a [u8],
+    out: &'a mut Vec<u8>,
+}
+
+impl Pass for Decode<'_> {
+    type Answer = ();
+
+    #[inline(always)]
+    fn run<L: Lanes>(self, lanes: L) {
+        let Decode { raw, out } = self;
+        let mut at = 0;
+        while let Some(block) = raw[at..].first_chunk::<WIDTH>() {
+            let bytes = lanes.load(block);
+            let backslashes = lanes.equal(bytes, b'\\');
+            if backslashes == 0 {
+                out.extend_from_slice(block);
+                at += WIDTH;
+                continue;
+            }
+            let begins = backslashes & !quote::taken(backslashes, 0);
+            // An escape that begins with the last byte goes on behind the block.
+            let read = u64::MAX >> (begins >> (WIDTH - 1));
+            let kept = read & !begins;
+            if let Some(block) = lanes.squeezed(bytes, begins << 1, kept, &SIMPLE) {
+                out.extend_from_slice(&block);
+                out.truncate(out.len() - kept.count_zeros() as usize);
+                at += read.count_ones() as usize;
+                continue;
+            }
+            // Line ends are escapes and seldom far apart, so a block is copied before it is known how much of it counts.
+            let plain = backslashes.trailing_zeros() as usize;
+            out.extend_from_slice(block);
+            out.truncate(out.len() - (WIDTH - plain));
+            at += plain;
+            at += unescape(raw, at, out);
+        }
+        while at < raw.len() {
+            let rest = &raw[at..];
+            let plain = memchr::memchr(b'\\', rest).unwrap_or(rest.len());
+            out.extend_from_slice(&rest[..plain]);
+            at += plain;
+            if at < raw.len() {
+                at += unescape(raw, at, out);
+            }
         }
     }
 }
 
-/// Appends what stands before the first backslash, and says how long it is. Line ends are escapes and seldom far apart,
-/// so it is copied before it is known how much of it counts.
-fn plain(raw: &[u8], out: &mut Vec<u8>) -> usize {
-    let mut at = 0;
-    while let Some(block) = raw[at..].first_chunk::<{ wide::WIDTH }>() {
-        out.extend_from_slice(block);
-        let escapes = wide::equal(block, b'\\');
-        if escapes != 0 {
-            let count = escapes.trailing_zeros() as usize;
-            out.truncate(out.len() - (wide::WIDTH - count));
-            return at + count;
-        }
-        at += wide::WIDTH;
-        if at == FAR {
-            break;
-        }
+/// Appends what the escape at `at` stands for, and says how long it is.
+#[inline(always)]
+fn unescape(raw: &[u8], at: usize, out: &mut Vec<u8>) -> usize {
+    if let Some(byte) = raw.get(at + 1).and_then(|letter| simple(*letter)) {
+        out.push(byte);
+        return 2;
     }
-    let rest = &raw[at..];
-    let count = memchr::memchr(b'\\', rest).unwrap_or(rest.len());
-    out.extend_from_slice(&rest[..count]);
-    at + count
+    let unit = Unit::at(raw, at);
+    out.extend_from_slice(unit.decoded());
+    unit.raw
 }
-
-/// From here on a longer stride pays.
-const FAR: usize = 4 * wide::WIDTH;
 
 /// The range of `raw` whose decoding holds the decoded range. Escapes are never cut in two.
 /// Linear in the position; only called when something was found.
@@ -101,17 +122,24 @@ impl Map<'_> {
     }
 }
 
-/// What a backslash and this stand for, if nothing else belongs to it.
-fn simple(letter: u8) -> Option<u8> {
-    match letter {
-        b'n' => Some(b'\n'),
-        b't' => Some(b'\t'),
-        b'r' => Some(b'\r'),
-        b'b' => Some(0x08),
-        b'f' => Some(0x0c),
-        b'"' | b'\\' | b'/' => Some(letter),
-        _ => None,
+/// What a backslash and each letter stand for, if nothing else belongs to it; else zero. Not by a branch for each letter:
+/// which comes next cannot be foreseen.
+static SIMPLE: [u8; 128] = {
+    let mut simple = [0; 128];
+    let pairs = [b"n\n", b"t\t", b"r\r", b"b\x08", b"f\x0c", b"\"\"", b"\\\\", b"//"];
+    let mut at = 0;
+    while at < pairs.len() {
+        simple[pairs[at][0] as usize] = pairs[at][1];
+        at += 1;
     }
+    simple
+};
+
+/// What a backslash and this stand for, if nothing else belongs to it.
+#[inline(always)]
+fn simple(letter: u8) -> Option<u8> {
+    let byte = SIMPLE.get(usize::from(letter)).copied();
+    byte.filter(|byte| *byte != 0)
 }
 
 /// One escape: how many bytes it takes, and what it stands for.
@@ -218,6 +246,26 @@ mod tests {
                 let range = raw_range(raw.as_bytes(), bytes.clone());
                 prop_assert_eq!(decoded(&raw[range]), &text[bytes]);
             }
+        }
+
+        #[test]
+        fn many_bytes_at_once_are_decoded_as_one_by_one(
+            text in proptest::collection::vec(
+                prop_oneof![6 => Just(b'x'), 3 => Just(b'\\'), 2 => Just(b'n'), 1 => Just(b'u'), 1 => any::<u8>()],
+                0..300,
+            ),
+            plain in 0..130usize,
+        ) {
+            let raw = [vec![b'x'; plain], text].concat();
+            let (mut at, mut one_by_one) = (0, Vec::new());
+            while at < raw.len() {
+                let unit = if raw[at] == b'\\' { Unit::at(&raw, at) } else { Unit::plain(raw[at]) };
+                one_by_one.extend_from_slice(unit.decoded());
+                at += unit.raw;
+            }
+            let mut out = Vec::new();
+            decode(&raw, &mut out);
+            prop_assert_eq!(out, one_by_one);
         }
 
         #[test]

@@ -4,7 +4,7 @@
 use std::ops::Range;
 
 use super::undo::hex;
-use crate::wide;
+use crate::wide::{self, Lanes, Pass, WIDTH};
 
 /// Shortest run that is looked at: it holds ten bytes. Numbers of persons have as many, separators included.
 pub(super) const SHORTEST: usize = 14;
@@ -139,38 +139,46 @@ fn begins_text(bytes: &[u8]) -> bool {
         || (zero(0) && text(1))
 }
 
-/// Bytes that are looked at together.
-const WIDE: usize = 4 * wide::WIDTH;
-
 /// Where the first row of digits from `from` on begins that is long enough. Prose has none, so it is read by the bits
 /// of many bytes at once.
 fn stretch(text: &[u8], from: usize) -> Option<usize> {
-    let rest = text.get(from..)?;
-    let (blocks, tail) = rest.as_chunks::<WIDE>();
-    let mut last = [0; WIDE];
-    last[..tail.len()].copy_from_slice(tail);
-    let mut open = 0;
-    for (block, at) in blocks.iter().chain([&last]).zip((from..).step_by(WIDE)) {
-        let digits = digits(block);
-        if open + digits.trailing_ones() as usize >= SHORTEST {
-            return Some(at - open);
-        }
-        // What is left of each row are the places with thirteen more digits behind them.
-        let mut rows = digits & digits >> 1;
-        rows &= rows >> 2;
-        rows &= rows >> 4;
-        rows &= rows >> (SHORTEST - 8);
-        if rows != 0 {
-            return Some(at + rows.trailing_zeros() as usize);
-        }
-        open = digits.leading_ones() as usize;
-    }
-    None
+    wide::run(Stretch { text, from })
 }
 
-fn digits(block: &[u8; WIDE]) -> u64 {
-    let (blocks, _) = block.as_chunks::<{ wide::WIDTH }>();
-    blocks.iter().rev().fold(0, |digits, block| digits << wide::WIDTH | u64::from(wide::base64(block)))
+struct Stretch<'t> {
+    text: &'t [u8],
+    from: usize,
+}
+
+impl Pass for Stretch<'_> {
+    type Answer = Option<usize>;
+
+    #[inline(always)]
+    fn run<L: Lanes>(self, lanes: L) -> Option<usize> {
+        let mut open = 0;
+        for at in (self.from..self.text.len()).step_by(WIDTH) {
+            let digits = lanes.base64(lanes.load_at(self.text, at.cast_signed()));
+            if let Some(place) = row(digits, open) {
+                return Some(at.wrapping_add_signed(place));
+            }
+            open = digits.leading_ones() as usize;
+        }
+        None
+    }
+}
+
+/// Where the first row of bits begins that is long enough, counted from the first. `open` bits stood before that.
+#[inline(always)]
+pub(super) fn row(digits: u64, open: usize) -> Option<isize> {
+    if open + digits.trailing_ones() as usize >= SHORTEST {
+        return Some(-open.cast_signed());
+    }
+    // What is left of each row are the places with thirteen more digits behind them.
+    let mut rows = digits & digits >> 1;
+    rows &= rows >> 2;
+    rows &= rows >> 4;
+    rows &= rows >> (SHORTEST - 8);
+    (rows != 0).then(|| (rows.trailing_zeros() as usize).cast_signed())
 }
 
 /// Where data may begin in a run: at its beginning, and behind separators.

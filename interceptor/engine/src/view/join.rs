@@ -21,12 +21,6 @@ pub(crate) struct Join<'t> {
 }
 
 impl<'t> Join<'t> {
-    /// The walk, if there is anything to put together.
-    pub(crate) fn worthwhile(text: &'t [u8]) -> Option<Self> {
-        let join = Self::new(text);
-        (join.apart.is_some() || join.cut.is_some()).then_some(join)
-    }
-
     pub(crate) fn new(text: &'t [u8]) -> Self {
         Join { text, at: 0, apart: next_apart(text, 0), cut: next_cut(text, 0) }
     }
@@ -91,6 +85,11 @@ fn next_apart(text: &[u8], from: usize) -> Option<Range<usize>> {
     None
 }
 
+/// True if what stands at `at` may be a separator of a stretch that is long enough.
+pub(super) fn is_apart(text: &[u8], at: usize) -> bool {
+    text.get(at).is_some_and(|byte| is_separator(*byte)) && stretch(text, 0, at).len() >= 2 * FEWEST - 1
+}
+
 /// The stretch around the separator at `at`.
 fn stretch(text: &[u8], from: usize, at: usize) -> Range<usize> {
     let separator = text[at];
@@ -136,7 +135,8 @@ fn next_cut(text: &[u8], from: usize) -> Option<Range<usize>> {
     memchr::memchr_iter(b'\n', &text[from..]).find_map(|found| cut(text, from + found))
 }
 
-fn cut(text: &[u8], newline: usize) -> Option<Range<usize>> {
+/// What goes if the line end there cuts a token.
+pub(super) fn cut(text: &[u8], newline: usize) -> Option<Range<usize>> {
     let mut start = newline;
     if start > 0 && text[start - 1] == b'\r' {
         start -= 1;

@@ -63,13 +63,39 @@ fn a_place_in_the_view_leads_back() {
 }
 
 #[test]
-fn prose_is_not_worth_a_walk() {
-    assert!(
-        Undo::worthwhile(b"Nothing in here is encoded, not even a bit of it: 12, 13 and 14 (or so).")
-            .is_none()
-    );
-    assert!(Undo::worthwhile("漢字 été".as_bytes()).is_none());
-    assert!(Undo::worthwhile(b"100 %").is_some());
+fn prose_and_code_are_not_worth_a_walk() {
+    let nothing = Glance::default();
+    for text in [
+        "Nothing in here is encoded, not even a bit of it: 12, 13 and 14 (or so).",
+        "漢字 été",
+        "100 % of R&D, a % b and &self.name; C:\\Data",
+        "a line\nand another line of prose\n    with more\n",
+        "- one\n- two\n- three\n| a | b | c |\n",
+    ] {
+        for before in 0..200 {
+            let text = " ".repeat(before) + text;
+            assert_eq!(glance(text.as_bytes()), nothing, "{text}");
+        }
+    }
+}
+
+#[test]
+fn what_hides_is_seen_wherever_it_stands() {
+    for (text, hidden, apart) in [
+        ("100%41", true, false),
+        ("amFuZSBkb2Ugd2FzIGhlcmU=", true, false),
+        ("&#64;", true, false),
+        ("\\x40", true, false),
+        ("ѕk-lіvе", true, false),
+        ("4 1 1 1 2 2 2 2 3 3", false, true),
+        ("jane.doe7@exam\nple.com", false, true),
+        ("jane.doe7@exam\r\n> ple.com", false, true),
+    ] {
+        for before in 0..200 {
+            let text = "x, ".repeat(before / 3) + &" ".repeat(before % 3) + text + ", and so on";
+            assert_eq!(glance(text.as_bytes()), Glance { hidden, apart }, "{text}");
+        }
+    }
 }
 
 fn pieces() -> impl Strategy<Value = Vec<u8>> {
@@ -127,10 +153,11 @@ proptest! {
     }
 
     #[test]
-    fn what_is_not_worth_a_walk_has_nothing_to_undo(text in pieces()) {
-        if Undo::worthwhile(&text).is_none() {
-            let mut view = Vec::new();
-            prop_assert!(!write(Undo::new(&text), &mut view).changed);
-        }
+    fn what_is_not_worth_a_walk_has_nothing_to_undo(text in pieces(), before in 0..130usize) {
+        let text = [vec![b' '; before], text].concat();
+        let Glance { hidden, apart } = glance(&text);
+        let mut view = Vec::new();
+        prop_assert!(hidden || !write(Undo::new(&text), &mut view).changed);
+        prop_assert!(apart || !write(Join::new(&text), &mut view).changed);
     }
 }

@@ -3,7 +3,7 @@
 
 use super::encoded::{self, Run};
 use super::fold::{Fold, Folder};
-use super::{Kind, Piece, Steps, entity};
+use super::{Kind, Piece, Steps, entity, glance};
 use crate::json::escape::Unit;
 
 /// Longest stretch that is handed on in one piece.
@@ -20,18 +20,16 @@ pub(crate) struct Undo<'t> {
     folder: Folder,
 }
 
-/// True if there may be something to undo. Prose in ASCII has none of these bytes and no runs.
-pub(crate) fn worthwhile(text: &[u8]) -> bool {
-    // Written for the compiler to look at many bytes at once.
-    let plain = |byte: u8| {
-        let printable = byte.wrapping_sub(0x20) < 0x5F;
-        (printable & (byte != b'\\') & (byte != b'%') & (byte != b'&')) | (byte.wrapping_sub(b'\t') < 2)
-    };
-    let blocks = text.chunks(64);
-    let odd = { blocks }.any(|block| {
-        !block.iter().fold(true, |all, byte| all & plain(*byte)) && block.iter().any(|byte| is_odd(*byte))
-    });
-    odd || encoded::next(text, 0).is_some()
+/// True if the byte at `at` may be something else than it seems: it begins something that is to be undone, or is the
+/// first of a character that may have to be folded.
+pub(super) fn means(text: &[u8], at: usize) -> bool {
+    let rest = &text[at..];
+    match rest[0] {
+        b'\\' => escaped(rest).is_some(),
+        b'%' => percent(rest).is_some(),
+        b'&' => entity::read(rest).is_some(),
+        byte => is_odd(byte),
+    }
 }
 
 /// Where something other than a run may first stand from `from` on.
@@ -76,7 +74,7 @@ impl<'t> Undo<'t> {
 
     /// The walk, if there may be anything to undo.
     pub(crate) fn worthwhile(text: &'t [u8]) -> Option<Self> {
-        worthwhile(text).then(|| Self::new(text))
+        glance(text).hidden.then(|| Self::new(text))
     }
 
     /// Where the next run begins.

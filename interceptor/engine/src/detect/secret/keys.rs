@@ -80,13 +80,13 @@ fn service_words() -> impl Iterator<Item = (&'static str, usize)> {
     })
 }
 
-/// The literals of the table, each with the offset of its rare pairs and the number that [`prefixed`] takes.
-pub(super) fn literals() -> impl Iterator<Item = (&'static str, usize, u16)> {
+/// The literals of the table, each with the number that [`prefixed`] takes.
+pub(super) fn literals() -> impl Iterator<Item = (&'static str, u16)> {
     READY
         .prefixed
         .iter()
         .enumerate()
-        .filter_map(|(at, (_, _, anchor))| Some((anchor.text.as_str(), anchor.rare, u16::try_from(at).ok()?)))
+        .filter_map(|(at, (_, _, anchor))| Some((anchor.text.as_str(), u16::try_from(at).ok()?)))
 }
 
 /// The literals with which keys of the table begin.

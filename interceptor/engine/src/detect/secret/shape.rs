@@ -54,8 +54,6 @@ pub(super) struct Shape {
 pub(super) struct Anchor {
     /// The characters.
     pub(super) text: String,
-    /// Where in them the two rarest neighbouring pairs begin.
-    pub(super) rare: usize,
     /// Parts of the shape that stand before.
     pub(super) lead: usize,
 }
@@ -110,10 +108,10 @@ impl Shape {
             if run >= SHORTEST_ANCHOR && self.parts[..at].iter().skip(1).all(|part| part.min == part.max) {
                 let text: String =
                     self.parts[at..at + run].iter().filter_map(|p| p.class.only()).map(char::from).collect();
-                let (share, rare) = rarest(text.as_bytes());
+                let share = rarest(text.as_bytes());
                 let share = if at == 0 { share } else { share * 3 };
                 if best.as_ref().is_none_or(|(known, _)| share < *known) {
-                    best = Some((share, Anchor { text, rare, lead: at }));
+                    best = Some((share, Anchor { text, lead: at }));
                 }
             }
             at += run.max(1);
@@ -222,12 +220,8 @@ fn class(rest: &mut impl Iterator<Item = u8>) -> Result<Class, String> {
     if class == Class::default() { Err("a class is empty".into()) } else { Ok(class) }
 }
 
-/// Where in a literal two neighbouring pairs begin that are the rarest together, and how rare.
-pub(in crate::detect) fn rarest(literal: &[u8]) -> (u64, usize) {
+/// How rare the two neighbouring pairs of a literal are that are the rarest together.
+fn rarest(literal: &[u8]) -> u64 {
     let share = |at: usize| rarity::pair_share(literal[at], literal[at + 1]);
-    // Behind a digit the pass may have stopped for something else already; it is passed by rarely, but it is.
-    (0..literal.len().saturating_sub(2))
-        .map(|at| (share(at) + share(at + 1), at))
-        .min()
-        .unwrap_or((u64::MAX, 0))
+    (0..literal.len().saturating_sub(2)).map(|at| share(at) + share(at + 1)).min().unwrap_or(u64::MAX)
 }

@@ -3,8 +3,8 @@
 
 use super::cursor::{Cursor, Frame, Here, Sink, Text, Word};
 use super::{Expect, MOST_DEPTH, WalkError, Walker, Within};
-use crate::json::escape;
 use crate::json::table::{Edge, StateId, Table};
+use crate::json::{escape, quote};
 
 /// One chunk on its way through the walker.
 pub(super) struct Reader<'a, S> {
@@ -164,34 +164,18 @@ impl<S: Sink> Reader<'_, S> {
     }
 
     /// Reads on to the closing quote; false if the chunk ended before it.
-    fn rest_of_text(&mut self, key: bool, start: usize, mut escaped: bool, mut backslash: bool) -> bool {
+    fn rest_of_text(&mut self, key: bool, start: usize, escaped: bool, backslash: bool) -> bool {
         let from = self.at;
-        if backslash && self.at < self.chunk.len() {
-            self.at += 1;
-            backslash = false;
+        let seen = quote::end(&self.chunk[from..], backslash);
+        let escaped = escaped || seen.escaped;
+        if let Some(length) = seen.end {
+            self.at = from + length + 1;
+            self.text(key, start, escaped, from..from + length);
+            return true;
         }
-        // Only quotes are looked for, and what stands before them: text is full of line ends that are escaped.
-        let mut open = self.at;
-        while !backslash {
-            let end =
-                memchr::memchr(b'"', &self.chunk[self.at..]).map_or(self.chunk.len(), |at| self.at + at);
-            let before = &self.chunk[open..end];
-            let odd = before.iter().rev().take_while(|b| **b == b'\\').count() % 2 == 1;
-            escaped = escaped || memchr::memchr(b'\\', before).is_some();
-            if end == self.chunk.len() {
-                self.at = end;
-                backslash = odd;
-                break;
-            }
-            self.at = end + 1;
-            if !odd {
-                self.text(key, start, escaped, from..end);
-                return true;
-            }
-            open = self.at;
-        }
+        self.at = self.chunk.len();
         self.walker.carry.extend_from_slice(&self.chunk[from..]);
-        self.walker.within = Within::Text { key, start, escaped, backslash };
+        self.walker.within = Within::Text { key, start, escaped, backslash: seen.open };
         false
     }
 

@@ -1,0 +1,104 @@
+//! One look at a text, many bytes at a time: may something hide in it, and may tokens have been pulled apart? Says yes to
+//! a few texts too many and to none too few: whoever is sent walks over the text, byte by byte. Prose and most code need
+//! nobody.
+
+use super::{encoded, join, undo};
+use crate::wide::{self, Lanes, Pass, WIDTH};
+
+/// What is worth a walk.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Glance {
+    /// Something may be encoded, or made of other characters than it seems.
+    pub(crate) hidden: bool,
+    /// Something may stand apart, or be cut by a line end.
+    pub(crate) apart: bool,
+}
+
+/// Looks.
+pub(crate) fn glance(text: &[u8]) -> Glance {
+    let seen = wide::run(Look(text));
+    let hidden = seen.odd || seen.row.is_some_and(|from| encoded::next(text, from).is_some());
+    Glance { hidden, apart: seen.apart || seen.cut }
+}
+
+struct Look<'t>(&'t [u8]);
+
+/// What was seen so far.
+#[derive(Default)]
+struct Seen {
+    odd: bool,
+    /// Where the first row of digits of base64 begins that is long enough.
+    row: Option<usize>,
+    apart: bool,
+    cut: bool,
+    /// So many digits of base64 are at the end of the last block.
+    open: usize,
+    /// The bytes of the last block that tokens are made of.
+    token: u64,
+    /// A carriage return or backslash is its last byte.
+    back: u64,
+}
+
+impl Pass for Look<'_> {
+    type Answer = Seen;
+
+    #[inline(always)]
+    fn run<L: Lanes>(self, lanes: L) -> Seen {
+        let Look(text) = self;
+        let mut seen = Seen::default();
+        for at in (0..text.len()).step_by(WIDTH) {
+            seen.look(lanes, text, at);
+        }
+        seen
+    }
+}
+
+impl Seen {
+    #[inline(always)]
+    fn look<L: Lanes>(&mut self, lanes: L, text: &[u8], at: usize) {
+        // Behind the text there are zeros, which mean nothing.
+        let load = |ahead: usize| lanes.load_at(text, (at + ahead).cast_signed());
+        let there = u64::MAX >> WIDTH.saturating_sub(text.len() - at);
+        let bytes = load(0);
+        let base64 = lanes.base64(bytes);
+        let backslash = lanes.equal(bytes, b'\\');
+
+        let printable = lanes.within(bytes, b' ', b'~') | lanes.within(bytes, b'\t', b'\n');
+        let odd = there & !printable | backslash | lanes.equal(bytes, b'%') | lanes.equal(bytes, b'&');
+        if odd != 0 && !self.odd {
+            self.odd = places(odd).any(|place| undo::means(&text[at..], place));
+        }
+
+        if self.row.is_none() {
+            self.row = encoded::row(base64, self.open).map(|place| at.wrapping_add_signed(place));
+            self.open = base64.leading_ones() as usize;
+        }
+
+        let point = lanes.equal(bytes, b'.') | lanes.equal(bytes, b'@') | lanes.equal(bytes, b'=');
+        let (token, back) = (base64 | point, backslash | lanes.equal(bytes, b'\r'));
+        let behind = (token << 1 | self.token >> 63) & (token << 2 | self.token >> 62);
+        let ends = lanes.equal(bytes, b'\n') & (behind | back << 1 | self.back);
+        (self.token, self.back) = (token, back >> 63);
+        if ends != 0 && !self.cut {
+            self.cut = places(ends).any(|place| join::cut(text, at + place).is_some());
+        }
+
+        // Three times the same with a letter or digit between each two, which is so somewhere in all that stands apart.
+        let (next, third) = (load(2), load(4));
+        let same = lanes.same(bytes, next) & lanes.same(next, third);
+        if same != 0 && !self.apart {
+            let plain = lanes.alphanumeric(bytes);
+            let between = (plain >> 1 | 1 << 63) & (plain >> 3 | 7 << 61);
+            self.apart = places(same & between & !plain).any(|place| join::is_apart(text, at + place));
+        }
+    }
+}
+
+/// The places of bits.
+fn places(mut bits: u64) -> impl Iterator<Item = usize> {
+    std::iter::from_fn(move || {
+        let place = (bits != 0).then(|| bits.trailing_zeros() as usize);
+        bits &= bits.wrapping_sub(1);
+        place
+    })
+}
