@@ -3,11 +3,14 @@
 //!
 //! A text is known by a keyed hash of 128 bits; the text itself is not kept. The key is secret, and every tenant and
 //! every version of the rules has one of its own, made from it: nobody can make two texts that share a hash, nor learn
-//! from how long an answer takes what another tenant has sent.
+//! from how long an answer takes what another tenant has sent. What long texts are made short by, before they are hashed,
+//! is a secret of the cache.
 //!
 //! Bounded: entries live in two generations. When the younger is full the older is forgotten and the younger takes its
 //! place; what is asked for meanwhile moves to the younger. So nothing is ordered by use, and no list is kept.
 //! Knows no detector, and whatever it has forgotten is found again.
+
+mod sums;
 
 use std::collections::HashMap;
 use std::fmt;
@@ -16,6 +19,7 @@ use std::mem::size_of;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use highway::{HighwayHash, HighwayHasher, Key};
+use sums::Sums;
 
 /// Texts shorter than this are scanned faster than they are looked up.
 pub(crate) const SHORTEST: usize = 256;
@@ -45,6 +49,7 @@ impl Held for u32 {}
 /// What was found in texts.
 pub(crate) struct Cache<V> {
     secret: [u64; 4],
+    sums: Sums,
     shards: [Mutex<Shard<V>>; SHARDS],
     /// Bytes that one generation of a shard may cost.
     bound: usize,
@@ -95,7 +100,7 @@ impl<V: Held + Clone> Cache<V> {
         }
         let shards =
             std::array::from_fn(|_| Mutex::new(Shard { young: Generation::new(), old: Generation::new() }));
-        Arc::new(Cache { secret: words, shards, bound: bytes / SHARDS / 2 })
+        Arc::new(Cache { secret: words, sums: Sums::new(words), shards, bound: bytes / SHARDS / 2 })
     }
 
     /// The part of it for a tenant under one version of the rules.
@@ -127,20 +132,31 @@ impl<V: Held + Clone> Cache<V> {
 impl<V: Held + Clone> View<V> {
     /// The name of a text. `kind` tells texts apart that are read differently.
     pub(crate) fn name(&self, kind: u64, text: &[u8]) -> Name {
-        let [a, b, c, d] = self.key;
-        HighwayHasher::new(Key([a, b, c, d ^ kind])).hash128(text)
+        let mut hasher = self.hasher(kind, text);
+        self.append(&mut hasher, text);
+        hasher.finalize128()
     }
 
     /// The name of a text that is read differently after different things, which `about` names.
     pub(crate) fn name_after(&self, about: [u64; 4], text: &[u8]) -> Name {
-        let mut hasher = HighwayHasher::new(Key(self.key));
-        let mut first = [0; 32];
-        for (bytes, word) in first.as_chunks_mut().0.iter_mut().zip(about) {
-            *bytes = word.to_le_bytes();
-        }
-        hasher.append(&first);
-        hasher.append(text);
+        let mut hasher = self.hasher(0, text);
+        hasher.append(about.map(u64::to_le_bytes).as_flattened());
+        self.append(&mut hasher, text);
         hasher.finalize128()
+    }
+
+    /// A hash that no text of another kind shares, nor one that is appended in another way.
+    fn hasher(&self, kind: u64, text: &[u8]) -> HighwayHasher {
+        let [a, b, c, d] = self.key;
+        HighwayHasher::new(Key([a, b, c ^ u64::from(is_long(text)), d ^ kind]))
+    }
+
+    fn append(&self, hasher: &mut HighwayHasher, text: &[u8]) {
+        if is_long(text) {
+            self.cache.sums.append(text, hasher);
+        } else {
+            hasher.append(text);
+        }
     }
 
     /// What was found in it, if it is known.
@@ -162,6 +178,11 @@ impl<V: Held + Clone> View<V> {
             self.cache.shard(name).put(name, found.into(), bound);
         }
     }
+}
+
+/// Long texts are summed up first, which is faster than to hash them.
+fn is_long(text: &[u8]) -> bool {
+    text.len() >= sums::PIECE
 }
 
 impl<V: Held> Shard<V> {

@@ -66,6 +66,10 @@ pub(crate) trait Lanes: Copy {
         None
     }
 
+    /// To both numbers of 32 bits in each eight bytes, those of `numbers` are added; their product is added to the sum in
+    /// the same eight bytes of `sums`.
+    fn multiplied(self, sums: Self::Bytes, bytes: Self::Bytes, numbers: Self::Bytes) -> Self::Bytes;
+
     /// Places at which rows begin: of each place the four bytes are given.
     fn rows(self, bytes: [Self::Bytes; FOUR], rows: &Rows) -> u64;
 
@@ -152,7 +156,7 @@ mod tests {
     struct Tell<'a>(&'a Near, &'a Rows);
 
     impl Pass for Tell<'_> {
-        type Answer = ([u64; 10], Block);
+        type Answer = ([u64; 10], [Block; 2]);
 
         #[inline(always)]
         fn run<L: Lanes>(self, lanes: L) -> Self::Answer {
@@ -171,7 +175,8 @@ mod tests {
                 lanes.alphanumeric(bytes),
                 lanes.base64(bytes),
             ];
-            (told, lanes.store(bytes))
+            let multiplied = lanes.multiplied(fours[1], bytes, fours[3]);
+            (told, [lanes.store(bytes), lanes.store(multiplied)])
         }
     }
 

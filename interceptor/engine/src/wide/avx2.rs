@@ -2,9 +2,10 @@
 #![expect(unsafe_code, reason = "wide instructions are named by functions that know no safety")]
 
 use std::arch::x86_64::{
-    __m256i, _mm_loadu_si128, _mm256_and_si256, _mm256_broadcastsi128_si256, _mm256_cmpeq_epi8,
-    _mm256_loadu_si256, _mm256_min_epu8, _mm256_movemask_epi8, _mm256_or_si256, _mm256_set1_epi8,
-    _mm256_setzero_si256, _mm256_shuffle_epi8, _mm256_srli_epi16, _mm256_storeu_si256, _mm256_sub_epi8,
+    __m256i, _mm_loadu_si128, _mm256_add_epi32, _mm256_add_epi64, _mm256_and_si256,
+    _mm256_broadcastsi128_si256, _mm256_cmpeq_epi8, _mm256_loadu_si256, _mm256_min_epu8,
+    _mm256_movemask_epi8, _mm256_mul_epu32, _mm256_or_si256, _mm256_set1_epi8, _mm256_setzero_si256,
+    _mm256_shuffle_epi8, _mm256_srli_epi16, _mm256_srli_epi64, _mm256_storeu_si256, _mm256_sub_epi8,
 };
 use std::sync::OnceLock;
 
@@ -155,6 +156,15 @@ impl Lanes for Avx2 {
     #[inline(always)]
     fn high(self, bytes: Bytes) -> u64 {
         self.mask(bytes, |part| part)
+    }
+
+    #[inline(always)]
+    fn multiplied(self, sums: Bytes, bytes: Bytes, numbers: Bytes) -> Bytes {
+        // SAFETY: as above.
+        std::array::from_fn(|at| unsafe {
+            let both = _mm256_add_epi32(bytes[at], numbers[at]);
+            _mm256_add_epi64(sums[at], _mm256_mul_epu32(both, _mm256_srli_epi64::<32>(both)))
+        })
     }
 
     #[inline(always)]

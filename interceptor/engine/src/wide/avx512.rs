@@ -2,10 +2,11 @@
 #![expect(unsafe_code, reason = "wide instructions are named by functions that know no safety")]
 
 use std::arch::x86_64::{
-    __m512i, _mm512_and_si512, _mm512_cmpeq_epi8_mask, _mm512_cmple_epu8_mask, _mm512_loadu_si512,
-    _mm512_mask_blend_epi8, _mm512_maskz_compress_epi8, _mm512_maskz_loadu_epi8, _mm512_min_epu8,
-    _mm512_movepi8_mask, _mm512_or_si512, _mm512_permutex2var_epi8, _mm512_set1_epi8, _mm512_storeu_si512,
-    _mm512_sub_epi8, _mm512_test_epi8_mask,
+    __m512i, _mm512_add_epi32, _mm512_add_epi64, _mm512_and_si512, _mm512_cmpeq_epi8_mask,
+    _mm512_cmple_epu8_mask, _mm512_loadu_si512, _mm512_mask_blend_epi8, _mm512_maskz_compress_epi8,
+    _mm512_maskz_loadu_epi8, _mm512_min_epu8, _mm512_movepi8_mask, _mm512_mul_epu32, _mm512_or_si512,
+    _mm512_permutex2var_epi8, _mm512_set1_epi8, _mm512_srli_epi64, _mm512_storeu_si512, _mm512_sub_epi8,
+    _mm512_test_epi8_mask,
 };
 use std::sync::OnceLock;
 
@@ -125,6 +126,15 @@ impl Lanes for Avx512 {
             let known = _mm512_test_epi8_mask(looked_up, looked_up);
             let written = _mm512_mask_blend_epi8(letters, bytes, looked_up);
             (letters & !known == 0).then(|| self.store(_mm512_maskz_compress_epi8(kept, written)))
+        }
+    }
+
+    #[inline(always)]
+    fn multiplied(self, sums: __m512i, bytes: __m512i, numbers: __m512i) -> __m512i {
+        // SAFETY: as above.
+        unsafe {
+            let both = _mm512_add_epi32(bytes, numbers);
+            _mm512_add_epi64(sums, _mm512_mul_epu32(both, _mm512_srli_epi64::<32>(both)))
         }
     }
 

@@ -44,6 +44,19 @@ impl Lanes for Plain {
     }
 
     #[inline(always)]
+    fn multiplied(self, mut sums: Block, bytes: Block, numbers: Block) -> Block {
+        let parts = bytes.as_chunks::<8>().0.iter().zip(numbers.as_chunks::<8>().0);
+        for (sum, (bytes, numbers)) in sums.as_chunks_mut::<8>().0.iter_mut().zip(parts) {
+            let half = |half: usize| {
+                let number = |bytes: &[u8; 8]| u32::from_le_bytes(bytes.as_chunks().0[half]);
+                u64::from(number(bytes).wrapping_add(number(numbers)))
+            };
+            *sum = u64::from_le_bytes(*sum).wrapping_add(half(0) * half(1)).to_le_bytes();
+        }
+        sums
+    }
+
+    #[inline(always)]
     fn rows(self, bytes: [Block; FOUR], rows: &Rows) -> u64 {
         rows.one_by_one(&bytes, u64::MAX)
     }

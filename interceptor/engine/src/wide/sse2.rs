@@ -2,8 +2,8 @@
 #![expect(unsafe_code, reason = "wide instructions are named by functions that know no safety")]
 
 use std::arch::x86_64::{
-    __m128i, _mm_cmpeq_epi8, _mm_loadu_si128, _mm_min_epu8, _mm_movemask_epi8, _mm_or_si128, _mm_set1_epi8,
-    _mm_storeu_si128, _mm_sub_epi8,
+    __m128i, _mm_add_epi32, _mm_add_epi64, _mm_cmpeq_epi8, _mm_loadu_si128, _mm_min_epu8, _mm_movemask_epi8,
+    _mm_mul_epu32, _mm_or_si128, _mm_set1_epi8, _mm_srli_epi64, _mm_storeu_si128, _mm_sub_epi8,
 };
 
 use super::{Block, FOUR, Lanes, Rows, WIDTH};
@@ -68,6 +68,15 @@ impl Lanes for Sse2 {
     #[inline(always)]
     fn high(self, bytes: Bytes) -> u64 {
         mask(bytes, |part| part)
+    }
+
+    #[inline(always)]
+    fn multiplied(self, sums: Bytes, bytes: Bytes, numbers: Bytes) -> Bytes {
+        // SAFETY: SSE2 is a part of x86-64.
+        std::array::from_fn(|at| unsafe {
+            let both = _mm_add_epi32(bytes[at], numbers[at]);
+            _mm_add_epi64(sums[at], _mm_mul_epu32(both, _mm_srli_epi64::<32>(both)))
+        })
     }
 
     #[inline(always)]
