@@ -16,8 +16,8 @@ pub(super) const REACH: usize = 160;
 /// So far before it an example is announced.
 const NEAR: usize = 16;
 
-/// A mark of documentation at the beginning of a line: Rust's, and the prompt that doctests copy.
-const DOCUMENTATION: [&[u8]; 3] = [b"///", b"//!", b">>>"];
+/// A mark of documentation at the beginning of a line.
+const DOCUMENTATION: [&[u8]; 2] = [b"///", b"//!"];
 
 /// Words before a value that say that it is an example.
 const EXAMPLES: [&[u8]; 6] = [b"e.g.", b"eg.", b"i.e.", b"ex:", b"example:", b"for example,"];
@@ -76,9 +76,13 @@ impl<'t> Before<'t> {
         Self { window, line, whole: end.is_some() || start <= REACH }
     }
 
-    /// The line is documentation.
+    /// The line is documentation, or a literal in it stands behind the prompt of an interpreter. Replies to mail quote
+    /// what they answer with the same mark.
     fn documents(&self) -> bool {
-        self.whole && DOCUMENTATION.iter().any(|mark| self.line.trim_ascii_start().starts_with(mark))
+        let line = self.line.trim_ascii_start();
+        let code = |line: &[u8]| line.iter().any(|b| matches!(b, b'(' | b'=')) && self.quoted().is_some();
+        let prompt = line.strip_prefix(b">>>").is_some_and(code);
+        self.whole && (prompt || DOCUMENTATION.iter().any(|mark| line.starts_with(mark)))
     }
 
     /// A test says what it expects, and no empty line ends that before the value.
@@ -241,6 +245,7 @@ mod tests {
             "/// The owner, as in `jane.roe@firm.com`.",
             "x\n    //! Call +41 44 668 1800.",
             ">>> send('jane.roe@firm.com')",
+            ">>> to = [\"jane.roe@firm.com\"]",
             "assert_eq!(\n    mail(), \"jane.roe@firm.com\")",
             "self.assertEqual(p.path, '+31-641044153')",
             "    #[case(parsed(\"+61406823897\"), Some(AU))]",
@@ -295,6 +300,7 @@ mod tests {
             "this was written by jane.roe@firm.com",
             "We maintain that jane.roe@firm.com is right: call her",
             "notify_latest(\"jane.roe@firm.com\")",
+            ">>> On Monday Jane Roe (jane.roe@firm.com) wrote:",
             "I assert that jane.roe@firm.com is mine",
             "Thanks,\nJane <jane.roe@firm.com>",
         ] {
