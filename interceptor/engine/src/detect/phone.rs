@@ -83,7 +83,8 @@ pub(super) fn confirm(
     alone.then_some(Finding { detector: metadata::PHONE, start, end, confidence })
 }
 
-/// `0123 456 789`, `111-222-3333`: digits that count, or groups of one digit each, are typed by who needs some.
+/// `0123 456 789`, `01 02 03 04`, `111-222-3333`: digits or pairs that count, or groups of one digit each, are typed by
+/// who needs some.
 fn is_typed(run: &Digits<'_>) -> bool {
     let counted = run.chars.windows(2).all(|two| two[1] == b'0' + (two[0] - b'0' + 1) % 10);
     let groups = run.groups.len().min(3);
@@ -94,7 +95,10 @@ fn is_typed(run: &Digits<'_>) -> bool {
             from += digits.len();
             group.len > 2 && digits.iter().all(|digit| *digit == digits[0])
         });
-    counted || same
+    let pair = |at: usize| (run.chars[at] - b'0') * 10 + (run.chars[at + 1] - b'0');
+    let pairs = run.groups.len() > 3 && run.groups.iter().all(|group| group.len == 2);
+    let stepped = pairs && (2..run.chars.len() - 1).step_by(2).all(|at| pair(at) == pair(at - 2) + 1);
+    counted || same || stepped
 }
 
 /// The seconds of a time of day (`09:08:07.123456`), or a number with a fraction and a sign: a dot behind a plus sign and
@@ -104,6 +108,19 @@ fn is_quantity(text: Text<'_>, run: &Digits<'_>, start: usize, plus: bool) -> bo
         text.before(start, 1) == Some(b':') && text.before(start, 2).is_some_and(|b| b.is_ascii_digit());
     let fraction = plus && run.groups.len() == 2 && run.groups[1].mark == Mark::Dot;
     clock || (fraction && Code::of(run.chars).is_none_or(|code| code.len != usize::from(run.groups[0].len)))
+}
+
+/// The word at `word` stands in a line above that has a number of its own before it: the rows of a table say who else is
+/// called, not what the next number is.
+pub(super) fn is_row(text: Text<'_>, word: usize, start: usize) -> bool {
+    /// So far back in a line a number may stand.
+    const NEAR: usize = 64;
+    if !text.bytes[word..start].contains(&b'\n') {
+        return false;
+    }
+    let before = &text.bytes[word.saturating_sub(NEAR)..word];
+    let line = before.iter().rev().take_while(|b| **b != b'\n');
+    line.filter(|b| b.is_ascii_digit()).count() >= 3
 }
 
 /// A digit and a space stand before: the groups are the rest of a longer row.

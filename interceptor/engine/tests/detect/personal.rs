@@ -211,3 +211,14 @@ fn what_a_sentence_says_makes_a_number_sure() {
         assert_eq!(found(text), [found_in_it], "{text}");
     }
 }
+
+#[test]
+fn rows_and_pairs_that_count_are_nobodys() {
+    // A table of prefixes and who has them.
+    silent("553199702|Some Celular\n553199704|Some Celular\n553199705|Other\n");
+    assert!(found("Celular:\n(31) 9912-0476 1").iter().all(|found| !found.contains("pii.phone?")));
+    silent("telephone <Buffer 01 02 03 04 05>");
+    // A row of four, as in tables of characters; three are an address.
+    silent("[.192A.0020.000E.3053]");
+    finds("pii.mac_address~", "{}", "0a2b.3c4d.5e6f");
+}

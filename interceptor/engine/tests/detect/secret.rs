@@ -152,3 +152,15 @@ fn json_web_tokens() {
     silent(&format!("{}.{claims}.{}", ["ey", "JhIjoxfQ"].concat(), &ALNUM[..43]));
     silent(&format!("{}.{claims}.{}", ["ey", "Jabcdefghij"].concat(), &ALNUM[..43]));
 }
+
+#[test]
+fn what_is_named_like_a_secret_and_is_none() {
+    let id = "abcd12f2-46da-4fdb-b8d5-fbd4c466928f";
+    silent(&format!("\"ChangeToken\": \"{id}\""));
+    silent(&format!("--lifecycle-action-token {id}"));
+    silent("arn:aws:secretsmanager:us-west-2:123456789012:secret:Mine2-a1b2c3d4");
+    silent("\"PasswordLastUsed\": \"2016-09-24T16:18:07Z\"");
+    silent("update_token = \"1a2b3c4d-5e6f-7a8b-9c0d-1e2f3a4b5c6d\"");
+    silent("\"token\": \"xoxp-1234-1234-1234-4ddbc191d40ee098cbaae6f3523ada2d\"");
+    assert!(found(&format!("exchange_token = \"{}\"", &ALNUM[..28])).len() == 1);
+}

@@ -208,7 +208,8 @@ fn numbers(run: &mut Run<'_>, index: usize, context: &mut Context<'_>, best: &mu
             let mut hear = |reach: usize| {
                 let from = start.saturating_sub(reach);
                 let phone = Meaning::Topic(Topic::Phone);
-                context.heard(text, work).iter().any(|(at, meaning)| *meaning == phone && *at >= from)
+                let said = |(at, meaning): &(usize, Meaning)| *meaning == phone && *at >= from;
+                context.heard(text, work).iter().any(|word| said(word) && !phone::is_row(text, word.0, start))
             };
             phone::confirm(text, &digits, start, &mut hear)
         });

@@ -264,7 +264,8 @@ fn mac(text: Text<'_>, start: usize, mark: u8, size: usize) -> Answer {
     {
         first -= size + 1;
     }
-    if !may_begin(text, first) {
+    // Further groups before it make it a part of a longer row.
+    if !may_begin(text, first) || text.before(first, 1) == Some(mark) {
         return Answer::No;
     }
     let Some((end, open)) = stretch(text, first, |b| b.is_ascii_hexdigit() || b == mark) else {

@@ -65,6 +65,8 @@ static HARMLESS: LazyLock<Words> = LazyLock::new(|| {
         "schema",
         "sequence",
         "idempot",
+        "update_token",
+        "lifecycle",
         "tokeni",
         "secretar",
         "prefix",
@@ -114,8 +116,13 @@ pub(super) fn announced(text: Text<'_>, start: usize, end: usize, named: Named, 
     if part || text.bytes[..begins].ends_with(b"::") {
         return no;
     }
+    // `arn:…:123456789012:secret:name` names where one is kept.
+    let resource = text.before(begins, 1) == Some(b':')
+        && text.before(begins, 2).is_some_and(|b| b.is_ascii_digit())
+        && text.peek(name_end) == Peek::Byte(b':');
     // AWS' secret key has a shape of its own, and its detector looks for it behind this name.
-    if name_end - end >= NAME || harmless(name) || contains(&text.bytes[end..name_end], b"access") {
+    if resource || name_end - end >= NAME || harmless(name) || contains(&text.bytes[end..name_end], b"access")
+    {
         return no;
     }
     let verdict = match aws_follows(text, name_end) {
@@ -198,7 +205,11 @@ fn announces(name: &[u8], separated: bool) -> bool {
 
 fn harmless(name: &[u8]) -> bool {
     let id = name.len() > 2 && (name.ends_with(b"Id") || name.ends_with(b"_id") || name.ends_with(b"_ID"));
-    id || name.ends_with(b"IDs") || HARMLESS.any(name)
+    // What says that nobody else changed something meanwhile.
+    let version = [&b"changetoken"[..], b"change_token", b"change-token"]
+        .iter()
+        .any(|word| name.get(..word.len()).is_some_and(|there| there.eq_ignore_ascii_case(word)));
+    id || version || name.ends_with(b"IDs") || HARMLESS.any(name)
 }
 
 fn contains(text: &[u8], word: &[u8]) -> bool {
@@ -435,7 +446,7 @@ fn judge(value: &[u8], how: Assignment) -> Option<(DetectorId, Confidence)> {
 /// Not a secret but what stands where one will be, or the code that fetches it.
 fn is_stand_in(value: &[u8]) -> bool {
     let code = |pair: &[u8]| matches!(pair, b"${" | b"$(" | b"{{" | b"}}" | b"%(" | b"()" | b"::");
-    matches!(value[0], b'$' | b'<' | b'%' | b'{' | b'*' | b'[' | b'(' | b'&')
+    matches!(value[0], b'$' | b'<' | b'%' | b'{' | b'}' | b'*' | b'[' | b'(' | b'&')
         || value.windows(2).any(code)
         || STAND_INS.any(value)
         || (value.len() >= 16 && is_placeholder(value))
@@ -483,8 +494,10 @@ fn password(value: &[u8], how: Assignment) -> Option<Confidence> {
     let marks = value.iter().filter(|b| mark(**b)).count();
     let kinds = u32::from(lower) + u32::from(upper) + u32::from(digit) + u32::from(marks > 0);
     let spaced = value.contains(&b' ');
+    // When it was used last is told as well.
+    let time = matches!(value, [a, b, c, d, b'-', _, _, b'-', _, _, b'T', ..] if [a, b, c, d].iter().all(|b| b.is_ascii_digit()));
     let code = how.quote.is_none() && CODE.iter().any(|c| value.windows(c.len()).any(|w| w == *c));
-    if code || (how.quote.is_none() && value.len() < 6) {
+    if code || time || (how.quote.is_none() && value.len() < 6) {
         return None;
     }
     let mixed = value.len() >= 8 && !spaced && digit && (kinds >= 3 || rarity::bits(value) >= TELLING / 2);
