@@ -221,7 +221,7 @@ impl Machine {
 fn confirm(text: Text<'_>, anchor: Anchor, counted: usize, seen: &mut Seen, work: &mut Work) -> Verdict {
     match anchor.kind {
         Kind::Cut => Verdict::Undecided { hold: usize::MAX },
-        Kind::At => personal::at_sign(text, anchor.at, work),
+        Kind::At => personal::at_sign(text, anchor.at, &mut seen.personal, work),
         _ if encoded::inside(text.bytes, anchor.at) => Verdict::No { resume: anchor.at },
         Kind::Digit => digit(text, anchor.at, anchor.at >= counted, seen, work),
         Kind::Literal { start, .. } if start < text.floor => Verdict::No { resume: anchor.at },
@@ -242,7 +242,7 @@ fn confirm(text: Text<'_>, anchor: Anchor, counted: usize, seen: &mut Seen, work
 fn digit(text: Text<'_>, at: usize, uncounted: bool, seen: &mut Seen, work: &mut Work) -> Verdict {
     let mut verdict = Verdict::No { resume: at + 1 };
     if uncounted && personal::may_begin(text.bytes, at) {
-        verdict = personal::confirm(text, at, &mut seen.near, work);
+        verdict = personal::confirm(text, at, &mut seen.personal, work);
     }
     if let Verdict::Match(number) = verdict
         && number.confidence == Confidence::Low

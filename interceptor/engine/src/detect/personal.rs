@@ -22,12 +22,12 @@ use super::number::Mark;
 use super::sample::SampleSource;
 use super::text::{Text, Verdict, left};
 use super::{Confidence, DetectorId, Finding, Work, email, iban, phone};
+use words::Near;
 
 pub(super) use recipe::Recipe;
 #[cfg(test)]
 pub(super) use table::KINDS;
 pub(super) use url::tail as url_tail;
-pub(super) use words::Near;
 
 pub(super) const EMAIL: DetectorId = personal_id("pii.email");
 pub(super) const CARD: DetectorId = personal_id("pii.card");
@@ -197,20 +197,35 @@ pub(super) fn may_be_at_sign(bytes: &[u8], at: usize) -> bool {
     before.is_none_or(|b| *b == b'/')
 }
 
+/// What was read of a text before numbers and addresses, and is before the next of them, too.
+#[derive(Debug, Default)]
+pub(super) struct Kept {
+    near: Near,
+    signs: shown::Signs,
+}
+
+impl Kept {
+    /// Forgets the text.
+    pub(super) fn clear(&mut self) {
+        self.near.clear();
+        self.signs.clear();
+    }
+}
+
 /// Asks about an `@`.
-pub(super) fn at_sign(text: Text<'_>, at: usize, work: &mut Work) -> Verdict {
+pub(super) fn at_sign(text: Text<'_>, at: usize, kept: &mut Kept, work: &mut Work) -> Verdict {
     match url::confirm(text, at, work) {
-        Verdict::No { .. } => weigh(text, email::confirm(text, at, work), work),
+        Verdict::No { .. } => weigh(text, email::confirm(text, at, work), kept, work),
         verdict => verdict,
     }
 }
 
 /// What is found, less sure where it is only shown.
-fn weigh(text: Text<'_>, verdict: Verdict, work: &mut Work) -> Verdict {
+fn weigh(text: Text<'_>, verdict: Verdict, kept: &mut Kept, work: &mut Work) -> Verdict {
     match verdict {
         Verdict::Match(found) if found.confidence > Confidence::Low => {
-            work.examined += shown::REACH as u64;
-            let confidence = found.confidence.min(shown::at_most(text, &found));
+            let most = shown::at_most(text, &found, &mut kept.signs, work);
+            let confidence = found.confidence.min(most);
             Verdict::Match(Finding { confidence, ..found })
         }
         verdict => verdict,
@@ -232,9 +247,9 @@ pub(super) fn readings(value: &[u8]) -> Vec<DetectorId> {
 const LETTERS: usize = 20;
 
 /// Asks about the first digit of a group, which may stand behind letters.
-pub(super) fn confirm(text: Text<'_>, digit: usize, near: &mut Near, work: &mut Work) -> Verdict {
-    let verdict = number(text, digit, near, work);
-    weigh(text, verdict, work)
+pub(super) fn confirm(text: Text<'_>, digit: usize, kept: &mut Kept, work: &mut Work) -> Verdict {
+    let verdict = number(text, digit, &mut kept.near, work);
+    weigh(text, verdict, kept, work)
 }
 
 fn number(text: Text<'_>, digit: usize, near: &mut Near, work: &mut Work) -> Verdict {

@@ -4,15 +4,18 @@
 //! Such a value is still reported, of low confidence. Prose, records, configuration and logs have none of these marks,
 //! and neither has code that does something with an address.
 
+use std::sync::LazyLock;
+
 use memchr::{memchr2_iter, memrchr, memrchr_iter};
 
+use super::super::secret::Words;
 use super::super::text::Text;
-use super::super::{Confidence, Finding};
+use super::super::{Confidence, Finding, Work};
 use super::{EMAIL, is_place};
 
 /// So far before a value something may say that it is shown. A value may begin a good way before its anchor, and a
 /// stream keeps no more than [`super::super::text::LOOKBACK`].
-pub(super) const REACH: usize = 160;
+const REACH: usize = 160;
 /// So far before it an example is announced.
 const NEAR: usize = 16;
 
@@ -41,8 +44,58 @@ const DEEDS: [&[u8]; 4] = [b"written by", b"contributed by", b"modifications by"
 /// The same in comments only: letters have authors and contacts, too.
 const REMARKS: [&[u8]; 2] = [b"author", b"contact:"];
 
+/// What begins everything that says that a value is shown, beside the bytes of [`is_sign`].
+static SIGNS: LazyLock<Words> = LazyLock::new(|| {
+    let lists = [&DOCUMENTATION[..], &EXAMPLES, &RIGHTS, &FIELDS, &DEEDS, &REMARKS, &[b"assert"]];
+    let words = lists.into_iter().flatten().filter_map(|word| std::str::from_utf8(word).ok());
+    Words::new(words.filter(|word| word.len() > 2).map(|word| (word, 0)))
+});
+
+/// A comment, an attribute, a call, a sign of rights.
+fn is_sign(byte: u8, behind: Option<&u8>) -> bool {
+    matches!(byte, b'(' | b'#' | 0xa9) || (byte == b'/' && behind == Some(&b'/'))
+}
+
+/// Where something may say that a value is shown. Every byte is looked at once for it, however many values stand behind.
+#[derive(Debug, Default)]
+pub(super) struct Signs {
+    /// Looked at up to here.
+    read: usize,
+    /// Behind the last sign.
+    last: usize,
+}
+
+impl Signs {
+    /// Forgets the text.
+    pub(super) fn clear(&mut self) {
+        *self = Self::default();
+    }
+
+    /// False if nothing in the bytes before `start` says anything. Adds to `read` what nobody has read before.
+    fn before(&mut self, text: Text<'_>, start: usize, read: &mut u64) -> bool {
+        let (bytes, from, signs) = (text.bytes, start.saturating_sub(REACH), &*SIGNS);
+        let new = self.read.max(from).min(start)..start;
+        *read += new.len() as u64;
+        let sign = |at: &usize| is_sign(bytes[*at], bytes.get(at + 1)) || signs.begins(&bytes[*at..]);
+        if let Some(last) = new.clone().rev().find(sign) {
+            self.last = last + 1;
+        }
+        self.read = self.read.max(start);
+        self.last > from
+    }
+}
+
 /// How sure a finding of personal data may be at most, by what stands before it.
-pub(super) fn at_most(text: Text<'_>, finding: &Finding) -> Confidence {
+pub(super) fn at_most(text: Text<'_>, finding: &Finding, signs: &mut Signs, work: &mut Work) -> Confidence {
+    if !signs.before(text, finding.start, &mut work.examined) {
+        return Confidence::High;
+    }
+    work.examined += REACH as u64;
+    by_what_stands_before(text, finding)
+}
+
+/// As [`at_most`], by all that stands before.
+fn by_what_stands_before(text: Text<'_>, finding: &Finding) -> Confidence {
     let before = Before::new(text, finding.start);
     let credit = finding.detector == EMAIL && (before.credits() || before.comments_on_a_name());
     let place = is_place(finding.detector) && before.callee().is_some();
@@ -228,8 +281,32 @@ fn places(text: &[u8], word: &[u8]) -> impl Iterator<Item = usize> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::super::Detectors;
+    use super::super::super::{Detectors, SampleSource};
     use super::*;
+
+    /// Where nothing is a sign nothing says that a value is shown, whatever was asked about before.
+    #[test]
+    fn nothing_is_said_without_a_sign() {
+        let words = [&DOCUMENTATION[..], &EXAMPLES, &RIGHTS, &FIELDS, &DEEDS, &REMARKS, &READERS, &TESTERS];
+        let words = words.into_iter().flatten().filter_map(|word| std::str::from_utf8(word).ok());
+        let others =
+            ["assert_eq!(", "#[case(", "# ", "// ", "\"", "(", ")", "x ", "\n", "\n\n", ": ", "<", "word "];
+        let pieces: Vec<&str> = words.chain(others).chain(["sentence "; 20]).collect();
+        let mut source = SampleSource::new(5);
+        for _ in 0..300 {
+            let text: String = (0..60).map(|_| source.pick(&pieces)).collect();
+            let (text, mut signs) = (Text::complete(text.as_bytes()), Signs::default());
+            let mut start = 0;
+            while start < text.bytes.len() {
+                for detector in [EMAIL, super::super::IPV4] {
+                    let finding = Finding { detector, start, end: start + 1, confidence: Confidence::Medium };
+                    let signed = signs.before(text, start, &mut 0);
+                    assert!(signed || by_what_stands_before(text, &finding) == Confidence::High);
+                }
+                start += 1 + source.below(50);
+            }
+        }
+    }
 
     /// The confidence of the first finding of personal data in `text`.
     #[track_caller]

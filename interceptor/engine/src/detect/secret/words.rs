@@ -62,7 +62,12 @@ impl Words {
 
     /// True if one of the words stands anywhere in `text`, also inside other words.
     pub(in crate::detect) fn any(&self, text: &[u8]) -> bool {
-        (0..text.len()).any(|at| self.may_begin(text[at]) && self.at(&text[at..]).next().is_some())
+        (0..text.len()).any(|at| self.begins(&text[at..]))
+    }
+
+    /// True if one of the words stands at the beginning of `here`, also inside other words.
+    pub(in crate::detect) fn begins(&self, here: &[u8]) -> bool {
+        here.first().is_some_and(|first| self.may_begin(*first)) && self.at(here).next().is_some()
     }
 
     /// True if one of the words may begin with this byte.
