@@ -41,7 +41,7 @@ pub(crate) struct Passing {
 /// Where something that could be undone first stands in a text of which everything before `from` was looked at. A run of
 /// digits may have begun before.
 pub(crate) fn begins(text: &[u8], from: usize) -> Option<usize> {
-    let odd = undo::first_odd(text, from);
+    let odd = undo::first_odd(text, from).and_then(|odd| changes(text, odd));
     let row = encoded::begin_of_row(text, from, from.saturating_sub(BEHIND));
     // Data begins at the beginning of a row or not at all.
     let row = if from - row < BEHIND { row } else { encoded::end_of_row(text, from) };
@@ -50,6 +50,25 @@ pub(crate) fn begins(text: &[u8], from: usize) -> Option<usize> {
     let last = encoded::begin_of_row(text, text.len(), row);
     let likely = Tail::of_row(text, last, last).likely;
     [odd, run, likely].into_iter().flatten().min()
+}
+
+/// The first place from `odd` on that is not as it seems, or will not be once more has come. Most signs and most characters
+/// of other scripts stand for themselves.
+fn changes(text: &[u8], odd: usize) -> Option<usize> {
+    let open = Tail::of_signs(text, odd).open;
+    let last = text[..odd].last().copied().unwrap_or(b' ');
+    let (mut steps, mut view) = (Undo::resume(text, odd, odd, last), Vec::new());
+    while let Some(piece) = steps.step(&mut view) {
+        // What begins before the end that is open is decided.
+        if piece.kind != Kind::Same && open.is_none_or(|open| piece.source.start < open) {
+            return Some(piece.source.start);
+        }
+        if open.is_some_and(|open| open < piece.source.end) {
+            return open;
+        }
+        view.clear();
+    }
+    None
 }
 
 impl Passing {

@@ -25,9 +25,20 @@ impl Tail {
     /// The end of a text that is undone up to `at`. No row of digits begins before `floor`.
     pub(super) fn of(text: &[u8], floor: usize, at: usize) -> Self {
         let begin = encoded::begin_of_row(text, text.len(), floor);
-        let mut tail = Self::of_row(text, begin, at);
-        let likely = [sign(text, at), half_character(text, at), lines(text, begin, floor, at)];
-        for at in likely.into_iter().flatten() {
+        let (mut tail, row) = (Self::of_signs(text, at), Self::of_row(text, begin, at));
+        for (at, is_likely) in [(lines(text, begin, floor, at), true), (row.likely, true), (row.open, false)]
+        {
+            if let Some(at) = at {
+                tail.note(at, is_likely);
+            }
+        }
+        tail
+    }
+
+    /// The same of everything but rows of digits.
+    pub(super) fn of_signs(text: &[u8], at: usize) -> Self {
+        let mut tail = Tail::default();
+        for at in [sign(text, at), half_character(text, at)].into_iter().flatten() {
             tail.note(at, true);
         }
         for at in [asking_character(text, at), word(text, at)].into_iter().flatten() {

@@ -126,6 +126,9 @@ fn prose_is_not_held_and_what_looks_encoded_is() {
 fn what_may_hide_something_is_noticed() {
     let first = |text: &str| begins(text.as_bytes(), 0);
     assert_eq!(first("plain prose, and deserialize_configuration(x)"), None);
+    assert_eq!(first("100 % of R&D isn’t “short” — or is it? вирус, 全角，標點。 x"), None);
+    assert_eq!(first("100 % of R&D isn’t %41"), Some(21));
+    assert_eq!(first("isn’t 4—"), Some(9));
     assert_eq!(first("to jane%40x"), Some(7));
     assert_eq!(first("see amFuZSBkb2Ugd2FzIGhlcmU= now"), Some(4));
     assert_eq!(first("see amFuZSBk"), Some(4));
