@@ -32,7 +32,7 @@ fn unknown_fields_and_wrong_types() {
     rule(
         "{ name: a, match: [], action: block }",
         expect![
-            "p.yaml:5:29: spec.rules[0].match: is a list; expected a mapping with `direction`, `detectors`, `confidence`, `atLeast`, `tools`, `arguments`, `providers`, `hosts`, `paths`, `operations`, `models`, `mcpMethods`, `size`, `time`, `when`"
+            "p.yaml:5:29: spec.rules[0].match: is a list; expected a mapping with `direction`, `detectors`, `confidence`, `atLeast`, `tools`, `arguments`, `call`, `providers`, `hosts`, `paths`, `operations`, `models`, `mcpMethods`, `size`, `time`, `when`"
         ],
     );
     rule(

@@ -309,16 +309,20 @@ fn path(place: &[Step]) -> String {
 }
 
 /// The rules of structural schemas that an API server checks first: a type everywhere or an extension in its place, no
-/// references, and no `additionalProperties` beside `properties`.
+/// references, and no `additionalProperties` beside `properties`. And ours: fields that there are not are kept, but for the
+/// status, which nobody but the daemon writes.
 #[test]
 fn resource_definitions_are_structural() {
     fn check(schema: &serde_json::Value, at: &str) {
         let object = schema.as_object().unwrap();
         let extended = ["x-kubernetes-int-or-string", "x-kubernetes-preserve-unknown-fields"];
-        assert!(
-            object.contains_key("type") != extended.iter().any(|name| object.contains_key(*name)),
-            "{at}"
-        );
+        let has_type = object.contains_key("type");
+        let keeps = object.get("x-kubernetes-preserve-unknown-fields").is_some_and(|keeps| keeps == true);
+        assert!(has_type || extended.iter().any(|name| object.contains_key(*name)), "{at}");
+        assert!(!(has_type && object.contains_key("x-kubernetes-int-or-string")), "{at}");
+        if object.contains_key("properties") && !at.contains(".status") {
+            assert!(keeps, "{at}");
+        }
         for banned in ["$ref", "anyOf", "allOf", "oneOf"] {
             assert!(!object.contains_key(banned), "{at}: {banned}");
         }

@@ -35,7 +35,7 @@ rules:
             p.yaml:7:7: spec.subjects[1]: selects nobody in particular; expected at least one field; everyone is no `subjects` at all
             p.yaml:7:9: spec.subjects[1]: unknown field `namespace`; expected one of `namespaces`, `namespaceLabels`, `pods`, `podLabels`, `serviceAccounts`, `containers`, `images`, `executables`, `units`, `users`, `cgroups`, `known`; did you mean `namespaces`?
             p.yaml:8:27: spec.subjects[2].podLabels.app: is an empty list; expected at least one element
-            p.yaml:10:27: spec.rules[0].match: unknown field `tolls`; expected one of `direction`, `detectors`, `confidence`, `atLeast`, `tools`, `arguments`, `providers`, `hosts`, `paths`, `operations`, `models`, `mcpMethods`, `size`, `time`, `when`; did you mean `tools`?
+            p.yaml:10:27: spec.rules[0].match: unknown field `tolls`; expected one of `direction`, `detectors`, `confidence`, `atLeast`, `tools`, `arguments`, `call`, `providers`, `hosts`, `paths`, `operations`, `models`, `mcpMethods`, `size`, `time`, `when`; did you mean `tools`?
             p.yaml:11:42: spec.rules[1].match.time.days[0]: `monday` is not allowed; expected a day or a span of days, such as `mon` or `mon-fri`
             p.yaml:11:57: spec.rules[1].match.time.from: `25:00` is not allowed; expected a time of day such as `08:30` or `24:00`
             p.yaml:11:72: spec.rules[1].match.time.zone: `CET` is not allowed; expected `UTC`, or a distance from it such as `+02:00`
