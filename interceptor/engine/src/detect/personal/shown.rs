@@ -51,9 +51,9 @@ static SIGNS: LazyLock<Words> = LazyLock::new(|| {
     Words::new(words.filter(|word| word.len() > 2).map(|word| (word, 0)))
 });
 
-/// A comment, an attribute, a call, a sign of rights.
+/// A comment, a prompt, an attribute, a call, a sign of rights.
 fn is_sign(byte: u8, behind: Option<&u8>) -> bool {
-    matches!(byte, b'(' | b'#' | 0xa9) || (byte == b'/' && behind == Some(&b'/'))
+    matches!((byte, behind), (b'(' | b'#' | 0xa9, _) | (b'/', Some(b'/')) | (b'>', Some(b'>')))
 }
 
 /// Where something may say that a value is shown. Every byte is looked at once for it, however many values stand behind.
