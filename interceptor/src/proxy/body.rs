@@ -16,21 +16,28 @@ use super::exchange::relay::{Downward, Upward};
 #[error("{0}")]
 pub struct Abort(pub &'static str);
 
-/// A request body on its way to the provider.
-pub enum RequestBody {
-    /// None, or held and now complete.
-    Whole(Whole),
-    /// Passed on as it arrives, looked at on the way.
-    Relay(Box<Upward>),
+/// What hands a body on as it arrives.
+pub trait Relay {
+    /// The next frame.
+    fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Abort>>>;
+
+    /// Whether it is known that nothing follows.
+    fn is_over(&self) -> bool;
 }
 
-/// An answer's body on its way to the application.
-pub enum ResponseBody {
-    /// Ours, or held and now complete.
+/// A body on its way.
+pub enum Travelling<R> {
+    /// None, ours, or held and now complete.
     Whole(Whole),
     /// Passed on as it arrives, looked at on the way.
-    Relay(Box<Downward>),
+    Relay(Box<R>),
 }
+
+/// A request body on its way to the provider.
+pub type RequestBody = Travelling<Upward>;
+
+/// An answer's body on its way to the application.
+pub type ResponseBody = Travelling<Downward>;
 
 /// A body that is complete.
 #[derive(Default)]
@@ -78,33 +85,7 @@ impl Whole {
     }
 }
 
-impl Body for RequestBody {
-    type Data = Bytes;
-    type Error = Abort;
-
-    fn poll_frame(
-        mut self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-    ) -> Poll<Option<Result<Frame<Bytes>, Abort>>> {
-        match &mut *self {
-            Self::Whole(whole) => Poll::Ready(whole.next().map(Ok)),
-            Self::Relay(relay) => relay.poll(cx),
-        }
-    }
-
-    fn is_end_stream(&self) -> bool {
-        matches!(self, Self::Whole(whole) if whole.is_empty())
-    }
-
-    fn size_hint(&self) -> SizeHint {
-        match self {
-            Self::Whole(whole) => whole.size_hint(),
-            Self::Relay(_) => SizeHint::default(),
-        }
-    }
-}
-
-impl Body for ResponseBody {
+impl<R: Relay> Body for Travelling<R> {
     type Data = Bytes;
     type Error = Abort;
 

@@ -13,7 +13,7 @@ use hyper::body::{Body, Frame, Incoming};
 use tokio::time::{Instant, Sleep};
 
 use super::ledger::Ledger;
-use crate::proxy::body::Abort;
+use crate::proxy::body::{Abort, Relay};
 use crate::proxy::upstream::Lease;
 use crate::telemetry::event::Ending;
 
@@ -113,7 +113,20 @@ impl Upward {
         Self { body, ledger, ready: VecDeque::new(), out: Vec::new(), trailers: None, over: false }
     }
 
-    pub(in crate::proxy) fn poll(&mut self, cx: &mut Context<'_>) -> Polled {
+    fn look(&mut self, data: Option<Bytes>) -> Result<(), Abort> {
+        let out = &mut self.out;
+        let seen = self.ledger.inspect(|inspection| match data {
+            Some(data) => inspection.request_data(data, out),
+            None => inspection.request_end(out),
+        });
+        self.ready.extend(self.out.drain(..));
+        // The plan said that no rule can block this request; a limit still may.
+        seen.map(drop).map_err(|_| Abort("the request was refused while it was being sent"))
+    }
+}
+
+impl Relay for Upward {
+    fn poll(&mut self, cx: &mut Context<'_>) -> Polled {
         loop {
             if let Some(piece) = self.ready.pop_front() {
                 return Poll::Ready(Some(Ok(Frame::data(piece))));
@@ -142,15 +155,9 @@ impl Upward {
         }
     }
 
-    fn look(&mut self, data: Option<Bytes>) -> Result<(), Abort> {
-        let out = &mut self.out;
-        let seen = self.ledger.inspect(|inspection| match data {
-            Some(data) => inspection.request_data(data, out),
-            None => inspection.request_end(out),
-        });
-        self.ready.extend(self.out.drain(..));
-        // The plan said that no rule can block this request; a limit still may.
-        seen.map(drop).map_err(|_| Abort("the request was refused while it was being sent"))
+    /// hyper asks for the end, and trailers come with it.
+    fn is_over(&self) -> bool {
+        false
     }
 }
 
@@ -170,36 +177,6 @@ impl Downward {
     pub fn new(body: Paced, ledger: Rc<Ledger>, lease: Lease) -> Self {
         let (ready, out) = (VecDeque::new(), Vec::new());
         Self { body, ledger, lease: Some(lease), ready, out, trailers: None, over: false }
-    }
-
-    pub(in crate::proxy) fn is_over(&self) -> bool {
-        self.over && self.ready.is_empty() && self.trailers.is_none()
-    }
-
-    pub(in crate::proxy) fn poll(&mut self, cx: &mut Context<'_>) -> Polled {
-        loop {
-            if let Some(piece) = self.ready.pop_front() {
-                return Poll::Ready(Some(Ok(Frame::data(piece))));
-            }
-            if self.over {
-                return Poll::Ready(self.trailers.take().map(|trailers| Ok(Frame::trailers(trailers))));
-            }
-            match ready!(self.body.poll(cx)) {
-                Step::Data(data) => {
-                    self.look(Some(data))?;
-                    if self.body.is_over() {
-                        self.complete()?;
-                    }
-                }
-                Step::Trailers(trailers) => self.trailers = Some(trailers),
-                Step::End => self.complete()?,
-                Step::Broken(error) => {
-                    self.ledger.detail(format_args!("the provider broke off its answer: {error}"));
-                    return self.break_off(Ending::OriginFailed, "the provider broke off its answer");
-                }
-                Step::Paused => return self.break_off(Ending::Limit, "the answer paused for too long"),
-            }
-        }
     }
 
     /// Shows a chunk, or the end, to the engine. A refusal in mid-stream is the stream's last frame; where the
@@ -247,5 +224,37 @@ impl Downward {
         self.lease = None;
         self.end(ending);
         Poll::Ready(Some(Err(Abort(why))))
+    }
+}
+
+impl Relay for Downward {
+    fn is_over(&self) -> bool {
+        self.over && self.ready.is_empty() && self.trailers.is_none()
+    }
+
+    fn poll(&mut self, cx: &mut Context<'_>) -> Polled {
+        loop {
+            if let Some(piece) = self.ready.pop_front() {
+                return Poll::Ready(Some(Ok(Frame::data(piece))));
+            }
+            if self.over {
+                return Poll::Ready(self.trailers.take().map(|trailers| Ok(Frame::trailers(trailers))));
+            }
+            match ready!(self.body.poll(cx)) {
+                Step::Data(data) => {
+                    self.look(Some(data))?;
+                    if self.body.is_over() {
+                        self.complete()?;
+                    }
+                }
+                Step::Trailers(trailers) => self.trailers = Some(trailers),
+                Step::End => self.complete()?,
+                Step::Broken(error) => {
+                    self.ledger.detail(format_args!("the provider broke off its answer: {error}"));
+                    return self.break_off(Ending::OriginFailed, "the provider broke off its answer");
+                }
+                Step::Paused => return self.break_off(Ending::Limit, "the answer paused for too long"),
+            }
+        }
     }
 }
