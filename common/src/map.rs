@@ -196,7 +196,7 @@ const _: () = assert!(size_of::<ProxyPlace>() == 20);
 #[repr(C)]
 #[derive(Clone, Copy, Debug, PartialEq, Eq, IntoBytes, FromBytes, Immutable, KnownLayout)]
 pub struct Endpoint {
-    /// A number that the daemon chose for the provider. 0 is "not said", or that it is more than one's.
+    /// A number that the daemon chose for the provider, or for those who share the address. 0 is "not said".
     pub provider: u32,
 }
 const _: () = assert!(size_of::<Endpoint>() == 4);

@@ -18,6 +18,7 @@ mod start;
 pub mod status;
 mod told;
 pub mod treatment;
+mod whose;
 
 pub use delivery::signature;
 pub use ready::Ready;

@@ -31,6 +31,7 @@ pub(super) use self::in_force::number;
 pub(super) use self::tally::Tally;
 pub(super) use self::telling::Refused;
 use self::telling::Telling;
+use super::whose::Sets;
 use crate::bpf::{Capture, CaptureError, Execs};
 use crate::proxy::hints::Hint;
 use crate::proxy::shared::Shared;
@@ -53,6 +54,8 @@ pub(super) struct Forbidding {
     telling: Telling,
     execs: Execs,
     tally: Arc<Tally>,
+    /// Providers that share addresses, as far as that is known.
+    sets: Sets,
 }
 
 /// A caller who was refused.
@@ -70,7 +73,7 @@ impl Forbidding {
         let (verdicts, tally) = (capture.verdicts().clone(), Arc::<Tally>::default());
         let mut forbidding = Self {
             below: below.to_owned(),
-            in_force: Arc::new(InForce::of(&engine, capture.generation()?)),
+            in_force: Arc::new(InForce::of(&engine, capture.generation()?, Sets::default())),
             classes: Classes::new(verdicts.clone(), tally.clone()),
             entries: Entries { verdicts, tally: tally.clone() },
             ahead: Ahead::default(),
@@ -78,6 +81,7 @@ impl Forbidding {
             telling: Telling::default(),
             execs: capture.execs(),
             tally,
+            sets: Sets::default(),
         };
         forbidding.renew(capture, shared, &engine)?;
         Telling::begin(&forbidding.entries.verdicts)?;
@@ -97,7 +101,7 @@ impl Forbidding {
         engine: &Engine,
     ) -> Result<(), CaptureError> {
         let generation = capture.generation()?.wrapping_add(1).max(1);
-        let next = Arc::new(InForce::of(engine, generation));
+        let next = Arc::new(InForce::of(engine, generation, self.sets.clone()));
         capture.set_policy(generation, next.may_forbid())?;
         shared.hints.want(next.may_forbid());
         self.telling.replaced(std::mem::replace(&mut self.in_force, next.clone()));
@@ -112,6 +116,21 @@ impl Forbidding {
             self.consider(&refusal.caller, refusal.since);
         }
         Ok(())
+    }
+
+    /// Takes up which providers share addresses. Others than before are worked out as another policy is: that seldom happens
+    /// after the first round of questions.
+    pub(super) fn share(
+        &mut self,
+        sets: &Sets,
+        capture: &Capture,
+        shared: &Shared,
+    ) -> Result<(), CaptureError> {
+        if self.sets == *sets {
+            return Ok(());
+        }
+        self.sets = sets.clone();
+        self.renew(capture, shared, &shared.engine.load_full())
     }
 
     /// Acts upon what a connection has shown.

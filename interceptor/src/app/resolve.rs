@@ -17,6 +17,8 @@ use hickory_proto::rr::{Name, RData, RecordType};
 use tokio::net::UdpSocket;
 use tokio::time::timeout;
 
+use super::whose::Sets;
+
 /// How long one question may take, and how often it is asked.
 const PATIENCE: Duration = Duration::from_secs(2);
 const TRIES: usize = 2;
@@ -40,6 +42,7 @@ pub struct Learner {
     servers: Arc<[SocketAddr]>,
     keep: Duration,
     seen: HashMap<IpAddr, Seen>,
+    sets: Sets,
 }
 
 /// An address that was answered.
@@ -63,11 +66,9 @@ impl Seen {
         }
     }
 
-    /// Works out whose it is, and says whether that has changed: nobody's, if it is more than one's.
-    fn settle(&mut self) -> bool {
-        let mut providers = self.names.iter().map(|(named, _)| named.provider);
-        let first = providers.next().unwrap_or(0);
-        let provider = if providers.all(|other| other == first) { first } else { 0 };
+    /// Works out whose it is, and says whether that has changed.
+    fn settle(&mut self, sets: &mut Sets) -> bool {
+        let provider = sets.number(self.names.iter().map(|(named, _)| named.provider));
         std::mem::replace(&mut self.provider, provider) != provider
     }
 }
@@ -95,7 +96,13 @@ pub struct Change {
 impl Learner {
     /// Asks `servers` for `names`; an address is kept for `keep` after it was last seen.
     pub fn new(names: Vec<Named>, servers: Vec<SocketAddr>, keep: Duration) -> Self {
-        Self { names: names.into(), servers: servers.into(), keep, seen: HashMap::new() }
+        Self {
+            names: names.into(),
+            servers: servers.into(),
+            keep,
+            seen: HashMap::new(),
+            sets: Sets::default(),
+        }
     }
 
     /// Asks for these names from the next round on. Addresses of names that are gone are kept for their time, but are
@@ -107,7 +114,7 @@ impl Learner {
         let mut changed = Vec::new();
         for (address, seen) in &mut self.seen {
             seen.names.retain(|(known, _)| names.contains(known));
-            if seen.settle() {
+            if seen.settle(&mut self.sets) {
                 changed.push(*address);
             }
         }
@@ -115,7 +122,12 @@ impl Learner {
         changed
     }
 
-    /// Whose an address is, if it is one's alone; 0 otherwise.
+    /// Providers that have an address in common, or had one since the start.
+    pub(super) fn sets(&self) -> &Sets {
+        &self.sets
+    }
+
+    /// Whose an address is: one provider's, or that of [`Learner::sets`]; 0 if that is not known.
     pub fn provider(&self, address: IpAddr) -> u32 {
         self.seen.get(&address).map_or(0, |seen| seen.provider)
     }
@@ -190,7 +202,7 @@ impl Learner {
                 return false;
             }
             seen.names.retain(|(_, at)| is_kept(*at));
-            if seen.settle() && !change.added.contains(address) {
+            if seen.settle(&mut self.sets) && !change.added.contains(address) {
                 change.changed.push(*address);
             }
             true
@@ -325,9 +337,11 @@ mod tests {
         let first = learner.learn(answers(&[(text, &a), (text, &b)]));
         assert_eq!((first.added, first.changed.len(), learner.provider(ip)), (vec![ip], 0, 1));
         assert_eq!(learner.names_at(ip), [a.name.clone(), b.name.clone()]);
-        // Another one's name makes it nobody's, and it stays so although the next answer does not say it again.
+        // Another one's name makes it both's, and it stays so although the next answer does not say it again.
         let second = learner.learn(answers(&[(text, &c)]));
-        assert_eq!((second.added.len(), second.changed, learner.provider(ip)), (0, vec![ip], 0));
+        assert_eq!((second.added.len(), second.changed), (0, vec![ip]));
+        let both = learner.provider(ip);
+        assert_eq!(learner.sets().iter().collect::<Vec<_>>(), [(both, &[1, 2][..])]);
         assert_eq!(learner.learn(answers(&[(text, &a)])), Change::default());
         // Until that name is no endpoint's any more.
         assert_eq!(learner.ask_for(vec![a.clone(), b.clone()]), [ip]);

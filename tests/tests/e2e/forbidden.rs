@@ -299,6 +299,30 @@ async fn an_address_that_other_names_have_is_refused_only_if_the_rule_says_so() 
 }
 
 #[tokio::test]
+async fn an_address_of_several_providers_is_refused_to_whom_all_of_them_are_forbidden() -> Result<()> {
+    let some = |providers: &str, how: &str| {
+        policy("  subjects: [{cgroups: ['*/app']}]\n", how).replace("[openai]", providers)
+    };
+    let (all, anywhere) =
+        ("[openai, anthropic, aws-bedrock, google-gemini]", "action: {block: {at: connect}}");
+    let Some(stage) = up(&some(all, anywhere)).await? else { return Ok(()) };
+    assert!(refused(&stage.dialer, https(host::SHARED))?);
+    let event = &attempts(&stage, 1).await?[0];
+    assert_eq!((&event["rule"], &event["provider"]), (&json!("no-openai"), &Value::Null), "{event}");
+    let hosts = event["hosts"].as_array().context("names")?;
+    assert!(hosts.contains(&json!(OPENAI)) && hosts.contains(&json!(ANTHROPIC)), "{event}");
+    let neighbour = Arc::new(stage.lab.cgroup.child("neighbour"));
+    let neighbour = Dialer::start(&Place::new(&stage.lab.topology.app).cgroup(&neighbour))?;
+    assert_eq!(call(&stage, &neighbour, host::SHARED).await?, 200);
+    // One of them is enough to leave it to the exchange, and so is a rule that does not say so.
+    for (providers, how) in [("[openai, anthropic, aws-bedrock]", anywhere), (all, BLOCK)] {
+        reload(&stage, &some(providers, how)).await?;
+        assert_eq!(call(&stage, &stage.dialer, host::SHARED).await?, 403, "{providers} {how}");
+    }
+    Ok(())
+}
+
+#[tokio::test]
 async fn a_flood_of_attempts_is_few_events_and_an_exact_count() -> Result<()> {
     const COUNT: u64 = 300;
     let Some(stage) = up(&policy("", BLOCK)).await? else { return Ok(()) };

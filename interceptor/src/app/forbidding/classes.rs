@@ -134,7 +134,17 @@ fn find(in_force: &InForce, standing: &Standing) -> Vec<Found> {
         let flags = if found.anywhere { Forbidden::ANYWHERE } else { 0 };
         Some(Found { provider, rule: in_force.rule_number(found.rule)?, flags })
     };
+    // Where several providers answer, only what they are all forbidden may be refused, and only if it is said that what
+    // else is there does not matter: nobody asks for all that is there.
+    let of_all = |(provider, names): (u32, Vec<&Arc<str>>)| {
+        let all: Option<Vec<_>> = names.iter().map(|name| in_force.policy.forbids(standing, name)).collect();
+        let all = all?;
+        let first = all.first().filter(|_| all.iter().all(|found| found.anywhere))?;
+        let rule = in_force.rule_number(first.rule)?;
+        Some(Found { provider, rule, flags: Forbidden::ANYWHERE })
+    };
     let mut found: Vec<_> = in_force.providers().filter_map(of).collect();
+    found.extend(in_force.sets().filter_map(of_all));
     found.sort_unstable_by_key(|found| found.provider);
     found
 }

@@ -5,13 +5,11 @@ use std::sync::Arc;
 
 use interceptor_engine::{Engine, Policy};
 
-/// The number of a provider at the kernel side: of its name alone (FNV-1a), so that a catalogue that has changed does not
-/// make one provider of another. Never 0, which is nobody's, nor the one of proxies.
+use crate::app::whose::{self, Sets};
+
+/// The number of a provider at the kernel side: of its name alone.
 pub(in crate::app) fn number(provider: &str) -> u32 {
-    let hash = provider
-        .bytes()
-        .fold(0x811c_9dc5_u32, |hash, byte| (hash ^ u32::from(byte)).wrapping_mul(0x0100_0193));
-    hash.clamp(1, u32::MAX - 1)
+    whose::number(provider.bytes())
 }
 
 /// A policy with its numbers.
@@ -20,13 +18,15 @@ pub(super) struct InForce {
     pub(super) policy: Arc<Policy>,
     /// Names by number, `None` where two share one: their addresses decide nothing.
     providers: HashMap<u32, Option<Arc<str>>>,
+    /// Providers that share addresses.
+    sets: Sets,
     /// In the policy's order; they are numbered from 1 on.
     rules: Vec<Arc<str>>,
     numbers: HashMap<Arc<str>, u32>,
 }
 
 impl InForce {
-    pub(super) fn of(engine: &Engine, generation: u32) -> Self {
+    pub(super) fn of(engine: &Engine, generation: u32, sets: Sets) -> Self {
         let policy = engine.policy().clone();
         let mut providers: HashMap<u32, Option<Arc<str>>> = HashMap::new();
         let mut rules = Vec::new();
@@ -38,7 +38,7 @@ impl InForce {
             rules.extend(policy.rules().iter().map(|rule| rule.name().clone()));
         }
         let numbers = rules.iter().cloned().zip(1..).collect();
-        Self { generation, policy, providers, rules, numbers }
+        Self { generation, policy, providers, sets, rules, numbers }
     }
 
     /// Whether anybody may be forbidden anything before it is sent.
@@ -49,6 +49,14 @@ impl InForce {
     /// All providers that have a number of their own.
     pub(super) fn providers(&self) -> impl Iterator<Item = (u32, &Arc<str>)> {
         self.providers.iter().filter_map(|(number, name)| Some((*number, name.as_ref()?)))
+    }
+
+    /// The providers that share addresses, by the number that these have. All of them have one of their own.
+    pub(super) fn sets(&self) -> impl Iterator<Item = (u32, Vec<&Arc<str>>)> {
+        self.sets.iter().filter_map(|(number, providers)| {
+            let names: Option<_> = providers.iter().map(|provider| self.provider(*provider)).collect();
+            Some((number, names?))
+        })
     }
 
     pub(super) fn provider(&self, number: u32) -> Option<&Arc<str>> {

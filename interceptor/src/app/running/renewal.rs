@@ -35,12 +35,16 @@ impl Daemon {
         self.forbidding.foresee(&self.shared);
     }
 
-    pub(super) fn apply(&self, change: &Change) {
+    pub(super) fn apply(&mut self, change: &Change) {
         if change.unanswered > 0 {
             tracing::warn!(
                 names = change.unanswered,
                 "no name server answered for some of the catalogue's names"
             );
+        }
+        // Before an address has such a number: nobody is refused by what is not worked out yet.
+        if let Err(error) = self.forbidding.share(self.learner.sets(), &self.capture, &self.shared) {
+            tracing::error!(error = chain(&error), "what policy forbids is refused in exchanges only");
         }
         self.tell_whose(change.added.iter().chain(&change.changed));
         for address in &change.dropped {
