@@ -137,8 +137,20 @@ fn is_login(text: Text<'_>, start: usize, end: usize) -> bool {
     named && port
 }
 
+/// `v1.2…`: what follows is the next word of a list of packages.
+fn is_version(host: &[u8]) -> bool {
+    let number = |label: Option<&[u8]>| {
+        label.is_some_and(|label| !label.is_empty() && label.iter().all(u8::is_ascii_digit))
+    };
+    let mut labels = host.strip_prefix(b"v").unwrap_or_default().split(|b| *b == b'.');
+    number(labels.next()) && number(labels.next())
+}
+
 /// How sure a host makes us; `None` if it cannot be one.
 fn plausible(host: &[u8]) -> Option<Confidence> {
+    if is_version(host) {
+        return None;
+    }
     let mut labels = host.split(|b| *b == b'.').rev();
     let top = labels.next()?;
     let mut count = 0;

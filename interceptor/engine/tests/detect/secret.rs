@@ -157,6 +157,8 @@ fn json_web_tokens() {
 fn what_is_named_like_a_secret_and_is_none() {
     let id = "abcd12f2-46da-4fdb-b8d5-fbd4c466928f";
     silent(&format!("\"ChangeToken\": \"{id}\""));
+    silent(&format!("\"ClientRequestToken\": \"{id}\""));
+    silent(&format!("--lock-token {id} \\"));
     silent(&format!("--lifecycle-action-token {id}"));
     silent("arn:aws:secretsmanager:us-west-2:123456789012:secret:Mine2-a1b2c3d4");
     silent("\"PasswordLastUsed\": \"2016-09-24T16:18:07Z\"");

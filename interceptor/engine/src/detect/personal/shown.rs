@@ -179,6 +179,7 @@ impl<'t> Before<'t> {
         };
         RIGHTS.iter().any(|word| holds(self.line, word))
             || FIELDS.iter().any(|word| self.is_field(word))
+            || self.is_listed()
             || deeds()
     }
 
@@ -190,6 +191,17 @@ impl<'t> Before<'t> {
             let mark = behind[rest..].trim_ascii_start();
             let doxygen = at > 0 && self.line[at - 1] == b'@';
             doxygen || (rest < 12 && matches!(mark, [b':' | b'=', ..]))
+        })
+    }
+
+    /// A list of authors stands open, as in the metadata of a package: each has a line.
+    fn is_listed(&self) -> bool {
+        FIELDS.iter().any(|name| {
+            places(self.window, name).any(|at| {
+                let behind = &self.window[at + name.len()..];
+                let open = behind.iter().take(8).position(|b| *b == b'[');
+                open.is_some_and(|open| !behind[open..].contains(&b']'))
+            })
         })
     }
 
@@ -343,6 +355,7 @@ mod tests {
             "author_email='jane.roe@firm.com',",
             "authors = [\"Jane Roe <jane.roe@firm.com>\"]",
             "Maintainer: Jane Roe <jane.roe@firm.com>",
+            "authors = [\n    \"John Doe\",\n    \"Jane Roe <jane.roe@firm.com>\",\n]",
             "    \"author\": \"Jane Roe <jane.roe@firm.com>\",",
             " * @author jane.roe@firm.com",
             "// Jane Roe (@janeroe) <jane.roe@firm.com>, and",
@@ -375,6 +388,7 @@ mod tests {
             "INSERT INTO users VALUES('Joe', 'joe@example.com')",
             "realm = \"realm2@example.com\"",
             "{\"to\": [\"joe@example.com\"]}",
+            "authors = [\"John Doe\"]\ncc = [\"jane.roe@firm.com\"]",
             "assert!(done);\n\nlet to = \"jane.roe@firm.com\";",
             "For example, my own address is jane.roe@firm.com",
             "latitude 48.208174",

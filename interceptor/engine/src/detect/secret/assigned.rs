@@ -67,6 +67,7 @@ static HARMLESS: LazyLock<Words> = LazyLock::new(|| {
         "idempot",
         "update_token",
         "lifecycle",
+        "starting",
         "tokeni",
         "secretar",
         "prefix",
@@ -413,12 +414,35 @@ fn value(text: Text<'_>, start: usize, how: Assignment, resume: usize, work: &mu
     {
         return Verdict::Match(Finding { detector, start, end, confidence: Confidence::Medium });
     }
+    if is_uuid(value) && text.mentions_before(start, 32, &REQUESTS, work) {
+        return no;
+    }
     match judge(value, how) {
         // It begins like a key that is known and does not go on like one: cut, or made up.
         Some(_) if misfit && how.named != Named::Password && end - start < 30 => no,
         Some((detector, confidence)) => Verdict::Match(Finding { detector, start, end, confidence }),
         None => no,
     }
+}
+
+/// Names of tokens that tell one request or state from another, if the value is a UUID: whoever makes the request thinks
+/// it up, and it opens nothing.
+const REQUESTS: [&str; 9] = [
+    "clienttoken",
+    "client-token",
+    "client_token",
+    "requesttoken",
+    "request-token",
+    "request_token",
+    "locktoken",
+    "lock-token",
+    "lock_token",
+];
+
+fn is_uuid(value: &[u8]) -> bool {
+    let dash = |at: usize| matches!(at, 8 | 13 | 18 | 23);
+    let fits = |(at, byte): (usize, &u8)| if dash(at) { *byte == b'-' } else { byte.is_ascii_hexdigit() };
+    value.len() == 36 && value.iter().enumerate().all(fits)
 }
 
 fn may_go_on(beginning: &[u8], named: Named) -> bool {
