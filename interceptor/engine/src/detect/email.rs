@@ -191,8 +191,24 @@ const NOT_TOP_LEVEL: [&str; 40] = [
 
 /// A top-level domain of a country: the codes of ISO 3166-1, and those that are in use beside them.
 fn is_country(top: &str) -> bool {
-    top.len() == 2 && COUNTRIES.as_bytes().chunks(2).any(|country| country == top.as_bytes())
+    let place = |letter: u8| letter.wrapping_sub(b'a');
+    match top.as_bytes() {
+        [first, second] if place(*second) < 26 => COUNTRIES_BY_FIRST
+            .get(usize::from(place(*first)))
+            .is_some_and(|all| all >> place(*second) & 1 == 1),
+        _ => false,
+    }
 }
+
+/// By its first letter: a bit for each second one.
+static COUNTRIES_BY_FIRST: [u32; 26] = {
+    let (mut all, codes, mut at) = ([0; 26], COUNTRIES.as_bytes(), 0);
+    while at < codes.len() {
+        all[(codes[at] - b'a') as usize] |= 1 << (codes[at + 1] - b'a');
+        at += 2;
+    }
+    all
+};
 
 const COUNTRIES: &str = "\
     acadaeafagaialamaoaqarasatauawaxazbabbbdbebfbgbhbibjblbmbnbobqbrbsbtbvbwbybzcacccdcfcgchcickclcmcnco\

@@ -161,8 +161,9 @@ impl<'t> Run<'t> {
         }
         room.clear();
         for group in groups {
-            room.extend(bytes[group.start..group.end()].iter().map(u8::to_ascii_uppercase));
+            room.extend_from_slice(&bytes[group.start..group.end()]);
         }
+        room.make_ascii_uppercase();
         room
     }
 
