@@ -305,8 +305,23 @@ mod tests {
     fn nothing_is_said_without_a_sign() {
         let words = [&DOCUMENTATION[..], &EXAMPLES, &RIGHTS, &FIELDS, &DEEDS, &REMARKS, &READERS, &TESTERS];
         let words = words.into_iter().flatten().filter_map(|word| std::str::from_utf8(word).ok());
-        let others =
-            ["assert_eq!(", "#[case(", "# ", "// ", "\"", "(", ")", "x ", "\n", "\n\n", ": ", "<", "word "];
+        let others = [
+            "assert_eq!(",
+            "#[case(",
+            "# ",
+            "// ",
+            "\"",
+            "(",
+            ")",
+            "x ",
+            "\n",
+            "\n\n",
+            ": ",
+            "<",
+            "word ",
+            ">>> to = ",
+            "\n>>> ",
+        ];
         let pieces: Vec<&str> = words.chain(others).chain(["sentence "; 20]).collect();
         let mut source = SampleSource::new(5);
         for _ in 0..300 {
