@@ -31,8 +31,25 @@ const SHORT: usize = 4 << 10;
 const LONG: usize = 64 << 10;
 const CHUNK: usize = 16;
 /// What the search has found before.
-const KNOWN: [&str; 8] =
-    ["4111 ", "123456789 ", "1234567890 ", "12345678901 ", "|1", ":1", "0x:", "02:1b:2a:3f:"];
+const KNOWN: [&str; 17] = [
+    "4111 ",
+    "123456789 ",
+    "1234567890 ",
+    "12345678901 ",
+    "1(",
+    "|1",
+    "12345|",
+    ":1",
+    "0x:",
+    "02:1b:2a:3f:",
+    "a@",
+    "jane@example.com, ",
+    "nif 31668011 ",
+    "nhs 564 607 000 ",
+    "storyblok key vVmctQ2gUZyElocrarCKE5tt",
+    "my_token = \"ai5Iwf31Cqe08Ovym1k1MUOF5sj2 ",
+    "aff7xsecret:key-0_726c8f4ad3passw1dbe(5646:my_token = \"ai9key-46893c8f1ad25dbe(2459aff9xsecret:Ovym8k5MUcx3secret:x6se",
+];
 /// The longest row.
 const LONGEST: usize = 160;
 /// Kinds of rows that are climbed from.
