@@ -24,32 +24,39 @@ pub(super) struct Digits {
 pub(super) fn digits<L: Lanes>(lanes: L, bytes: L::Bytes) -> Digits {
     let digit = lanes.within(bytes, b'0', b'9');
     let first = digit & !(digit << 1);
-    if first & TOLD == 0 {
-        return Digits { first, telling: 0 };
-    }
     let upper = lanes.within(bytes, b'A', b'Z');
     let lower = lanes.within(bytes, b'a', b'z');
+    let high = lanes.high(bytes);
     let space = lanes.equal(bytes, b' ');
     let dash = lanes.equal(bytes, b'-');
     let colon = lanes.equal(bytes, b':');
+    let (opening, closing) = (lanes.equal(bytes, b'('), lanes.equal(bytes, b')'));
+    // From the dash to the slash, and the plus.
+    let tie = lanes.within(bytes, b'-', b'/') | lanes.equal(bytes, b'+');
     let alphanumeric = digit | upper | lower;
-    // What `personal::may_begin` reads as the beginning of another group.
-    let comma = lanes.equal(bytes, b'*') | lanes.equal(bytes, b',');
-    let mark = space | colon | (lanes.within(bytes, b'(', b'/') & !comma);
-    // What `secret::may_begin` joins.
+    // What `personal::may_begin` reads between two groups, and what `secret::may_begin` joins.
+    let mark = space | colon | opening | closing | tie;
     let joined = alphanumeric | dash | colon | lanes.equal(bytes, b'_') | lanes.equal(bytes, b'|');
-    // A word behind, or something that is neither a word nor joins two.
-    let over = (space & lower >> 1) | !(alphanumeric | joined | mark | lanes.high(bytes));
+    // Where a word ends and no other group follows.
+    let group = opening | high;
+    let other = !(alphanumeric | joined | mark | high);
+    let over = other
+        | (space & !((digit | upper | group) >> 1))
+        | (tie & !((alphanumeric | group) >> 1))
+        | (colon & !((alphanumeric | colon) >> 1))
+        | (closing & !(digit >> 1 | ((space | tie) >> 1 & (digit | mark | high) >> 2)));
+    // Where a measure ends: a word behind, or something that is neither a word nor joins two.
+    let end = other | (space & (lower | !(alphanumeric | mark | high)) >> 1);
     let word = Words { digit, alphanumeric };
 
     let count = word.back(over >> 1) & !word.of_six();
-    let measure = word.measures(lanes.equal(bytes, b'.'), over);
+    let measure = word.measures(lanes.equal(bytes, b'.'), end);
     // Letters of a plate, and paths of names, before it.
     let apart = (space | dash) << 1 & upper << 2;
     let begun = word.on(alphanumeric & !(alphanumeric << 1) & (apart | colon << 1 & colon << 2));
     // Account numbers in groups of four: `gb29 nwbk`.
     let letter = alphanumeric & !digit;
-    let account = letter << 1 & letter << 2 & alphanumeric >> 1 & space >> 2;
+    let account = letter << 1 & letter << 2 & alphanumeric >> 1 & (space | dash) >> 2;
     let nothing = (count | measure) & !(begun | account | of_eight(joined));
     Digits { first, telling: first & !nothing & TOLD }
 }

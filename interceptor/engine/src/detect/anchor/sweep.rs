@@ -11,8 +11,6 @@ const BLOCKS: usize = 12;
 /// Places that are told of digits with one look.
 const STEP: usize = WIDTH - 2 * MARGIN;
 
-const _: () = assert!((BLOCKS * WIDTH).is_multiple_of(STEP));
-
 /// Digits so near to the end of a text, which may go on, are all asked about.
 const END: usize = 16;
 
@@ -69,18 +67,49 @@ impl Pass for Look<'_> {
     #[inline(always)]
     fn run<L: Lanes>(self, lanes: L) {
         let Look { bytes, rows, sweep } = self;
-        for (literal, at) in sweep.literal[..sweep.count].iter_mut().zip((sweep.from..).step_by(WIDTH)) {
+        let Sweep { from, count, single, literal } = sweep;
+        let mut digits = Places([0; BLOCKS]);
+        let mut before = u64::from(from.checked_sub(1).is_some_and(|last| bytes[last].is_ascii_digit()));
+        for (block, at) in (0..*count).zip((*from..).step_by(WIDTH)) {
             let fours = fours(lanes, bytes, at);
-            *literal = lanes.rows(fours, rows) | lanes.equal(fours[0], BEYOND);
+            literal[block] = lanes.rows(fours, rows) | lanes.equal(fours[0], BEYOND);
+            single[block] = lanes.equal(fours[0], b'@');
+            let digit = lanes.within(fours[0], b'0', b'9');
+            digits.0[block] = digit & !(digit << 1 | before);
+            before = digit >> (WIDTH - 1);
         }
-        sweep.single = [0; BLOCKS];
-        for place in (0..sweep.count * WIDTH).step_by(STEP) {
-            let single = single(lanes, bytes, sweep.from + place);
-            let (block, bit) = (place / WIDTH, place % WIDTH);
-            sweep.single[block] |= single << bit;
-            if bit > WIDTH - STEP {
-                sweep.single[block + 1] |= single >> (WIDTH - bit);
-            }
+        // Each look begins with a digit: of what lies between them nothing is asked.
+        let mut place = 0;
+        while let Some(next) = digits.next(place) {
+            Places::enter(single, next, telling(lanes, bytes, *from + next));
+            place = next + STEP;
+        }
+    }
+}
+
+/// A bit for each place of the blocks.
+struct Places([u64; BLOCKS]);
+
+impl Places {
+    /// The first place that is set, from this one on.
+    #[inline(always)]
+    fn next(&self, place: usize) -> Option<usize> {
+        let mut block = place / WIDTH;
+        let mut bits = self.0.get(block)? & u64::MAX << (place % WIDTH);
+        while bits == 0 {
+            block += 1;
+            bits = *self.0.get(block)?;
+        }
+        Some(block * WIDTH + bits.trailing_zeros() as usize)
+    }
+
+    /// Adds places that are counted from one of them.
+    #[inline(always)]
+    fn enter(blocks: &mut [u64; BLOCKS], place: usize, bits: u64) {
+        let (block, bit) = (place / WIDTH, place % WIDTH);
+        blocks[block] |= bits << bit;
+        if bit > 0 && block + 1 < BLOCKS {
+            blocks[block + 1] |= bits >> (WIDTH - bit);
         }
     }
 }
@@ -98,15 +127,12 @@ fn fours<L: Lanes>(lanes: L, text: &[u8], at: usize) -> [L::Bytes; FOUR] {
     }
 }
 
-/// An `@` and the first digits of groups that may begin something, of as many places as are told with one look.
+/// The first digits of groups that may begin something, of as many places from `at` on as are told with one look.
 #[inline(always)]
-fn single<L: Lanes>(lanes: L, text: &[u8], at: usize) -> u64 {
+fn telling<L: Lanes>(lanes: L, text: &[u8], at: usize) -> u64 {
     let bytes = lanes.load_at(text, at.cast_signed() - MARGIN.cast_signed());
     let digits = digits(lanes, bytes);
-    let mut single = digits.telling | lanes.equal(bytes, b'@');
     let end = text.len().saturating_sub(END).saturating_sub(at);
-    if end < STEP {
-        single |= digits.first & u64::MAX << (end + MARGIN);
-    }
-    single >> MARGIN & u64::MAX >> (2 * MARGIN)
+    let forced = if end < STEP { digits.first & u64::MAX << (end + MARGIN) } else { 0 };
+    (digits.telling | forced) >> MARGIN & u64::MAX >> (2 * MARGIN)
 }
