@@ -135,6 +135,9 @@ fn threads(pid: u32) -> io::Result<f64> {
 
 #[cfg(test)]
 mod tests {
+    use std::io::{BufRead as _, BufReader, Write as _};
+    use std::process::Stdio;
+
     use super::*;
 
     #[test]
@@ -145,17 +148,23 @@ mod tests {
     }
 
     #[test]
-    fn work_of_this_process_is_seen() {
-        let tree = Tree::new(&[std::process::id()]);
+    fn work_of_a_process_is_seen() {
+        // A process of its own: threads of other tests would take their time along when they end.
+        const WORK: &str = "read go; i=0; while [ $i -lt 300000 ]; do i=$((i+1)); done; echo done; read end";
+        let mut command = std::process::Command::new("sh");
+        let command = command.args(["-c", WORK]).stdin(Stdio::piped()).stdout(Stdio::piped());
+        let mut child = command.spawn().unwrap();
+        let (mut to, from) = (child.stdin.take().unwrap(), child.stdout.take().unwrap());
+        let tree = Tree::new(&[child.id()]);
         let before = tree.cpu().unwrap();
-        let began = std::time::Instant::now();
-        let mut sum = 0_u64;
-        while began.elapsed() < std::time::Duration::from_millis(60) {
-            sum = std::hint::black_box(sum.wrapping_mul(3).wrapping_add(1));
-        }
+        to.write_all(b"go\n").unwrap();
+        let mut said = String::new();
+        BufReader::new(from).read_line(&mut said).unwrap();
         let used = tree.cpu().unwrap().since(&before).unwrap();
-        assert!(used > 5_000.0, "{used} µs for 60 ms of work ({sum})");
+        assert!(said == "done\n" && used > 5_000.0, "{used} µs for 300,000 rounds ({said:?})");
         assert!(tree.memory().unwrap().unwrap() > 0);
+        drop(to);
+        child.wait().unwrap();
     }
 
     #[test]
