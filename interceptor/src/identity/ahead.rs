@@ -146,7 +146,7 @@ impl Ahead {
         let foreseen = table.expect(born.iter().map(|(id, _)| *id), &gone);
         self.progress.foreseen.store(foreseen, Ordering::Relaxed);
         let over = groups.passed_over();
-        if over > 0 && self.progress.passed_over.swap(over, Ordering::Relaxed) == 0 {
+        if self.progress.passed_over.swap(over, Ordering::Relaxed) == 0 && over > 0 {
             tracing::warn!(
                 most = MOST,
                 "there are more control groups than are looked at before somebody calls"

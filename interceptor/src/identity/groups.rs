@@ -5,7 +5,7 @@
 //! takes helpers that are only for programs under the GPL, and the tree would be walked for every group. A watch names the
 //! directory, works on every kernel, and costs one entry of `fs.inotify.max_user_watches` a group.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::io;
 use std::os::fd::{AsFd as _, AsRawFd, RawFd};
 use std::os::unix::fs::MetadataExt as _;
@@ -90,6 +90,9 @@ impl Groups {
             for event in events {
                 self.take(event, &mut change);
             }
+            if self.has_room_again() {
+                self.look_again(&mut change);
+            }
             if change != Change::default() {
                 return Ok(change);
             }
@@ -157,20 +160,31 @@ impl Groups {
         }
     }
 
-    /// Some events were lost: all that is there is compared with all that was.
+    /// Whether so many are gone that those that were passed over may find room. Not at every single one: the whole tree is
+    /// walked for it.
+    fn has_room_again(&self) -> bool {
+        self.passed_over > 0 && self.found.len() <= self.most - self.most.div_ceil(8)
+    }
+
+    /// Some events were lost, or there is room again: all that is there is compared with all that has been told. `change` is
+    /// what is to be told next.
     fn look_again(&mut self, change: &mut Change) {
         let before = std::mem::take(&mut self.found);
+        let untold: HashSet<(u64, PathBuf)> = change.born.drain(..).collect();
         self.by_watch.clear();
         self.passed_over = 0;
         let mut now = Change::default();
         self.visit(self.root.clone(), &mut now);
-        let was = |(id, path): &(u64, PathBuf)| before.get(path).is_some_and(|found| found.id == *id);
-        change.born.retain(|one| !was(one));
-        change.born.extend(now.born.into_iter().filter(|one| !was(one)));
+        let was_told = |one: &(u64, PathBuf)| {
+            !untold.contains(one) && before.get(&one.1).is_some_and(|found| found.id == one.0)
+        };
+        change.born.extend(now.born.into_iter().filter(|one| !was_told(one)));
         for (path, found) in before {
             if self.found.get(&path).is_none_or(|now| now.id != found.id) {
                 let _ = self.inotify.get_ref().0.rm_watch(found.watch);
-                change.gone.push(found.id);
+                if !untold.contains(&(found.id, path)) {
+                    change.gone.push(found.id);
+                }
             }
         }
     }
@@ -239,6 +253,22 @@ mod tests {
     }
 
     #[tokio::test]
+    async fn those_that_were_passed_over_are_looked_at_when_there_is_room() {
+        let tree = tempfile::tempdir().unwrap();
+        let all = ["a", "b", "c", "d"].map(|name| tree.path().join(name));
+        all.iter().for_each(|path| fs::create_dir(path).unwrap());
+        let (mut groups, found) = Groups::watch(tree.path(), 4).unwrap();
+        assert_eq!((found.born.len(), groups.passed_over()), (4, 1));
+        let (watched, over): (Vec<_>, Vec<_>) =
+            all.iter().partition(|path| found.born.iter().any(|(_, born)| born == *path));
+        let gone = id(watched[0]);
+        fs::remove_dir(watched[0]).unwrap();
+        let change = until(&mut groups, 1, 1).await;
+        assert_eq!(change, Change { born: vec![one(over[0])], gone: vec![gone] });
+        assert_eq!(groups.passed_over(), 0);
+    }
+
+    #[tokio::test]
     async fn where_events_were_lost_everything_is_looked_at_again() {
         let tree = tempfile::tempdir().unwrap();
         let [stays, goes, comes] = ["stays", "goes", "comes"].map(|name| tree.path().join(name));
@@ -248,9 +278,17 @@ mod tests {
         let gone = id(&goes);
         fs::remove_dir(&goes).unwrap();
         fs::create_dir(&comes).unwrap();
+        // What came before the events were lost, and is not told yet, is told; what has gone meanwhile, never.
+        let [early, brief] = ["early", "brief"].map(|name| tree.path().join(name));
         let mut change = Change::default();
+        for path in [&early, &brief] {
+            fs::create_dir(path).unwrap();
+            groups.visit(path.clone(), &mut change);
+        }
+        fs::remove_dir(&brief).unwrap();
         groups.look_again(&mut change);
-        assert_eq!(change, Change { born: vec![one(&comes)], gone: vec![gone] });
+        change.born.sort_by(|a, b| a.1.cmp(&b.1));
+        assert_eq!(change, Change { born: vec![one(&comes), one(&early)], gone: vec![gone] });
         // What the events say of it afterwards is no news.
         fs::create_dir(stays.join("below")).unwrap();
         assert_eq!(until(&mut groups, 1, 0).await.born, [one(&stays.join("below"))]);
