@@ -70,9 +70,12 @@ fn more<'t>(ranges: &[Range<usize>], text: &Text<'t>) -> &'t [u8] {
 fn is_plain_word(more: &[u8]) -> bool {
     /// More consonants than stand together in words.
     const MANY: usize = 5;
+    /// More letters than words have, but for a few.
+    const LONG: usize = 20;
     let vowel = |b: &u8| b"aeiouyAEIOUY".contains(b);
     let small = more.iter().skip(1).all(u8::is_ascii_lowercase);
     more.first().is_some_and(u8::is_ascii_alphabetic)
+        && more.len() <= LONG
         && small
         && more.iter().any(vowel)
         && more.split(vowel).all(|consonants| consonants.len() < MANY)
