@@ -1,6 +1,7 @@
 //! Reads the document of one event of a stream: picks out the fragments of longer texts and what says to which
 //! text they belong, and looks at everything else as in any document.
 
+use std::fmt;
 use std::ops::Range;
 use std::sync::Arc;
 
@@ -33,10 +34,17 @@ pub(super) struct Closing {
 }
 
 /// A tool that is about to be called.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub(super) struct Named {
     pub(super) name: String,
     pub(super) keys: Keys,
+}
+
+// The name is the application's.
+impl fmt::Debug for Named {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Named").field("keys", &self.keys).finish_non_exhaustive()
+    }
 }
 
 /// Reads events. Its buffers are kept from one event to the next.

@@ -23,8 +23,7 @@ pub(crate) struct Stretch {
     pub(crate) kind: Kind,
 }
 
-/// The walk, between two fragments.
-#[derive(Debug)]
+/// The walk, between two fragments. It holds text, and shows itself to nobody.
 pub(crate) struct Passing {
     /// The text from a little before the walk on.
     window: Vec<u8>,
