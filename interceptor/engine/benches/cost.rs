@@ -1,9 +1,8 @@
 //! What the engine costs in processor time: the least of many runs, so that the figures hold on a machine that does
 //! other things as well. Criterion measures wall-clock time, which does not.
 //!
-//! `cargo bench -p interceptor-engine --bench cost` prints all, `… -- chat` those whose names hold the word, and
-//! `… -- --rows` looks for the rows that cost most by the byte: short pieces, said over and over. `--runs=1000` is for
-//! profilers.
+//! `cargo bench -p interceptor-engine --bench cost` prints all, and `… -- chat` those whose names hold the word.
+//! `--runs=1000` is for profilers. The rows that cost most by the byte are the business of `rows.rs`.
 
 use std::hint::black_box;
 use std::slice;
@@ -11,7 +10,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use interceptor_engine::VerdictCache;
-use interceptor_engine::detect::{DetectorId, Detectors, SampleSource};
+use interceptor_engine::detect::Detectors;
 use interceptor_engine::policy::Subject;
 use nix::time::{ClockId, clock_gettime};
 
@@ -107,52 +106,11 @@ fn detectors(report: &Report) {
     }
 }
 
-/// Short pieces of what detectors look at, and pairs of them; and what every detector looks for, whole and cut short.
-fn pieces() -> Vec<String> {
-    let digits = (1..=20).map(|length| "12345678901234567890"[..length].to_owned());
-    let marks =
-        [" ", "-", ".", "/", ":", "+", "(", ")", ",", "|", "@", "_", "=", "\n", "\u{a0}", "A", "a", "aB"];
-    let words = [
-        "sk-", "eyJ", "key", "token=", "passw", "secret:", "api_key ", "://", "x1", "0x", "AB", "ssn ",
-        "phone ",
-    ];
-    let mut pieces: Vec<String> = digits.chain(marks.iter().chain(&words).map(|s| (*s).to_owned())).collect();
-    for first in pieces.clone() {
-        pieces.extend(pieces[..51].to_vec().iter().map(|second| format!("{first}{second}")));
-    }
-    for id in DetectorId::all() {
-        let sample = id.detector().sample(&mut SampleSource::new(7));
-        let cut = sample.chars().take(sample.chars().count().saturating_sub(1)).collect::<String>();
-        pieces.extend([format!("{sample} "), format!("{cut} "), cut.chars().take(12).collect(), sample]);
-    }
-    pieces
-}
-
-/// The rows that cost most. One run each, and again for the worst.
-fn rows() {
-    let (set, mut found) = (Detectors::builtin(), Vec::new());
-    let mut cost = |piece: &str, size: usize| {
-        let text: Vec<u8> = piece.bytes().cycle().take(size).collect();
-        let nanoseconds = least(3, || {
-            found.clear();
-            set.scan(black_box(&text), &mut found);
-        });
-        size as f64 * 1e3 / nanoseconds
-    };
-    let mut all: Vec<(f64, String)> =
-        pieces().into_iter().map(|piece| (cost(&piece, 4 << 10), piece)).collect();
-    all.sort_by(|a, b| a.0.total_cmp(&b.0));
-    for (_, piece) in all.iter().take(60) {
-        println!("{:>8.0} MB/s  {piece:?}", cost(piece, 64 << 10));
-    }
-}
-
 pub(crate) fn main() {
     let (mut wanted, mut runs) = (Vec::new(), 25);
     for word in std::env::args().skip(1) {
         match word.strip_prefix("--runs=") {
             Some(count) => runs = count.parse().expect("a number of runs"),
-            None if word == "--rows" => return rows(),
             None if word != "--bench" => wanted.push(word),
             None => {}
         }

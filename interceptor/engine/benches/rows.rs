@@ -13,9 +13,11 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use interceptor_engine::detect::{DetectorId, Detectors, SampleSource, StreamScanner};
-use interceptor_engine::policy::Subject;
-use interceptor_engine::{Catalogue, Engine, Limits, Policy, RequestHead};
+use interceptor_engine::{Catalogue, Engine, Limits, Policy};
 use nix::time::{ClockId, clock_gettime};
+
+#[expect(dead_code, reason = "other benchmarks need the rest")]
+mod share;
 
 /// Masks everything, so that nothing ends an exchange early.
 const POLICY: &str = "
@@ -118,20 +120,7 @@ impl Bench {
     }
 
     fn send(&self, body: &Bytes) {
-        let provider = self.engine.catalogue().route("api.openai.com").expect("in the catalogue").provider;
-        let subject = Arc::new(Subject::default());
-        let mut exchange = self.engine.exchange(&RequestHead {
-            provider,
-            method: "POST",
-            path: "/v1/chat/completions",
-            content_type: Some("application/json"),
-            content_encoding: None,
-            content_length: None,
-            subject: &subject,
-            at: 0,
-            host: "",
-            request_id: "bench",
-        });
+        let mut exchange = share::begin(&self.engine, &Arc::default());
         let mut out = Vec::new();
         // A refusal is an answer, too.
         let _ = exchange.request_data(body.clone(), &mut out).and_then(|()| exchange.request_end(&mut out));
