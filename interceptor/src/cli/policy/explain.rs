@@ -275,10 +275,21 @@ fn candidates(
 mod tests {
     use super::*;
 
+    /// What is said of a shipped case, an address in a chat request, under a policy.
+    fn explained(policy: &str) -> String {
+        let directory = tempfile::tempdir().expect("a directory");
+        let path = directory.path().join("p.yaml");
+        std::fs::write(&path, policy).expect("it is written");
+        let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("../policies/tests/default.yaml");
+        let cases = std::fs::read_to_string(&file).expect("it is shipped");
+        let suites = cases::read(&file.display().to_string(), &cases, &[path]).expect("it reads");
+        let mut all = suites[0].cases.iter();
+        let case = all.find(|case| case.name.starts_with("an address")).expect("it is there");
+        explain(&suites[0].set, case)
+    }
+
     #[test]
     fn every_policy_and_rule_is_accounted_for() {
-        let directory = tempfile::tempdir().expect("a directory");
-        let policy = directory.path().join("p.yaml");
         let text = r#"
 apiVersion: interceptor.dev/v1alpha1
 kind: EgressPolicy
@@ -299,12 +310,6 @@ spec:
   rules:
     - { name: never, match: {}, action: block }
 "#;
-        std::fs::write(&policy, text).expect("it is written");
-        let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("../policies/tests/default.yaml");
-        let cases = std::fs::read_to_string(&file).expect("it is shipped");
-        let suites = cases::read(&file.display().to_string(), &cases, &[policy]).expect("it reads");
-        let case =
-            suites[0].cases.iter().find(|case| case.name.starts_with("an address")).expect("it is there");
         expect_test::expect![[r#"
             an address is masked on its way out: pass
               POST api.openai.com/v1/chat/completions (openai, openai.chat_completions)
@@ -322,13 +327,11 @@ spec:
               `unread` says redact: is not read: an `allow` before it ends the reading
               `tried` says block: in shadow: does nothing
             Which rule wins: rules are read from top to bottom, policies of higher priority first. The strongest action wins (block, redact, audit), the first among equals. `allow` ends the reading: it exempts from the rules behind it, and from none before it.
-        "#]].assert_eq(&explain(&suites[0].set, case));
+        "#]].assert_eq(&explained(text));
     }
 
     #[test]
     fn where_a_rule_blocks_and_what_it_asks_of_calls_is_said() {
-        let directory = tempfile::tempdir().expect("a directory");
-        let policy = directory.path().join("p.yaml");
         let text = r#"
 apiVersion: interceptor.dev/v1alpha1
 kind: EgressPolicy
@@ -341,13 +344,7 @@ spec:
     - { name: large, match: { size: { over: 1MiB } }, action: block }
     - { name: forbidden, match: { providers: [openai] }, action: block }
 "#;
-        std::fs::write(&policy, text).expect("it is written");
-        let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("../policies/tests/default.yaml");
-        let cases = std::fs::read_to_string(&file).expect("it is shipped");
-        let suites = cases::read(&file.display().to_string(), &cases, &[policy]).expect("it reads");
-        let case =
-            suites[0].cases.iter().find(|case| case.name.starts_with("an address")).expect("it is there");
-        let said = explain(&suites[0].set, case);
+        let said = explained(text);
         let lines: Vec<&str> = said.lines().filter(|line| line.contains('(')).skip(1).take(6).collect();
         expect_test::expect![[r#"
               rule `shells` (block calls of tools by `command`, `**.force`): its conditions hold
