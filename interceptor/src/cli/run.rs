@@ -71,7 +71,9 @@ pub(super) fn refuse(error: &ConfigError) -> ExitCode {
 pub(super) fn not_started(error: &StartError) -> ExitCode {
     match error {
         StartError::Mistakes(mistakes) => super::mistaken(mistakes),
-        StartError::Read { .. } | StartError::Delivery(_) => super::failed(error, exit::MISTAKES),
+        StartError::Read { .. } | StartError::Delivery(_) | StartError::Credentials(_) => {
+            super::failed(error, exit::MISTAKES)
+        }
         _ => super::failed(error, exit::MACHINE),
     }
 }

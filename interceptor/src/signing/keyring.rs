@@ -50,7 +50,10 @@ pub enum CredentialError {
         io: io::Error,
     },
     /// A file holds something else.
-    #[error("{} holds no {what} of AWS (signing.credentials: {name})", path.display())]
+    #[error(
+        "{} holds no {what} of AWS (signing.credentials: {name}); expected that one word and nothing else",
+        path.display()
+    )]
     Unfit {
         /// Whose it is.
         name: Arc<str>,
@@ -60,7 +63,10 @@ pub enum CredentialError {
         path: PathBuf,
     },
     /// Nobody is called like that.
-    #[error("the catalogue has no provider `{provider}` (signing.credentials: {name})")]
+    #[error(
+        "the catalogue has no provider `{provider}` (signing.credentials: {name}); expected one whose requests AWS signs, \
+         such as `aws-bedrock`"
+    )]
     Provider {
         /// Whose it is.
         name: Arc<str>,
