@@ -11,9 +11,11 @@ use crate::json::escape;
 use crate::reveal::{Shower, Shown};
 use crate::view::{self, Glance, Join, Undo, Wide};
 
+mod guess;
 mod memory;
 mod merge;
 
+pub(super) use guess::stands_alone;
 pub use memory::VerdictCache;
 pub(super) use memory::{Memories, Memory};
 pub(super) use merge::{merge, share};
@@ -301,16 +303,26 @@ impl Scanner {
         }
         self.ranges.clear();
         self.ranges.extend(self.found.iter().map(|finding| finding.start..finding.end));
-        written(raw, forms, &mut self.ranges);
+        let joined = forms.iter().position(|form| matches!(form.made, Made::Joined));
+        let (before, behind) = forms.split_at(joined.unwrap_or(0));
+        let whole = before.last().map_or(raw, |form| &form.view[..]);
+        written(whole, behind, &mut self.ranges);
+        let kernel = |range: &Range<usize>| guess::kernel(whole, range.clone());
+        let mut kernels: Vec<_> = joined.iter().flat_map(|_| self.ranges.iter().map(kernel)).collect();
+        written(raw, before, &mut kernels);
+        written(raw, before, &mut self.ranges);
         let mut shower = self.reveals.then(|| Shower::new(text));
         let middle = out.len();
-        for (finding, range) in self.found.iter().zip(&self.ranges) {
+        for (at, (finding, range)) in self.found.iter().zip(&self.ranges).enumerate() {
+            let kernel = kernels.get(at).filter(|kernel| *kernel != range);
+            if kernel.is_some_and(|kernel| knows(&out[first..middle], kernel, finding.confidence)) {
+                continue;
+            }
             let shown = shower.as_mut().map(|shower| shower.show(finding.start..finding.end));
             out.push(Spot::new(finding, range.clone(), shown));
         }
         share(&mut out[middle..]);
-        let guessed = forms.last().is_some_and(|form| matches!(form.made, Made::Joined));
-        merge(out, first, middle, !guessed);
+        merge(out, first, middle, joined.is_none());
     }
 }
 
@@ -326,6 +338,13 @@ impl Spot {
             shown,
         }
     }
+}
+
+/// True if something was found in that place, and as surely. The spots are in order.
+fn knows(spots: &[Spot], place: &Range<usize>, confidence: Confidence) -> bool {
+    let from = spots.partition_point(|spot| spot.raw.start < place.start);
+    let there = spots[from..].iter().take_while(|spot| spot.raw.start == place.start);
+    { there }.any(|spot| spot.raw == *place && spot.confidence >= confidence)
 }
 
 /// Follows ranges in the last form back to the text as written.

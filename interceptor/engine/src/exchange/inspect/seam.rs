@@ -6,6 +6,7 @@ use std::ops::Range;
 use super::{Hit, Inspector, Quoting};
 use crate::detect::{self, DetectorId, Family};
 use crate::exchange::neighbours::Across;
+use crate::exchange::scan::stands_alone;
 use crate::json::Text;
 
 /// So many of the last findings can lie where two texts meet.
@@ -33,15 +34,15 @@ impl Inspector {
                     ranges.iter().any(|range| range.start <= hit.raw.start && hit.raw.end <= range.end);
                 let formless = detect::is_general(hit.detector) || !detect::is_general(spot.detector);
                 let goes_on = hit.detector == spot.detector || formless;
-                let secret = goes_on && is_secret(spot.detector) && !is_plain_word(more);
+                let secret = goes_on && is_secret(spot.detector) && !stands_alone(more);
                 inside && hit.confidence == spot.confidence && secret
             };
             let stands = |hit: &Hit| hit.rest.is_empty() && hit.confidence >= spot.confidence && !half(hit);
-            // It was put together of the texts before, and only a word follows.
+            // It was put together of the texts before, and only a word or a setting follows.
             let ended = |hit: &Hit| {
                 let end = hit.rest.last().unwrap_or(&hit.raw).end;
                 let there = ranges.len() > 1 && ranges[ranges.len() - 2].end == end;
-                there && hit.confidence >= spot.confidence && is_secret(hit.detector) && is_plain_word(more)
+                there && hit.confidence >= spot.confidence && is_secret(hit.detector) && stands_alone(more)
             };
             let stays = |hit: &Hit| touches(hit) && (stands(hit) || ended(hit));
             if self.hits.iter().rev().take(MOST_NEAR).any(stays) {
@@ -63,22 +64,6 @@ impl Inspector {
 fn more<'t>(ranges: &[Range<usize>], text: &Text<'t>) -> &'t [u8] {
     let Some(last) = ranges.last().filter(|last| last.start >= text.start) else { return &[] };
     text.raw.get(last.start - text.start..last.end - text.start).unwrap_or_default()
-}
-
-/// True for what looks like the next word and not like the rest of a key: letters, all small but perhaps the first, as in
-/// any language in Latin script. A few last letters of a key may look so, and stay behind.
-fn is_plain_word(more: &[u8]) -> bool {
-    /// More consonants than stand together in words.
-    const MANY: usize = 5;
-    /// More letters than words have, but for a few.
-    const LONG: usize = 20;
-    let vowel = |b: &u8| b"aeiouyAEIOUY".contains(b);
-    let small = more.iter().skip(1).all(u8::is_ascii_lowercase);
-    more.first().is_some_and(u8::is_ascii_alphabetic)
-        && more.len() <= LONG
-        && small
-        && more.iter().any(vowel)
-        && more.split(vowel).all(|consonants| consonants.len() < MANY)
 }
 
 fn is_secret(detector: DetectorId) -> bool {

@@ -50,6 +50,22 @@ fn a_surer_form_wins_over_a_guess() {
 }
 
 #[test]
+fn what_is_whole_by_itself_takes_no_line_beside_it() {
+    let key = format!("gl{}-Ab3dEf6hIj9lMnOpQr2t", "pat");
+    for (before, place, behind) in [
+        ("Regards,\nTom\n", "tom.roe@acme-corp.org", ""),
+        ("the end\n\t", "tom.roe@acme-corp.org", "\nThanks"),
+        ("token ", &*key, "\nThanks a lot"),
+        ("TOKEN=", &*key, "\nDEBUG=true\n"),
+        ("TOKEN=", &*key, "\r\n> REGION=eu-west-1\r\n"),
+    ] {
+        let text = format!("{before}{place}{behind}");
+        let places: Vec<&str> = found(&text).iter().map(|(_, place)| *place).collect();
+        assert_eq!(places, [place], "{text:?}");
+    }
+}
+
+#[test]
 fn a_guess_that_covers_a_part_of_it_wins() {
     let half = |number: usize| {
         (0..20usize).map(move |at| char::from(b"0a1b2c3d4e5f6789abcd"[(7 * at + number) % 20]))
