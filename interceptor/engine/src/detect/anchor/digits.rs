@@ -1,6 +1,6 @@
-//! Which groups of digits may begin something, for all of a block at once: most digits of prose and code are counts,
-//! measures and names such as `u64`, and nobody need ask about them. Says yes to a few too many and to none too few:
-//! what it says yes to is looked at by itself.
+//! Which groups of digits may begin something, for all of a block at once, and for some blocks together: most digits of
+//! prose and code are counts, measures and names such as `u64`, and nobody need ask about them. Says yes to a few too many
+//! and to none too few: what it says yes to is looked at by itself.
 
 use crate::wide::{Lanes, WIDTH};
 
@@ -12,53 +12,125 @@ pub(super) const TOLD: u64 = (u64::MAX << MARGIN) & (u64::MAX >> MARGIN);
 
 const _: () = assert!(WIDTH == u64::BITS as usize);
 
-/// First digits of groups in a block.
-pub(super) struct Digits {
-    /// All of them.
-    pub(super) first: u64,
-    /// Those that may begin something.
-    pub(super) telling: u64,
+/// How many looks are told about together: a wide register has room for a number of 64 bits of each.
+pub(super) const LOOKS: usize = 8;
+
+/// So few looks are told about one by one.
+const FEW: usize = 2;
+
+/// Which bytes of some looks are of which class: a number for each look, and in it a bit for each byte.
+pub(super) struct Looks {
+    digit: [u64; LOOKS],
+    upper: [u64; LOOKS],
+    lower: [u64; LOOKS],
+    high: [u64; LOOKS],
+    space: [u64; LOOKS],
+    dash: [u64; LOOKS],
+    colon: [u64; LOOKS],
+    dot: [u64; LOOKS],
+    opening: [u64; LOOKS],
+    closing: [u64; LOOKS],
+    /// From the dash to the slash, and the plus.
+    tie: [u64; LOOKS],
+    /// What else joins tokens.
+    bar: [u64; LOOKS],
 }
 
-#[inline(always)]
-pub(super) fn digits<L: Lanes>(lanes: L, bytes: L::Bytes) -> Digits {
-    let digit = lanes.within(bytes, b'0', b'9');
-    let first = digit & !(digit << 1);
-    let upper = lanes.within(bytes, b'A', b'Z');
-    let lower = lanes.within(bytes, b'a', b'z');
-    let high = lanes.high(bytes);
-    let space = lanes.equal(bytes, b' ');
-    let dash = lanes.equal(bytes, b'-');
-    let colon = lanes.equal(bytes, b':');
-    let (opening, closing) = (lanes.equal(bytes, b'('), lanes.equal(bytes, b')'));
-    // From the dash to the slash, and the plus.
-    let tie = lanes.within(bytes, b'-', b'/') | lanes.equal(bytes, b'+');
-    let alphanumeric = digit | upper | lower;
-    // What `personal::may_begin` reads between two groups, and what `secret::may_begin` joins.
-    let mark = space | colon | opening | closing | tie;
-    let joined = alphanumeric | dash | colon | lanes.equal(bytes, b'_') | lanes.equal(bytes, b'|');
-    // Where a word ends and no other group follows.
-    let group = opening | high;
-    let other = !(alphanumeric | joined | mark | high);
-    let over = other
-        | (space & !((digit | upper | group) >> 1))
-        | (tie & !((alphanumeric | group) >> 1))
-        | (colon & !((alphanumeric | colon) >> 1))
-        | (closing & !(digit >> 1 | ((space | tie) >> 1 & (digit | mark | high) >> 2)));
-    // Where a measure ends: a word behind, or something that is neither a word nor joins two.
-    let end = other | (space & (lower | !(alphanumeric | mark | high)) >> 1);
-    let word = Words { digit, alphanumeric };
+impl Looks {
+    pub(super) fn new() -> Self {
+        const NONE: [u64; LOOKS] = [0; LOOKS];
+        Self {
+            digit: NONE,
+            upper: NONE,
+            lower: NONE,
+            high: NONE,
+            space: NONE,
+            dash: NONE,
+            colon: NONE,
+            dot: NONE,
+            opening: NONE,
+            closing: NONE,
+            tie: NONE,
+            bar: NONE,
+        }
+    }
 
-    let count = word.back(over >> 1) & !word.of_six();
-    let measure = word.measures(lanes.equal(bytes, b'.'), end);
-    // Letters of a plate, and paths of names, before it.
-    let apart = (space | dash) << 1 & upper << 2;
-    let begun = word.on(alphanumeric & !(alphanumeric << 1) & (apart | colon << 1 & colon << 2));
-    // Account numbers in groups of four: `gb29 nwbk`.
-    let letter = alphanumeric & !digit;
-    let account = letter << 1 & letter << 2 & alphanumeric >> 1 & (space | dash) >> 2;
-    let nothing = (count | measure) & !(begun | account | of_eight(joined));
-    Digits { first, telling: first & !nothing & TOLD }
+    /// Notes the bytes of a look.
+    #[inline(always)]
+    pub(super) fn note<L: Lanes>(&mut self, look: usize, lanes: L, bytes: L::Bytes) {
+        let look = look % LOOKS;
+        self.digit[look] = lanes.within(bytes, b'0', b'9');
+        self.upper[look] = lanes.within(bytes, b'A', b'Z');
+        self.lower[look] = lanes.within(bytes, b'a', b'z');
+        self.high[look] = lanes.high(bytes);
+        self.space[look] = lanes.equal(bytes, b' ');
+        self.dash[look] = lanes.equal(bytes, b'-');
+        self.colon[look] = lanes.equal(bytes, b':');
+        self.dot[look] = lanes.equal(bytes, b'.');
+        self.opening[look] = lanes.equal(bytes, b'(');
+        self.closing[look] = lanes.equal(bytes, b')');
+        self.tie[look] = lanes.within(bytes, b'-', b'/') | lanes.equal(bytes, b'+');
+        self.bar[look] = lanes.equal(bytes, b'_') | lanes.equal(bytes, b'|');
+    }
+
+    /// The first digits of all groups.
+    #[inline(always)]
+    pub(super) fn first(&self, look: usize) -> u64 {
+        let digit = self.digit[look % LOOKS];
+        digit & !(digit << 1)
+    }
+
+    /// The first digits of groups that may begin something, of the looks that were noted.
+    #[inline(always)]
+    pub(super) fn telling(&self, looks: usize) -> [u64; LOOKS] {
+        let mut told = [0; LOOKS];
+        if looks <= FEW {
+            for (look, told) in told.iter_mut().enumerate().take(looks) {
+                *told = self.telling_of(look);
+            }
+        } else {
+            // All of them, whether they were noted or not, so that the compiler can do it with wide instructions.
+            for (look, told) in told.iter_mut().enumerate() {
+                *told = self.telling_of(look);
+            }
+        }
+        told
+    }
+
+    #[inline(always)]
+    fn telling_of(&self, look: usize) -> u64 {
+        let (digit, upper, lower, high) =
+            (self.digit[look], self.upper[look], self.lower[look], self.high[look]);
+        let (space, dash, colon, tie) = (self.space[look], self.dash[look], self.colon[look], self.tie[look]);
+        let (opening, closing) = (self.opening[look], self.closing[look]);
+        let first = digit & !(digit << 1);
+        let alphanumeric = digit | upper | lower;
+        // What `personal::may_begin` reads between two groups, and what `secret::may_begin` joins.
+        let mark = space | colon | opening | closing | tie;
+        let joined = alphanumeric | dash | colon | self.bar[look];
+        // Where a word ends and no other group follows.
+        let group = opening | high;
+        let other = !(alphanumeric | joined | mark | high);
+        let over = other
+            | (space & !((digit | upper | group) >> 1))
+            | (tie & !((alphanumeric | group) >> 1))
+            | (colon & !((alphanumeric | colon) >> 1))
+            | (closing & !(digit >> 1 | ((space | tie) >> 1 & (digit | mark | high) >> 2)));
+        // Where a measure ends: a word behind, or something that is neither a word nor joins two.
+        let end = other | (space & (lower | !(alphanumeric | mark | high)) >> 1);
+        let word = Words { digit, alphanumeric };
+
+        let count = word.back(over >> 1) & !word.of_six();
+        let measure = word.measures(self.dot[look], end);
+        // Letters of a plate, and paths of names, before it.
+        let apart = (space | dash) << 1 & upper << 2;
+        let begun = word.on(alphanumeric & !(alphanumeric << 1) & (apart | colon << 1 & colon << 2));
+        // Account numbers in groups of four: `gb29 nwbk`.
+        let letter = alphanumeric & !digit;
+        let account = letter << 1 & letter << 2 & alphanumeric >> 1 & (space | dash) >> 2;
+        let nothing = (count | measure) & !(begun | account | of_eight(joined));
+        first & !nothing & TOLD
+    }
 }
 
 /// What belongs to a row of at least eight.

@@ -2,7 +2,7 @@
 //! count, four bytes that some literal has. Says yes to a few places too many and to none too few. Knows no literal by
 //! its name.
 
-use super::digits::{MARGIN, digits};
+use super::digits::{LOOKS, Looks, MARGIN};
 use crate::wide::{self, FOUR, Lanes, Pass, Rows, WIDTH};
 
 /// Blocks that are looked at in one go.
@@ -79,10 +79,21 @@ impl Pass for Look<'_> {
             before = digit >> (WIDTH - 1);
         }
         // Each look begins with a digit: of what lies between them nothing is asked.
-        let mut place = 0;
-        while let Some(next) = digits.next(place) {
-            Places::enter(single, next, telling(lanes, bytes, *from + next));
-            place = next + STEP;
+        let mut next = digits.next(0);
+        while next.is_some() {
+            let (mut looks, mut places, mut count) = (Looks::new(), [0; LOOKS], 0);
+            while let Some(place) = next.filter(|_| count < LOOKS) {
+                let at = (*from + place).cast_signed() - MARGIN.cast_signed();
+                looks.note(count, lanes, lanes.load_at(bytes, at));
+                places[count] = place;
+                next = digits.next(place + STEP);
+                count += 1;
+            }
+            let told = looks.telling(count);
+            for (look, place) in places.into_iter().enumerate().take(count) {
+                let forced = looks.first(look) & near_end(bytes, *from + place);
+                Places::enter(single, place, (told[look] | forced) >> MARGIN & u64::MAX >> (2 * MARGIN));
+            }
         }
     }
 }
@@ -127,12 +138,9 @@ fn fours<L: Lanes>(lanes: L, text: &[u8], at: usize) -> [L::Bytes; FOUR] {
     }
 }
 
-/// The first digits of groups that may begin something, of as many places from `at` on as are told with one look.
+/// Which bytes of a look at this place stand so near to the end of the text that its digits are all asked about.
 #[inline(always)]
-fn telling<L: Lanes>(lanes: L, text: &[u8], at: usize) -> u64 {
-    let bytes = lanes.load_at(text, at.cast_signed() - MARGIN.cast_signed());
-    let digits = digits(lanes, bytes);
+fn near_end(text: &[u8], at: usize) -> u64 {
     let end = text.len().saturating_sub(END).saturating_sub(at);
-    let forced = if end < STEP { digits.first & u64::MAX << (end + MARGIN) } else { 0 };
-    (digits.telling | forced) >> MARGIN & u64::MAX >> (2 * MARGIN)
+    if end < STEP { u64::MAX << (end + MARGIN) } else { 0 }
 }
