@@ -48,25 +48,34 @@ impl Avx2 {
     /// Places of a part at which rows may begin, by the halves of their bytes.
     #[inline(always)]
     fn halves(self, fours: [__m256i; FOUR], rows: &Rows) -> u64 {
-        // SAFETY: as above. Tables have sixteen bytes, and loads want no alignment.
-        unsafe {
-            let table =
-                |table: &[u8; 16]| _mm256_broadcastsi128_si256(_mm_loadu_si128(table.as_ptr().cast()));
-            let (mut one, mut other) = (self.all(u8::MAX), self.all(u8::MAX));
-            for (place, bytes) in fours.into_iter().enumerate() {
+        let (mut one, mut other) = (self.all(u8::MAX), self.all(u8::MAX));
+        for (place, bytes) in fours.into_iter().enumerate() {
+            // SAFETY: as above.
+            unsafe {
                 let kinds = _mm256_min_epu8(bytes, self.all(LAST));
                 let low = _mm256_and_si256(kinds, self.all(0x0f));
                 let high = _mm256_and_si256(_mm256_srli_epi16::<4>(kinds), self.all(0x0f));
-                let groups = |half: usize| {
-                    let by_low = _mm256_shuffle_epi8(table(&rows.by_low[place][half]), low);
-                    let by_high = _mm256_shuffle_epi8(table(&rows.by_high[place][half]), high);
-                    _mm256_and_si256(by_low, by_high)
-                };
-                one = _mm256_and_si256(one, groups(0));
-                other = _mm256_and_si256(other, groups(1));
+                let (by_low, by_high) = (&rows.by_low[place], &rows.by_high[place]);
+                one = _mm256_and_si256(one, self.looked_up(&by_low[0], low));
+                one = _mm256_and_si256(one, self.looked_up(&by_high[0], high));
+                other = _mm256_and_si256(other, self.looked_up(&by_low[1], low));
+                other = _mm256_and_si256(other, self.looked_up(&by_high[1], high));
             }
+        }
+        // SAFETY: as above.
+        unsafe {
             let none = self.part_equal(_mm256_or_si256(one, other), _mm256_setzero_si256());
             u64::from(!_mm256_movemask_epi8(none).cast_unsigned())
+        }
+    }
+
+    /// What a table says of each byte, which is one of its sixteen places.
+    #[inline(always)]
+    fn looked_up(self, table: &[u8; 16], places: __m256i) -> __m256i {
+        // SAFETY: as above; the load reads the sixteen bytes of the table and wants no alignment.
+        unsafe {
+            let table = _mm256_broadcastsi128_si256(_mm_loadu_si128(table.as_ptr().cast()));
+            _mm256_shuffle_epi8(table, places)
         }
     }
 
@@ -97,14 +106,28 @@ impl Avx2 {
         }
     }
 
-    /// The highest bit of each byte that `class` makes of the parts.
+    /// The highest bit of each byte of both parts. No closure: one has none of the instructions of the function that it
+    /// is in, and what it asks for would be called instead of put in line.
     #[inline(always)]
-    fn mask(self, bytes: Bytes, mut class: impl FnMut(__m256i) -> __m256i) -> u64 {
-        bytes.into_iter().enumerate().fold(0, |mask, (at, part)| {
-            // SAFETY: as above.
-            let bits = unsafe { _mm256_movemask_epi8(class(part)) };
-            mask | u64::from(bits.cast_unsigned()) << (PART * at)
-        })
+    fn mask(self, [one, other]: Bytes) -> u64 {
+        // SAFETY: as above.
+        let (one, other) = unsafe { (_mm256_movemask_epi8(one), _mm256_movemask_epi8(other)) };
+        u64::from(one.cast_unsigned()) | u64::from(other.cast_unsigned()) << PART
+    }
+
+    #[inline(always)]
+    fn part_lower(self, part: __m256i) -> __m256i {
+        // SAFETY: as above.
+        unsafe { _mm256_or_si256(part, self.all(0x20)) }
+    }
+
+    #[inline(always)]
+    fn part_multiplied(self, sums: __m256i, bytes: __m256i, numbers: __m256i) -> __m256i {
+        // SAFETY: as above.
+        unsafe {
+            let both = _mm256_add_epi32(bytes, numbers);
+            _mm256_add_epi64(sums, _mm256_mul_epu32(both, _mm256_srli_epi64::<32>(both)))
+        }
     }
 }
 
@@ -114,7 +137,7 @@ impl Lanes for Avx2 {
     #[inline(always)]
     fn load(self, block: &Block) -> Bytes {
         let (parts, _) = block.as_chunks::<PART>();
-        std::array::from_fn(|at| self.part(&parts[at]))
+        [self.part(&parts[0]), self.part(&parts[1])]
     }
 
     #[inline(always)]
@@ -129,51 +152,48 @@ impl Lanes for Avx2 {
     }
 
     #[inline(always)]
-    fn equal(self, bytes: Bytes, byte: u8) -> u64 {
-        self.mask(bytes, |part| self.part_equal(part, self.all(byte)))
+    fn equal(self, [one, other]: Bytes, byte: u8) -> u64 {
+        let byte = self.all(byte);
+        self.mask([self.part_equal(one, byte), self.part_equal(other, byte)])
     }
 
     #[inline(always)]
-    fn within(self, bytes: Bytes, first: u8, last: u8) -> u64 {
-        self.mask(bytes, |part| self.part_within(part, first, last))
+    fn within(self, [one, other]: Bytes, first: u8, last: u8) -> u64 {
+        self.mask([self.part_within(one, first, last), self.part_within(other, first, last)])
     }
 
     #[inline(always)]
     fn same(self, one: Bytes, other: Bytes) -> u64 {
-        let mut others = other.into_iter();
-        self.mask(one, |part| others.next().map_or(part, |other| self.part_equal(part, other)))
+        self.mask([self.part_equal(one[0], other[0]), self.part_equal(one[1], other[1])])
     }
 
     #[inline(always)]
-    fn letters(self, bytes: Bytes) -> u64 {
-        self.mask(bytes, |part| {
-            // SAFETY: as above.
-            let small = unsafe { _mm256_or_si256(part, self.all(0x20)) };
-            self.part_within(small, b'a', b'z')
-        })
+    fn letters(self, [one, other]: Bytes) -> u64 {
+        self.within([self.part_lower(one), self.part_lower(other)], b'a', b'z')
     }
 
     #[inline(always)]
     fn high(self, bytes: Bytes) -> u64 {
-        self.mask(bytes, |part| part)
+        self.mask(bytes)
     }
 
     #[inline(always)]
     fn multiplied(self, sums: Bytes, bytes: Bytes, numbers: Bytes) -> Bytes {
-        // SAFETY: as above.
-        std::array::from_fn(|at| unsafe {
-            let both = _mm256_add_epi32(bytes[at], numbers[at]);
-            _mm256_add_epi64(sums[at], _mm256_mul_epu32(both, _mm256_srli_epi64::<32>(both)))
-        })
+        [
+            self.part_multiplied(sums[0], bytes[0], numbers[0]),
+            self.part_multiplied(sums[1], bytes[1], numbers[1]),
+        ]
     }
 
     #[inline(always)]
     fn rows(self, bytes: [Bytes; FOUR], rows: &Rows) -> u64 {
-        let halves = |part: usize| self.halves(bytes.map(|bytes| bytes[part]), rows) << (PART * part);
+        let [a, b, c, d] = bytes;
+        let first = self.halves([a[0], b[0], c[0], d[0]], rows);
+        let second = self.halves([a[1], b[1], c[1], d[1]], rows);
         // The two halves of a byte may be those of two other bytes.
-        match halves(0) | halves(1) {
+        match first | second << PART {
             0 => 0,
-            places => rows.one_by_one(&bytes.map(|bytes| self.store(bytes)), places),
+            places => rows.one_by_one(&[self.store(a), self.store(b), self.store(c), self.store(d)], places),
         }
     }
 }
