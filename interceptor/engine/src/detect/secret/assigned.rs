@@ -5,17 +5,19 @@
 //! Not reported: stand-ins (`${VAR}`, `<your-key>`, `xxxx`), names and look-ups in code
 //! (`os.environ["TOKEN"]`, `get_secret(…)`), ids, hashes and public keys by their names.
 
+mod gap;
 mod judge;
+mod value;
 
 use std::sync::LazyLock;
 
-use judge::{is_stand_in, judge};
+use gap::{Word, between, is_gap, small_word};
+pub(super) use value::user_option;
+use value::{Assignment, value};
 
-use super::rarity::{self, TELLING};
 use super::words::Words;
-use super::{ASSIGNED_PASSWORD, keys};
+use crate::detect::Work;
 use crate::detect::text::{Peek, Text, Verdict};
-use crate::detect::{Confidence, Finding, Work};
 
 /// What the name announces.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -32,16 +34,8 @@ pub(in crate::detect) enum Named {
 const NAME: usize = 40;
 /// Bytes of punctuation, spaces and small words between name and value.
 const GAP: usize = 40;
-/// A longer value is data, not a secret.
-const LONGEST: usize = 512;
 /// Fewer characters than this make no key.
 const SHORTEST: usize = 10;
-/// What the beginning of a drawn value shows; most other values need no look beyond.
-const TELLTALE: usize = 32;
-/// Fewer characters than this of a value are not worth holding.
-const HOLD: usize = 6;
-/// A longer value is no password.
-const PASSWORD: usize = 128;
 
 /// Names that hold such a word announce something that may be read by everybody.
 static HARMLESS: LazyLock<Words> = LazyLock::new(|| {
@@ -204,48 +198,6 @@ fn is_name_byte(b: u8) -> bool {
     b.is_ascii_alphanumeric() || matches!(b, b'_' | b'-' | b'.')
 }
 
-fn is_separator(b: u8) -> bool {
-    matches!(b, b'=' | b':' | b'>')
-}
-
-fn is_quote(b: u8) -> bool {
-    matches!(b, b'"' | b'\'' | b'`')
-}
-
-fn is_gap(b: u8) -> bool {
-    is_separator(b)
-        || is_quote(b)
-        || matches!(b, b',' | b' ' | b'\t' | b'\n' | b'\r' | b'\\' | b']' | b'?' | b'.' | b'!' | b'~' | b'-')
-}
-
-/// What stands between a name and its value says how the value is written; `None` if it says that there is
-/// none: a quotation mark that is closed again, or the end of a sentence in quotes.
-fn between(gap: &[u8]) -> Option<(bool, Option<u8>)> {
-    let quoted_name = gap.first().is_some_and(|b| is_quote(*b));
-    let listed = quoted_name && gap.contains(&b',');
-    let separated = listed || gap.iter().any(|b| is_separator(*b));
-    let quote = gap.last().copied().filter(|b| is_quote(*b));
-    let marks = quote.map_or(0, |quote| {
-        let own = usize::from(gap[0] == quote && gap.len() > 1);
-        gap.iter().filter(|b| **b == quote).count() - own
-    });
-    let closed = quote.is_some() && (marks % 2 == 0 || gap.len() == 1 && quoted_name);
-    // The next line of a list is not about the one before.
-    let comma = gap.contains(&b',') && (!listed || gap.contains(&b'\n'));
-    (!closed && !comma).then_some((separated, quote))
-}
-
-/// How a value is written.
-#[derive(Debug, Clone, Copy)]
-struct Assignment {
-    named: Named,
-    /// More than spaces stand between name and value.
-    separated: bool,
-    quote: Option<u8>,
-    /// The value was seen first, and the name looked for before it.
-    behind: bool,
-}
-
 /// Looks for the value behind a name that ends at `from`.
 pub(super) fn value_behind(
     text: Text<'_>,
@@ -283,158 +235,4 @@ pub(super) fn value_behind(
         }
     }
     no
-}
-
-enum Word {
-    Skip(usize),
-    Unknown,
-    None,
-}
-
-/// Steps over a word that may stand between a name and its value: a type, `is`, or more of the name.
-fn small_word(text: Text<'_>, at: usize, named: Named) -> Word {
-    const WORDS: [&[u8]; 16] = [
-        b"string", b"str", b"is", b"was", b"key", b"token", b"secret", b"access", b"private", b"value",
-        b"basic", b"bearer", b"digest", b"apikey", b"code", b"api",
-    ];
-    let end = text.run_end(at, 10, |b| b.is_ascii_alphabetic());
-    let word = &text.bytes[at..end];
-    if text.peek(end) == Peek::Unknown && end - at < 10 {
-        // What can be none of the words any more is the beginning of the value, and has to be held.
-        let may_become = |w: &&[u8]| w.len() >= word.len() && w[..word.len()].eq_ignore_ascii_case(word);
-        return if WORDS.iter().any(may_become) { Word::Unknown } else { Word::None };
-    }
-    let closes = matches!(text.peek(end), Peek::Byte(b) if is_gap(b) || b == b'_');
-    let known = WORDS.iter().any(|w| word.eq_ignore_ascii_case(w));
-    let known = known || (named == Named::Header && word.eq_ignore_ascii_case(b"token"));
-    if closes && known { Word::Skip(end) } else { Word::None }
-}
-
-/// `--user name:password` of a command: the password, with its name.
-pub(super) fn user_option(text: Text<'_>, option: usize, end: usize, work: &mut Work) -> Verdict {
-    let no = Verdict::No { resume: end };
-    let start = text.run_end(end, 3, |b| is_quote(b) || matches!(b, b'\\' | b'='));
-    let stop =
-        text.run_end(start, 256, |b| b.is_ascii_graphic() && !matches!(b, b'"' | b'`' | b'\\') || b >= 0x80);
-    work.examined += (stop - end) as u64;
-    let stop = if text.before(start, 1) == Some(b'\'') {
-        text.run_end(start, 256, |b| b.is_ascii_graphic() && b != b'\'')
-    } else {
-        stop
-    };
-    if text.peek(stop) == Peek::Unknown {
-        return Verdict::Undecided { hold: start };
-    }
-    let pair = &text.bytes[start..stop];
-    let Some(colon) = pair.iter().position(|b| *b == b':') else { return no };
-    let password = &pair[colon + 1..];
-    let how = Assignment { named: Named::Password, separated: true, quote: Some(b'"'), behind: false };
-    if colon == 0 || password.len() < 6 || is_stand_in(pair) || is_stand_in(password) {
-        return no;
-    }
-    match judge(password, how) {
-        Some((_, confidence))
-            if confidence > Confidence::Low
-                && text.mentions_before(option, 200, &["curl", "wget", "http"], work) =>
-        {
-            Verdict::Match(Finding { detector: ASSIGNED_PASSWORD, start, end: stop, confidence })
-        }
-        _ => no,
-    }
-}
-
-/// Judges the value that begins at `start`.
-fn value(text: Text<'_>, start: usize, how: Assignment, resume: usize, work: &mut Work) -> Verdict {
-    let no = Verdict::No { resume };
-    if start < text.floor {
-        return no;
-    }
-    // A key that can be told by itself is found as what it is. Where the look goes backward, the pass has
-    // been there already.
-    let mut misfit = how.behind && super::begins_known(&text.bytes[start..]);
-    if !how.behind {
-        match super::known_at(text, start, work) {
-            None => {}
-            Some(Verdict::No { .. }) => misfit = true,
-            Some(verdict) => return verdict,
-        }
-    }
-    let most = if how.named == Named::Password { PASSWORD } else { LONGEST };
-    let run = |most: usize| match how.quote {
-        Some(quote) => text.run_end(start, most, |b| b != quote && b != b'\n' && b != b'\\'),
-        None => text.run_end(start, most, is_value_byte),
-    };
-    // What begins like words, or like another assignment, is not read to its end: that would be quadratic
-    // in a text of nothing but names.
-    let beginning = run(TELLTALE);
-    work.examined += (beginning - start) as u64;
-    if beginning - start == TELLTALE && !may_go_on(&text.bytes[start..beginning], how.named) {
-        return no;
-    }
-    let end = run(most);
-    work.examined += (end - start) as u64;
-    if end - start >= most {
-        return no;
-    }
-    if text.peek(end) == Peek::Unknown {
-        // A word of prose is let go; anything else may also be what another detector would hold.
-        let word = text.bytes[start..end].iter().all(u8::is_ascii_alphabetic);
-        let live = how.quote.is_some() || end - start >= HOLD || !word;
-        return Verdict::Undecided { hold: if live { start } else { usize::MAX } };
-    }
-    let mut end = end;
-    while how.quote.is_none()
-        && end > start
-        && matches!(text.bytes[end - 1], b'.' | b',' | b':' | b'!' | b'?')
-    {
-        end -= 1;
-    }
-    let value = &text.bytes[start..end];
-    if value.len() >= SHORTEST
-        && !is_stand_in(value)
-        && rarity::random(&value[..value.len().min(96)], 0)
-        && let Some((detector, end)) = keys::named(text, start, work)
-    {
-        return Verdict::Match(Finding { detector, start, end, confidence: Confidence::Medium });
-    }
-    if is_uuid(value) && text.mentions_before(start, 32, &REQUESTS, work) {
-        return no;
-    }
-    match judge(value, how) {
-        // It begins like a key that is known and does not go on like one: cut, or made up.
-        Some(_) if misfit && how.named != Named::Password && end - start < 30 => no,
-        Some((detector, confidence)) => Verdict::Match(Finding { detector, start, end, confidence }),
-        None => no,
-    }
-}
-
-/// Names of tokens that tell one request or state from another, if the value is a UUID: whoever makes the request thinks
-/// it up, and it opens nothing.
-const REQUESTS: [&str; 9] = [
-    "clienttoken",
-    "client-token",
-    "client_token",
-    "requesttoken",
-    "request-token",
-    "request_token",
-    "locktoken",
-    "lock-token",
-    "lock_token",
-];
-
-fn is_uuid(value: &[u8]) -> bool {
-    let dash = |at: usize| matches!(at, 8 | 13 | 18 | 23);
-    let fits = |(at, byte): (usize, &u8)| if dash(at) { *byte == b'-' } else { byte.is_ascii_hexdigit() };
-    value.len() == 36 && value.iter().enumerate().all(fits)
-}
-
-fn may_go_on(beginning: &[u8], named: Named) -> bool {
-    match named {
-        Named::Password => !contains(beginning, b"pass") && !contains(beginning, b"pwd"),
-        _ => rarity::random(beginning, TELLING) || beginning.iter().all(u8::is_ascii_digit),
-    }
-}
-
-fn is_value_byte(b: u8) -> bool {
-    b.is_ascii_graphic() && !matches!(b, b'"' | b'\'' | b'`' | b',' | b';' | b'<' | b'>' | b'\\') || b >= 0x80
 }

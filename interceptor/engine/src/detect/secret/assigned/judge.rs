@@ -6,7 +6,8 @@ use std::sync::LazyLock;
 use super::super::rarity::{self, TELLING};
 use super::super::words::Words;
 use super::super::{ASSIGNED_KEY, ASSIGNED_PASSWORD, AUTHORIZATION};
-use super::{Assignment, Named, SHORTEST, contains};
+use super::value::Assignment;
+use super::{Named, SHORTEST, contains};
 use crate::detect::text::is_placeholder;
 use crate::detect::{Confidence, DetectorId};
 

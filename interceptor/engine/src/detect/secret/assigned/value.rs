@@ -1,0 +1,164 @@
+//! The value behind a name: where it ends, and what speaks against it. What a secret looks like stands in `judge.rs`.
+
+use super::super::rarity::{self, TELLING};
+use super::super::{ASSIGNED_PASSWORD, keys};
+use super::gap::is_quote;
+use super::judge::{is_stand_in, judge};
+use super::{Named, SHORTEST, contains};
+use crate::detect::text::{Peek, Text, Verdict};
+use crate::detect::{Confidence, Finding, Work};
+
+/// A longer value is data, not a secret.
+const LONGEST: usize = 512;
+/// What the beginning of a drawn value shows; most other values need no look beyond.
+const TELLTALE: usize = 32;
+/// Fewer characters than this of a value are not worth holding.
+const HOLD: usize = 6;
+/// A longer value is no password.
+const PASSWORD: usize = 128;
+
+/// How a value is written.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Assignment {
+    pub(super) named: Named,
+    /// More than spaces stand between name and value.
+    pub(super) separated: bool,
+    pub(super) quote: Option<u8>,
+    /// The value was seen first, and the name looked for before it.
+    pub(super) behind: bool,
+}
+
+/// Judges the value that begins at `start`.
+pub(super) fn value(
+    text: Text<'_>,
+    start: usize,
+    how: Assignment,
+    resume: usize,
+    work: &mut Work,
+) -> Verdict {
+    let no = Verdict::No { resume };
+    if start < text.floor {
+        return no;
+    }
+    // A key that can be told by itself is found as what it is. Where the look goes backward, the pass has
+    // been there already.
+    let mut misfit = how.behind && super::super::begins_known(&text.bytes[start..]);
+    if !how.behind {
+        match super::super::known_at(text, start, work) {
+            None => {}
+            Some(Verdict::No { .. }) => misfit = true,
+            Some(verdict) => return verdict,
+        }
+    }
+    let most = if how.named == Named::Password { PASSWORD } else { LONGEST };
+    let run = |most: usize| match how.quote {
+        Some(quote) => text.run_end(start, most, |b| b != quote && b != b'\n' && b != b'\\'),
+        None => text.run_end(start, most, is_value_byte),
+    };
+    // What begins like words, or like another assignment, is not read to its end: that would be quadratic
+    // in a text of nothing but names.
+    let beginning = run(TELLTALE);
+    work.examined += (beginning - start) as u64;
+    if beginning - start == TELLTALE && !may_go_on(&text.bytes[start..beginning], how.named) {
+        return no;
+    }
+    let end = run(most);
+    work.examined += (end - start) as u64;
+    if end - start >= most {
+        return no;
+    }
+    if text.peek(end) == Peek::Unknown {
+        // A word of prose is let go; anything else may also be what another detector would hold.
+        let word = text.bytes[start..end].iter().all(u8::is_ascii_alphabetic);
+        let live = how.quote.is_some() || end - start >= HOLD || !word;
+        return Verdict::Undecided { hold: if live { start } else { usize::MAX } };
+    }
+    let mut end = end;
+    while how.quote.is_none()
+        && end > start
+        && matches!(text.bytes[end - 1], b'.' | b',' | b':' | b'!' | b'?')
+    {
+        end -= 1;
+    }
+    let value = &text.bytes[start..end];
+    if value.len() >= SHORTEST
+        && !is_stand_in(value)
+        && rarity::random(&value[..value.len().min(96)], 0)
+        && let Some((detector, end)) = keys::named(text, start, work)
+    {
+        return Verdict::Match(Finding { detector, start, end, confidence: Confidence::Medium });
+    }
+    if is_uuid(value) && text.mentions_before(start, 32, &REQUESTS, work) {
+        return no;
+    }
+    match judge(value, how) {
+        // It begins like a key that is known and does not go on like one: cut, or made up.
+        Some(_) if misfit && how.named != Named::Password && end - start < 30 => no,
+        Some((detector, confidence)) => Verdict::Match(Finding { detector, start, end, confidence }),
+        None => no,
+    }
+}
+
+/// Names of tokens that tell one request or state from another, if the value is a UUID: whoever makes the request thinks
+/// it up, and it opens nothing.
+const REQUESTS: [&str; 9] = [
+    "clienttoken",
+    "client-token",
+    "client_token",
+    "requesttoken",
+    "request-token",
+    "request_token",
+    "locktoken",
+    "lock-token",
+    "lock_token",
+];
+
+fn is_uuid(value: &[u8]) -> bool {
+    let dash = |at: usize| matches!(at, 8 | 13 | 18 | 23);
+    let fits = |(at, byte): (usize, &u8)| if dash(at) { *byte == b'-' } else { byte.is_ascii_hexdigit() };
+    value.len() == 36 && value.iter().enumerate().all(fits)
+}
+
+fn may_go_on(beginning: &[u8], named: Named) -> bool {
+    match named {
+        Named::Password => !contains(beginning, b"pass") && !contains(beginning, b"pwd"),
+        _ => rarity::random(beginning, TELLING) || beginning.iter().all(u8::is_ascii_digit),
+    }
+}
+
+fn is_value_byte(b: u8) -> bool {
+    b.is_ascii_graphic() && !matches!(b, b'"' | b'\'' | b'`' | b',' | b';' | b'<' | b'>' | b'\\') || b >= 0x80
+}
+
+/// `--user name:password` of a command: the password, with its name.
+pub(in super::super) fn user_option(text: Text<'_>, option: usize, end: usize, work: &mut Work) -> Verdict {
+    let no = Verdict::No { resume: end };
+    let start = text.run_end(end, 3, |b| is_quote(b) || matches!(b, b'\\' | b'='));
+    let stop =
+        text.run_end(start, 256, |b| b.is_ascii_graphic() && !matches!(b, b'"' | b'`' | b'\\') || b >= 0x80);
+    work.examined += (stop - end) as u64;
+    let stop = if text.before(start, 1) == Some(b'\'') {
+        text.run_end(start, 256, |b| b.is_ascii_graphic() && b != b'\'')
+    } else {
+        stop
+    };
+    if text.peek(stop) == Peek::Unknown {
+        return Verdict::Undecided { hold: start };
+    }
+    let pair = &text.bytes[start..stop];
+    let Some(colon) = pair.iter().position(|b| *b == b':') else { return no };
+    let password = &pair[colon + 1..];
+    let how = Assignment { named: Named::Password, separated: true, quote: Some(b'"'), behind: false };
+    if colon == 0 || password.len() < 6 || is_stand_in(pair) || is_stand_in(password) {
+        return no;
+    }
+    match judge(password, how) {
+        Some((_, confidence))
+            if confidence > Confidence::Low
+                && text.mentions_before(option, 200, &["curl", "wget", "http"], work) =>
+        {
+            Verdict::Match(Finding { detector: ASSIGNED_PASSWORD, start, end: stop, confidence })
+        }
+        _ => no,
+    }
+}
