@@ -177,9 +177,13 @@ fn lines(text: &[u8], begin: usize, floor: usize, at: usize) -> Option<usize> {
     };
     let row = encoded::begin_of_row(text, end, floor);
     (row >= at && row < end).then_some(())?;
-    let mut run = encoded::next_behind(text, floor, at)?;
-    while run.source.end < end {
-        run = encoded::next(text, run.source.end)?;
-    }
-    Some(run.source.start)
+    // What there is of the next line may spoil it, and turn out not to go on with it.
+    let last_run = |text: &[u8]| {
+        let mut run = encoded::next_behind(text, floor, at)?;
+        while run.source.end < end {
+            run = encoded::next(text, run.source.end)?;
+        }
+        Some(run.source.start)
+    };
+    last_run(&text[..end]).or_else(|| last_run(text))
 }

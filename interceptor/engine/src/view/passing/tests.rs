@@ -123,6 +123,15 @@ fn prose_is_not_held_and_what_looks_encoded_is() {
 }
 
 #[test]
+fn a_line_that_turns_out_to_be_too_long_does_not_go_on_with_the_one_before() {
+    let text = "IGhlcmUsIGFuZCBz\r\n mFuZSBkb2Ugd2FzIG is no more of it";
+    for cut in 0..text.len() {
+        let (left, right) = text.as_bytes().split_at(cut);
+        assert_eq!(in_fragments([left, right].into_iter()), whole(text), "cut at {cut}");
+    }
+}
+
+#[test]
 fn what_may_hide_something_is_noticed() {
     let first = |text: &str| begins(text.as_bytes(), 0);
     assert_eq!(first("plain prose, and deserialize_configuration(x)"), None);
