@@ -380,6 +380,27 @@ fn a_key_longer_than_the_bound_is_reported_in_pieces() {
     }
 }
 
+/// However it is cut, nothing of an address is out where one was announced.
+#[test]
+fn an_announced_address_is_held_as_a_whole() {
+    for text in
+        ["Her e-mail is jane.doe@corp.io, ok", "Jane <jane@corp.io>", "mail x@corp.io; jane@corp.io or"]
+    {
+        for size in 1..12 {
+            let mut scanner = StreamScanner::new(SET.clone());
+            let (mut out, mut released) = (Vec::new(), 0);
+            for chunk in text.as_bytes().chunks(size) {
+                let known = out.len();
+                let now = scanner.push(chunk, &mut out);
+                for finding in &out[known..] {
+                    assert!(released <= finding.start, "{text:?} by {size}: {}", &text[..7]);
+                }
+                released = now;
+            }
+        }
+    }
+}
+
 /// Prose as models write it, with years, prices, abbreviations, code words and dashes.
 const PROSE: &str = include_str!("data/prose.txt");
 

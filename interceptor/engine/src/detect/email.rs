@@ -6,9 +6,12 @@
 //! as `noreply@…`; of medium: most at hosts that stand in for others; see `email/nobody.rs`.
 
 mod nobody;
+mod tail;
 
 use super::text::{Peek, Text, Verdict};
 use super::{Confidence, Finding, Work, metadata};
+
+pub(super) use tail::tail;
 
 const LONGEST_LOCAL: usize = 64;
 const LONGEST_HOST: usize = 253;
@@ -33,35 +36,6 @@ pub(super) fn confirm(text: Text<'_>, at: usize, work: &mut Work) -> Verdict {
     let confidence = confidence.min(nobody::at_most(&text.bytes[start..at], &text.bytes[at + 1..end]));
     let confidence = if is_login(text, start, end) { Confidence::Low } else { confidence };
     Verdict::Match(Finding { detector: metadata::EMAIL, start, end, confidence })
-}
-
-/// Where a local part that is at the end of the text so far begins, if it already looks like one: then it is
-/// held, because the `@` may come next. A plain word is not held; prose would be full of holds.
-pub(super) fn tail(text: Text<'_>) -> Option<usize> {
-    let end = text.bytes.len();
-    if let Some(start) = super::personal::url_tail(text) {
-        return Some(start);
-    }
-    let start = local_start(text, end)?;
-    let word = &text.bytes[start..end];
-    let inside = |i: usize| i > 0 && i + 1 < word.len();
-    let joined =
-        |i: usize| inside(i) && word[i - 1].is_ascii_alphanumeric() && word[i + 1].is_ascii_alphanumeric();
-    let telling = word.iter().enumerate().any(|(i, b)| match b {
-        b'_' | b'+' => joined(i),
-        // `e.g` and `3.14` are prose.
-        b'.' => joined(i) && (longer_part(word, i)) && word.iter().any(u8::is_ascii_alphabetic),
-        b'0'..=b'9' => i > 0 && word[i - 1].is_ascii_alphabetic(),
-        _ => false,
-    });
-    telling.then_some(start)
-}
-
-/// True if one of the parts beside the dot at `i` has more than one character.
-fn longer_part(word: &[u8], i: usize) -> bool {
-    let more_before = i >= 2 && word[i - 2] != b'.';
-    let more_behind = word.get(i + 2).is_some_and(|b| *b != b'.');
-    more_before || more_behind
 }
 
 /// Walks back over the local part that ends before `at`; `None` if there is none or it is too long.

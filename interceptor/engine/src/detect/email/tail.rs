@@ -1,0 +1,112 @@
+//! Where a streamed text is held because an address may be coming: its `@` is not there yet. Says what looks like a local
+//! part by itself, and what follows something that announces an address. Knows nothing of what comes later.
+
+use super::{Text, local_start};
+use crate::detect::personal;
+
+/// So far before a word lies what announces an address.
+const NEAR: usize = 40;
+
+/// What announces one, in small letters: the word itself in many languages, and what asks somebody to write.
+const ANNOUNCES: [&[u8]; 9] =
+    [b"mail", b"email", b"contact", b"kontakt", b"address", b"adress", b"reach", b"correo", b"courriel"];
+
+/// Where a local part that is at the end of the text so far begins, if it is to be held. A plain word is not, or prose
+/// would be full of holds, unless an address was announced.
+pub(in crate::detect) fn tail(text: Text<'_>) -> Option<usize> {
+    if let Some(start) = personal::url_tail(text) {
+        return Some(start);
+    }
+    let end = text.bytes.len();
+    // A dot may end a sentence, or go on.
+    let word_end = end - usize::from(text.bytes.last() == Some(&b'.'));
+    let start = local_start(text, word_end)?;
+    let telling = word_end == end && is_telling(&text.bytes[start..end]);
+    (telling || is_announced(text.bytes, start)).then_some(start)
+}
+
+/// True for what is no plain word, and what a local part may well be.
+fn is_telling(word: &[u8]) -> bool {
+    let inside = |i: usize| i > 0 && i + 1 < word.len();
+    let joined =
+        |i: usize| inside(i) && word[i - 1].is_ascii_alphanumeric() && word[i + 1].is_ascii_alphanumeric();
+    word.iter().enumerate().any(|(i, b)| match b {
+        b'_' | b'+' => joined(i),
+        // `e.g` and `3.14` are prose.
+        b'.' => joined(i) && (longer_part(word, i)) && word.iter().any(u8::is_ascii_alphabetic),
+        b'0'..=b'9' => i > 0 && word[i - 1].is_ascii_alphabetic(),
+        _ => false,
+    })
+}
+
+/// True if one of the parts beside the dot at `i` has more than one character.
+fn longer_part(word: &[u8], i: usize) -> bool {
+    let more_before = i >= 2 && word[i - 2] != b'.';
+    let more_behind = word.get(i + 2).is_some_and(|b| *b != b'.');
+    more_before || more_behind
+}
+
+/// True if something shortly before the word says that an address may come.
+fn is_announced(text: &[u8], start: usize) -> bool {
+    let before = &text[start.saturating_sub(NEAR)..start];
+    if before.last() == Some(&b'<') || follows_one(before) {
+        return true;
+    }
+    let initial = |byte: u8| b"mecakr".contains(&byte.to_ascii_lowercase());
+    let mut places = (0..before.len()).filter(|at| initial(before[*at]) && begins_word(before, *at));
+    places.any(|at| {
+        let there =
+            |word: &[u8]| before[at..].get(..word.len()).is_some_and(|here| here.eq_ignore_ascii_case(word));
+        ANNOUNCES.into_iter().any(there)
+    })
+}
+
+/// True behind an address with nothing but marks in between, as in a list.
+fn follows_one(before: &[u8]) -> bool {
+    let Some(end) = before.iter().rposition(u8::is_ascii_alphanumeric) else { return false };
+    let host = |byte: &u8| byte.is_ascii_alphanumeric() || b".-".contains(byte);
+    before[..end].iter().rev().find(|byte| !host(byte)) == Some(&b'@')
+}
+
+/// True for the first letter of a word, in names of code, too.
+fn begins_word(text: &[u8], at: usize) -> bool {
+    let Some(last) = at.checked_sub(1).map(|last| text[last]) else { return true };
+    !last.is_ascii_alphanumeric() || (last.is_ascii_lowercase() && text[at].is_ascii_uppercase())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::detect::email::LONGEST_LOCAL;
+
+    fn held(text: &str) -> Option<&str> {
+        let here = Text { bytes: text.as_bytes(), complete: false, floor: 0 };
+        tail(here).map(|start| &text[start..])
+    }
+
+    #[test]
+    fn what_looks_like_a_local_part_is_held() {
+        assert_eq!(held("ask jane.doe"), Some("jane.doe"));
+        assert_eq!(held("ask jane_d"), Some("jane_d"));
+        assert_eq!(held("ask jane"), None);
+        assert_eq!(held("e.g"), None);
+        assert_eq!(held("ask jane."), None);
+        assert_eq!(held(""), None);
+        assert_eq!(held("."), None);
+    }
+
+    #[test]
+    fn a_word_is_held_where_an_address_was_announced() {
+        assert_eq!(held("Her e-mail is jane"), Some("jane"));
+        assert_eq!(held("E-MAIL: jane."), Some("jane."));
+        assert_eq!(held("\"email\": \"j"), Some("j"));
+        assert_eq!(held("customerEmail=j"), Some("j"));
+        assert_eq!(held("blackmail of j"), None);
+        assert_eq!(held("Jane Doe <jan"), Some("jan"));
+        assert_eq!(held("a@example.com, b"), Some("b"));
+        assert_eq!(held("a@example.com, please, b"), None);
+        assert_eq!(held("Mail is what came with the post in those days, and jane"), None);
+        let long = format!("mail {}", "x".repeat(LONGEST_LOCAL + 1));
+        assert_eq!(held(&long), None);
+    }
+}
