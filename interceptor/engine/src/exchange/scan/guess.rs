@@ -20,7 +20,9 @@ pub(super) fn kernel(text: &[u8], range: Range<usize>) -> Range<usize> {
         if !stands_alone(&last[indent..]) {
             break;
         }
-        end = start + trimmed(&text[start..start + line]).len();
+        // A sentence's end is no part of what was found in it.
+        let line = trimmed(&text[start..start + line]);
+        end = start + line.iter().rposition(|byte| !b".,;:!?".contains(byte)).map_or(0, |last| last + 1);
     }
     start..end
 }
@@ -78,6 +80,7 @@ mod tests {
             ("k3y0aB9\nThanks", "k3y0aB9"),
             ("k3y0aB9\\\nNOTE", "k3y0aB9"),
             ("k3y0aB9\nDEBUG=true", "k3y0aB9"),
+            ("jane@x.org.\nDo", "jane@x.org"),
             ("k3y0aB9\nc4d5", "k3y0aB9\nc4d5"),
             ("k3y0aB9\nxqzkw", "k3y0aB9\nxqzkw"),
             ("k3y0aB9\nc4d5==", "k3y0aB9\nc4d5=="),
