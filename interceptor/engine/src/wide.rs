@@ -12,7 +12,7 @@ mod rows;
 #[cfg(target_arch = "x86_64")]
 mod sse2;
 
-pub(crate) use rows::{FOUR, Four, GROUPS, Rows};
+pub(crate) use rows::{FOUR, Four, GROUPS, KINDS, Rows};
 
 /// How many bytes are looked at together.
 pub(crate) const WIDTH: usize = 64;
@@ -63,6 +63,13 @@ pub(crate) trait Lanes: Copy {
     /// for one of these, or if the processor does such things byte by byte only.
     #[inline(always)]
     fn squeezed(self, _: Self::Bytes, _letters: u64, _kept: u64, _table: &[u8; 128]) -> Option<Block> {
+        None
+    }
+
+    /// Which bytes have each of some bits in a table by their kind, all bytes outside of ASCII being of the last one; none
+    /// if the processor has no table of that size.
+    #[inline(always)]
+    fn classes<const BITS: usize>(self, _: Self::Bytes, _table: &[u8; KINDS]) -> Option<[u64; BITS]> {
         None
     }
 

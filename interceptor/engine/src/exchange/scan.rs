@@ -217,7 +217,8 @@ impl Scanner {
 
     /// Scans the form that is there and all that can be made from it.
     fn explore(&mut self, raw: &[u8], out: &mut Vec<Spot>) {
-        let Some(detectors) = self.detectors.clone() else { return };
+        // Taken out for as long as it is read, which costs less than to count one more owner for each text.
+        let Some(detectors) = self.detectors.take() else { return };
         let first = out.len();
         self.look(&detectors, raw, first, out);
         let seen = self.undo(&detectors, raw, DEEPEST, first, out);
@@ -225,6 +226,7 @@ impl Scanner {
             self.look(&detectors, raw, first, out);
             self.undo(&detectors, raw, DEEPEST_JOINED, first, out);
         }
+        self.detectors = Some(detectors);
         for form in self.forms.iter_mut().filter(|form| form.view.capacity() > ROOMY) {
             form.view = Vec::new();
         }

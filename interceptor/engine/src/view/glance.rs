@@ -3,7 +3,7 @@
 //! nobody.
 
 use super::{encoded, join, undo};
-use crate::wide::{self, Lanes, Pass, WIDTH};
+use crate::wide::{self, KINDS, Lanes, Pass, WIDTH};
 
 /// What is worth a walk.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -60,11 +60,11 @@ impl Seen {
         let load = |ahead: usize| lanes.load_at(text, (at + ahead).cast_signed());
         let there = u64::MAX >> WIDTH.saturating_sub(text.len() - at);
         let bytes = load(0);
-        let base64 = lanes.base64(bytes);
-        let backslash = lanes.equal(bytes, b'\\');
-
-        let printable = lanes.within(bytes, b' ', b'~') | lanes.within(bytes, b'\t', b'\n');
-        let odd = there & !printable | backslash | lanes.equal(bytes, b'%') | lanes.equal(bytes, b'&');
+        let [odd, base64, token, back, end] = match lanes.classes(bytes, &TABLE) {
+            Some(classes) => classes,
+            None => compared(lanes, bytes),
+        };
+        let odd = odd & there;
         if odd != 0 && !self.odd {
             self.odd = places(odd).any(|place| undo::means(&text[at..], place));
         }
@@ -74,10 +74,8 @@ impl Seen {
             self.open = base64.leading_ones() as usize;
         }
 
-        let point = lanes.equal(bytes, b'.') | lanes.equal(bytes, b'@') | lanes.equal(bytes, b'=');
-        let (token, back) = (base64 | point, backslash | lanes.equal(bytes, b'\r'));
         let behind = (token << 1 | self.token >> 63) & (token << 2 | self.token >> 62);
-        let ends = lanes.equal(bytes, b'\n') & (behind | back << 1 | self.back);
+        let ends = end & (behind | back << 1 | self.back);
         (self.token, self.back) = (token, back >> 63);
         if ends != 0 && !self.cut {
             self.cut = places(ends).any(|place| join::cut(text, at + place).is_some());
@@ -94,6 +92,38 @@ impl Seen {
     }
 }
 
+/// How many classes of bytes there are here: what may mean something else, digits of base64, what tokens are made of, what
+/// may stand before a line end that cuts one, and line ends.
+const CLASSES: usize = 5;
+
+/// A bit for each class, by kind.
+static TABLE: [u8; KINDS] = {
+    let mut table = [0; KINDS];
+    let mut byte = 0u8;
+    while (byte as usize) < KINDS {
+        let odd = !matches!(byte, b' '..=b'~' | b'\t' | b'\n') || matches!(byte, b'\\' | b'%' | b'&');
+        let base64 = byte.is_ascii_alphanumeric() || matches!(byte, b'+' | b'/' | b'-' | b'_');
+        let token = base64 || matches!(byte, b'.' | b'@' | b'=');
+        let back = matches!(byte, b'\\' | b'\r');
+        let end = byte == b'\n';
+        table[byte as usize] =
+            odd as u8 | (base64 as u8) << 1 | (token as u8) << 2 | (back as u8) << 3 | (end as u8) << 4;
+        byte += 1;
+    }
+    table
+};
+
+/// What [`TABLE`] says, asked one by one.
+#[inline(always)]
+fn compared<L: Lanes>(lanes: L, bytes: L::Bytes) -> [u64; CLASSES] {
+    let (base64, backslash) = (lanes.base64(bytes), lanes.equal(bytes, b'\\'));
+    let printable = lanes.within(bytes, b' ', b'~') | lanes.within(bytes, b'\t', b'\n');
+    let odd = !printable | backslash | lanes.equal(bytes, b'%') | lanes.equal(bytes, b'&');
+    let point = lanes.equal(bytes, b'.') | lanes.equal(bytes, b'@') | lanes.equal(bytes, b'=');
+    let back = backslash | lanes.equal(bytes, b'\r');
+    [odd, base64, base64 | point, back, lanes.equal(bytes, b'\n')]
+}
+
 /// The places of bits.
 fn places(mut bits: u64) -> impl Iterator<Item = usize> {
     std::iter::from_fn(move || {
@@ -101,4 +131,36 @@ fn places(mut bits: u64) -> impl Iterator<Item = usize> {
         bits &= bits.wrapping_sub(1);
         place
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// What every byte is by the table where there is one, and by comparing.
+    struct Both<'t>(&'t [u8]);
+
+    impl Pass for Both<'_> {
+        type Answer = [[u64; CLASSES]; 2];
+
+        #[inline(always)]
+        fn run<L: Lanes>(self, lanes: L) -> Self::Answer {
+            let bytes = lanes.load_at(self.0, 0);
+            let compared = compared(lanes, bytes);
+            [lanes.classes(bytes, &TABLE).unwrap_or(compared), compared]
+        }
+    }
+
+    #[test]
+    fn the_table_says_what_comparing_says() {
+        for byte in 0..=u8::MAX {
+            let [table, compared] = wide::run(Both(&[byte; WIDTH]));
+            assert_eq!(table, compared, "{byte}");
+            let kind = usize::from(byte).min(KINDS - 1);
+            assert_eq!(
+                table.map(|class| class & 1),
+                std::array::from_fn(|bit| u64::from(TABLE[kind] >> bit & 1))
+            );
+        }
+    }
 }

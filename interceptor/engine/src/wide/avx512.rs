@@ -130,6 +130,19 @@ impl Lanes for Avx512 {
     }
 
     #[inline(always)]
+    fn classes<const BITS: usize>(self, bytes: __m512i, table: &[u8; KINDS]) -> Option<[u64; BITS]> {
+        let mut classes = [0; BITS];
+        // SAFETY: as above.
+        unsafe {
+            let looked_up = self.looked_up(table, _mm512_min_epu8(bytes, self.all(LAST)));
+            for (bit, class) in classes.iter_mut().enumerate() {
+                *class = _mm512_test_epi8_mask(looked_up, self.all(1 << bit));
+            }
+        }
+        Some(classes)
+    }
+
+    #[inline(always)]
     fn multiplied(self, sums: __m512i, bytes: __m512i, numbers: __m512i) -> __m512i {
         // SAFETY: as above.
         unsafe {

@@ -16,7 +16,7 @@ const HALVES: usize = 2;
 
 /// What bytes count as: those of ASCII, and the last of these for all others.
 pub(super) const LAST: u8 = 127;
-pub(super) const KINDS: usize = LAST as usize + 1;
+pub(crate) const KINDS: usize = LAST as usize + 1;
 
 /// The bytes that may stand at a place of a row, a bit for each kind.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -133,6 +133,18 @@ impl Looks {
     }
 }
 
+/// First digits of the commonest counts, which need no look: up to four digits between two words in small letters. What is
+/// near to the ends of a block is left to a look.
+#[inline(always)]
+pub(super) fn counts<L: Lanes>(lanes: L, bytes: L::Bytes, digit: u64) -> u64 {
+    let (space, lower) = (lanes.equal(bytes, b' '), lanes.within(bytes, b'a', b'z'));
+    let (before, behind) = (lower << 2 & space << 1, space & lower >> 1);
+    let three = digit >> 3 & behind >> 4 | behind >> 3;
+    let two = digit >> 2 & three | behind >> 2;
+    let one = digit >> 1 & two | behind >> 1;
+    digit & before & one
+}
+
 /// What belongs to a row of at least eight.
 #[inline(always)]
 fn of_eight(class: u64) -> u64 {

@@ -2,7 +2,7 @@
 //! count, four bytes that some literal has. Says yes to a few places too many and to none too few. Knows no literal by
 //! its name.
 
-use super::digits::{LOOKS, Looks, MARGIN};
+use super::digits::{LOOKS, Looks, MARGIN, counts};
 use crate::wide::{self, FOUR, Lanes, Pass, Rows, WIDTH};
 
 /// Blocks that are looked at in one go.
@@ -75,7 +75,7 @@ impl Pass for Look<'_> {
             literal[block] = lanes.rows(fours, rows) | lanes.equal(fours[0], BEYOND);
             single[block] = lanes.equal(fours[0], b'@');
             let digit = lanes.within(fours[0], b'0', b'9');
-            digits.0[block] = digit & !(digit << 1 | before);
+            digits.0[block] = digit & !(digit << 1 | before | counts(lanes, fours[0], digit));
             before = digit >> (WIDTH - 1);
         }
         // Each look begins with a digit: of what lies between them nothing is asked.
