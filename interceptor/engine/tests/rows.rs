@@ -76,6 +76,17 @@ fn tokens_are_read_a_few_times() {
     }
 }
 
+/// A value that many names stand in is not read again for each of them: where it ends and what it holds is the same.
+#[test]
+fn values_are_read_once_for_all_names_in_them() {
+    let named = "fA7xsecret:Qk0vR2wZ".repeat(24) + "(Jq8wZr2m ";
+    let worst = "aff7xsecret:key-0_726c8f4ad3passw1dbe(5646:my_token = \"ai9key-46893c8f1ad25dbe(2459aff9xsecret:\
+        Ovym8k5MUcx3secret:x6se";
+    for row in [&named, worst, "my_token = \"ai5Iwf31Cqe08Ovym1k1MUOF5sj2 "] {
+        costs(row, 16, 8);
+    }
+}
+
 #[test]
 fn addresses_are_read_a_few_times() {
     for row in ["a@", "a.b@c.", "1|2:", "://a:b@", "10.20.30.40 ", "2a02:2a3f:82d2:c2af:467e:2949:4c8f:5ad4 "]

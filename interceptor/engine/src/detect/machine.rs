@@ -188,7 +188,7 @@ impl Machine {
         let here = Text { floor: self.floor, ..text };
         let mut verdict = aws::secret_key(here, follow.from, &mut self.work);
         if follow.named && matches!(verdict, Verdict::No { .. }) {
-            verdict = secret::after_name(here, follow.from, &mut self.work);
+            verdict = secret::after_name(here, follow.from, &mut self.seen.secret, &mut self.work);
         }
         match verdict {
             Verdict::Undecided { hold } => {
@@ -226,7 +226,7 @@ fn confirm(text: Text<'_>, anchor: Anchor, counted: usize, seen: &mut Seen, work
         Kind::Digit => digit(text, anchor.at, anchor.at >= counted, seen, work),
         Kind::Literal { start, .. } if start < text.floor => Verdict::No { resume: anchor.at },
         Kind::Literal { route: Route::Secret(route), start, end } => {
-            secret::literal(text, start, end, route, work)
+            secret::literal(text, start, end, route, &mut seen.secret, work)
         }
         Kind::Literal { route: Route::Personal(route), start, end } => {
             personal::literal(text, start, end, route, work)
@@ -257,7 +257,7 @@ fn digit(text: Text<'_>, at: usize, uncounted: bool, seen: &mut Seen, work: &mut
     if let Verdict::Undecided { hold } = verdict
         && secret::may_begin(text.bytes, at)
     {
-        return match secret::digit(text, at, &mut seen.scores, work) {
+        return match secret::digit(text, at, &mut seen.secret, work) {
             Verdict::Undecided { hold: token } => Verdict::Undecided { hold: hold.min(token) },
             Verdict::Match(token) => Verdict::Undecided { hold: hold.min(token.start) },
             _ => Verdict::Undecided { hold },
@@ -268,7 +268,7 @@ fn digit(text: Text<'_>, at: usize, uncounted: bool, seen: &mut Seen, work: &mut
         && number.start > at
         && secret::may_begin(text.bytes, at)
     {
-        return match secret::digit(text, at, &mut seen.scores, work) {
+        return match secret::digit(text, at, &mut seen.secret, work) {
             Verdict::No { .. } => verdict,
             token => token,
         };
@@ -281,7 +281,7 @@ fn digit(text: Text<'_>, at: usize, uncounted: bool, seen: &mut Seen, work: &mut
     if !weak || !secret::may_begin(text.bytes, at) {
         return verdict;
     }
-    match (secret::digit(text, at, &mut seen.scores, work), verdict) {
+    match (secret::digit(text, at, &mut seen.secret, work), verdict) {
         (Verdict::No { .. }, verdict) => verdict,
         (Verdict::Match(token), Verdict::Match(number)) if token.confidence <= number.confidence => {
             Verdict::Match(number)

@@ -4,14 +4,17 @@
 mod assigned;
 mod keys;
 mod rarity;
+mod read;
 mod shape;
+mod spots;
 mod table;
 mod words;
 
 use std::sync::LazyLock;
 
 use assigned::Named;
-pub(super) use rarity::{Scores, pair_share};
+pub(super) use rarity::pair_share;
+pub(super) use read::Read;
 pub(super) use table::Key;
 pub(super) use words::Words;
 
@@ -273,10 +276,10 @@ pub(super) fn may_begin(bytes: &[u8], digit: usize) -> bool {
 }
 
 /// Asks about the first digit of a group, which may stand anywhere in a token.
-pub(super) fn digit(text: Text<'_>, at: usize, scores: &mut Scores, work: &mut Work) -> Verdict {
-    match keys::token(text, at, scores, work) {
+pub(super) fn digit(text: Text<'_>, at: usize, read: &mut Read, work: &mut Work) -> Verdict {
+    match keys::token(text, at, read, work) {
         // A key that says itself whose it is may begin with a digit: then no word before it says better.
-        Verdict::Match(token) => match known_at(text, token.start, work) {
+        Verdict::Match(token) => match known_at(text, token.start, read, work) {
             Some(known @ (Verdict::Match(_) | Verdict::Undecided { .. })) => known,
             _ => Verdict::Match(token),
         },
@@ -312,7 +315,7 @@ fn begins_known(value: &[u8]) -> bool {
 }
 
 /// Asks every literal that begins exactly at `at`; `None` if there is none.
-fn known_at(text: Text<'_>, at: usize, work: &mut Work) -> Option<Verdict> {
+fn known_at(text: Text<'_>, at: usize, read: &mut Read, work: &mut Work) -> Option<Verdict> {
     let there = &text.bytes[at..];
     let mut verdict = None;
     for (literal, route) in &BY_FIRST[usize::from(*there.first()? & 127)] {
@@ -323,7 +326,7 @@ fn known_at(text: Text<'_>, at: usize, work: &mut Work) -> Option<Verdict> {
         if !whole {
             continue;
         }
-        match self::literal(text, at, at + literal.len(), *route, work) {
+        match self::literal(text, at, at + literal.len(), *route, read, work) {
             Verdict::No { resume } => verdict = Some(Verdict::No { resume }),
             found => return Some(found),
         }
@@ -332,11 +335,18 @@ fn known_at(text: Text<'_>, at: usize, work: &mut Work) -> Option<Verdict> {
 }
 
 /// Asks the detector in charge of the literal that stands from `start` to `end`.
-pub(super) fn literal(text: Text<'_>, start: usize, end: usize, route: Route, work: &mut Work) -> Verdict {
+pub(super) fn literal(
+    text: Text<'_>,
+    start: usize,
+    end: usize,
+    route: Route,
+    read: &mut Read,
+    work: &mut Work,
+) -> Verdict {
     match route {
         Route::AwsKeyId => aws::key_id(text, start, work),
         Route::AwsSecretName => match aws::secret_name(text, start, end) {
-            Verdict::No { .. } => assigned::announced(text, start, end, Named::Key, work),
+            Verdict::No { .. } => assigned::announced(text, start, end, Named::Key, read, work),
             follow => follow,
         },
         Route::GithubToken => github::token(text, start, end, work),
@@ -350,12 +360,12 @@ pub(super) fn literal(text: Text<'_>, start: usize, end: usize, route: Route, wo
         Route::PrivateKey => pem::begin(text, start, end, work),
         Route::Jwt => jwt::begin(text, start),
         Route::Key(number) => keys::prefixed(text, start, number, work),
-        Route::Name(named) => assigned::announced(text, start, end, named, work),
-        Route::UserOption => assigned::user_option(text, start, end, work),
+        Route::Name(named) => assigned::announced(text, start, end, named, read, work),
+        Route::UserOption => assigned::user_option(text, start, end, read, work),
     }
 }
 
 /// The name of an AWS secret key was there, but no key of its shape behind `from`: there may be another.
-pub(super) fn after_name(text: Text<'_>, from: usize, work: &mut Work) -> Verdict {
-    assigned::value_behind(text, from, Named::Key, from, work)
+pub(super) fn after_name(text: Text<'_>, from: usize, read: &mut Read, work: &mut Work) -> Verdict {
+    assigned::value_behind(text, from, Named::Key, from, read, work)
 }

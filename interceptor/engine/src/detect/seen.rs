@@ -2,13 +2,13 @@
 //! and what stands before one of them stands before the next. Holds nothing that another reading would not give.
 
 use super::personal::Kept;
-use super::secret::Scores;
+use super::secret::Read;
 
 /// What was read, in places of one text: whoever reads another clears it first.
 #[derive(Debug, Default)]
 pub(super) struct Seen {
-    /// Of the tokens around digits.
-    pub(super) scores: Scores,
+    /// Of names, values and tokens.
+    pub(super) secret: Read,
     /// Of what stands before numbers and addresses.
     pub(super) personal: Kept,
 }
@@ -16,7 +16,7 @@ pub(super) struct Seen {
 impl Seen {
     /// Forgets the text.
     pub(super) fn clear(&mut self) {
-        self.scores.clear();
+        self.secret.clear();
         self.personal.clear();
     }
 }

@@ -121,20 +121,20 @@ pub(super) fn is_key_byte(b: u8) -> bool {
 }
 
 /// Words that stand in for keys.
-static STAND_INS: LazyLock<Words> = LazyLock::new(|| {
-    let words =
-        ["example", "xxxx", "0000000", "your", "redacted", "placeholder", "changeme", "dummy", "insert"];
-    Words::new(words.map(|word| (word, 0)))
-});
+pub(super) const STAND_INS: [&str; 9] =
+    ["example", "xxxx", "0000000", "your", "redacted", "placeholder", "changeme", "dummy", "insert"];
+
+/// [`STAND_INS`], ready for use.
+static PLACEHOLDERS: LazyLock<Words> = LazyLock::new(|| Words::new(STAND_INS.map(|word| (word, 0))));
 
 /// True if `key` is plainly not a key but a stand-in for one: documentation writes `EXAMPLE`, `xxxx`,
 /// `your-key` or one character over and over. Random keys of 16 and more characters do not look so.
 pub(super) fn is_placeholder(key: &[u8]) -> bool {
-    !is_varied(key) || is_typed(key) || STAND_INS.any(key)
+    !is_varied(key) || is_typed(key) || PLACEHOLDERS.any(key)
 }
 
 /// True if there are eight different bytes or more. Most keys show it at their beginning.
-fn is_varied(key: &[u8]) -> bool {
+pub(super) fn is_varied(key: &[u8]) -> bool {
     let (mut seen, mut distinct) = ([0u64; 4], 0);
     key.iter().any(|byte| {
         let (word, bit) = (&mut seen[usize::from(byte >> 6)], 1 << (byte & 63));
@@ -147,9 +147,27 @@ fn is_varied(key: &[u8]) -> bool {
 /// True for what was typed by somebody who made a key up: every other character repeats the one before it or is the
 /// next of the alphabet or of the digits; or both count in turns, as in `1a2b-3c4d`.
 fn is_typed(key: &[u8]) -> bool {
-    let next = |a: u8, b: u8| b == a || b == a.wrapping_add(1);
-    let turns = |four: &&[u8]| next(four[0], four[2]) && next(four[1], four[3]) && four[0] != four[2];
     key.len() >= 16
-        && (key.windows(2).filter(|two| next(two[0], two[1])).count() * 2 >= key.len()
-            || key.windows(4).filter(turns).count() * 5 >= key.len() * 2)
+        && (is_mostly_next(key.windows(2).filter(|two| is_next(two)).count(), key.len())
+            || is_mostly_in_turns(key.windows(4).filter(|four| is_in_turns(four)).count(), key.len()))
+}
+
+/// The second byte is the first one again, or the one behind it.
+pub(super) fn is_next(two: &[u8]) -> bool {
+    matches!(two, [a, b] if b == a || *b == a.wrapping_add(1))
+}
+
+/// Of four bytes the third follows the first, and the fourth the second.
+pub(super) fn is_in_turns(four: &[u8]) -> bool {
+    matches!(four, [a, b, c, d] if is_next(&[*a, *c]) && is_next(&[*b, *d]) && a != c)
+}
+
+/// So many pairs of so long a key are as [`is_next`] says: it was typed.
+pub(super) fn is_mostly_next(pairs: usize, len: usize) -> bool {
+    pairs * 2 >= len
+}
+
+/// As [`is_mostly_next`], of [`is_in_turns`].
+pub(super) fn is_mostly_in_turns(fours: usize, len: usize) -> bool {
+    fours * 5 >= len * 2
 }

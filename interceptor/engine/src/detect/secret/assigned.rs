@@ -5,17 +5,21 @@
 //! Not reported: stand-ins (`${VAR}`, `<your-key>`, `xxxx`), names and look-ups in code
 //! (`os.environ["TOKEN"]`, `get_secret(…)`), ids, hashes and public keys by their names.
 
+mod counts;
 mod gap;
 mod judge;
 mod value;
 
-use std::sync::LazyLock;
+use std::ops::Range;
 
+use counts::Counts;
 use gap::{Word, between, is_gap, small_word};
+pub(super) use judge::STAND_INS;
 pub(super) use value::user_option;
-use value::{Assignment, value};
+use value::{Assignment, is_value_byte, value};
 
-use super::words::Words;
+use super::rarity::Stretch;
+use super::read::{Against, Read};
 use crate::detect::Work;
 use crate::detect::text::{Peek, Text, Verdict};
 
@@ -38,44 +42,84 @@ const GAP: usize = 40;
 const SHORTEST: usize = 10;
 
 /// Names that hold such a word announce something that may be read by everybody.
-static HARMLESS: LazyLock<Words> = LazyLock::new(|| {
-    let words = [
-        "public",
-        "page",
-        "next",
-        "csrf",
-        "xsrf",
-        "cancel",
-        "hash",
-        "digest",
-        "checksum",
-        "sha",
-        "name",
-        "length",
-        "size",
-        "path",
-        "file",
-        "url",
-        "type",
-        "foreign",
-        "primary",
-        "partition",
-        "schema",
-        "sequence",
-        "idempot",
-        "update_token",
-        "lifecycle",
-        "starting",
-        "tokeni",
-        "secretar",
-        "prefix",
-        "manager",
-    ];
-    Words::new(words.map(|word| (word, 0)))
-});
+pub(super) const HARMLESS: [&str; 30] = [
+    "public",
+    "page",
+    "next",
+    "csrf",
+    "xsrf",
+    "cancel",
+    "hash",
+    "digest",
+    "checksum",
+    "sha",
+    "name",
+    "length",
+    "size",
+    "path",
+    "file",
+    "url",
+    "type",
+    "foreign",
+    "primary",
+    "partition",
+    "schema",
+    "sequence",
+    "idempot",
+    "update_token",
+    "lifecycle",
+    "starting",
+    "tokeni",
+    "secretar",
+    "prefix",
+    "manager",
+];
+
+/// What was read of names and values, in places of one text: whoever reads another clears it first.
+#[derive(Debug, Default)]
+pub(super) struct Values {
+    /// The ends of values without quotation marks, and behind each of the three.
+    ends: [Stretch; 4],
+    counts: Counts,
+}
+
+impl Values {
+    /// Forgets the text.
+    pub(super) fn clear(&mut self) {
+        self.ends.iter_mut().for_each(Stretch::clear);
+        self.counts.clear();
+    }
+
+    /// Where the value ends that begins at `start`, at most `most` bytes on.
+    fn end(
+        &mut self,
+        text: Text<'_>,
+        start: usize,
+        most: usize,
+        quote: Option<u8>,
+        work: &mut Work,
+    ) -> usize {
+        let read = &mut work.examined;
+        let [bare, double, single, other] = &mut self.ends;
+        let quoted = match quote {
+            None => return bare.end(text, start, most, is_value_byte, read),
+            Some(b'"') => double,
+            Some(b'\'') => single,
+            Some(_) => other,
+        };
+        quoted.end(text, start, most, |b| Some(b) != quote && b != b'\n' && b != b'\\', read)
+    }
+}
 
 /// A name that announces a secret ends, or goes on, at `end`.
-pub(super) fn announced(text: Text<'_>, start: usize, end: usize, named: Named, work: &mut Work) -> Verdict {
+pub(super) fn announced(
+    text: Text<'_>,
+    start: usize,
+    end: usize,
+    named: Named,
+    read: &mut Read,
+    work: &mut Work,
+) -> Verdict {
     let no = Verdict::No { resume: end };
     let name_end = text.run_end(end, NAME, is_name_byte);
     work.examined += (name_end - start) as u64;
@@ -88,7 +132,6 @@ pub(super) fn announced(text: Text<'_>, start: usize, end: usize, named: Named, 
     if text.peek(name_end) == Peek::Unknown && name_end - end < NAME {
         return hold_name(Verdict::Undecided { hold: usize::MAX }, text, begins, name_end);
     }
-    let name = &text.bytes[begins..name_end];
     // `_pass` is a password's name only where it ends, and `AWS::IAM::AccessKey` is a type's.
     let part = text.bytes[start] == b'_' && text.bytes.get(end).is_some_and(u8::is_ascii_alphanumeric);
     if part || text.bytes[..begins].ends_with(b"::") {
@@ -99,14 +142,18 @@ pub(super) fn announced(text: Text<'_>, start: usize, end: usize, named: Named, 
         && text.before(begins, 2).is_some_and(|b| b.is_ascii_digit())
         && text.peek(name_end) == Peek::Byte(b':');
     // AWS' secret key has a shape of its own, and its detector looks for it behind this name.
-    if resource || name_end - end >= NAME || harmless(name) || contains(&text.bytes[end..name_end], b"access")
+    let harmless = |read: &mut Read, work: &mut Work| harmless(text.bytes, begins..name_end, read, work);
+    if resource
+        || name_end - end >= NAME
+        || harmless(read, work)
+        || contains(&text.bytes[end..name_end], b"access")
     {
         return no;
     }
     let verdict = match aws_follows(text, name_end) {
         Some(true) => no,
         None => Verdict::Undecided { hold: usize::MAX },
-        Some(false) => value_behind(text, name_end, named, end, work),
+        Some(false) => value_behind(text, name_end, named, end, read, work),
     };
     hold_name(verdict, text, begins, name_end)
 }
@@ -137,7 +184,7 @@ fn aws_follows(text: Text<'_>, name_end: usize) -> Option<bool> {
 }
 
 /// A value that begins at `start` looks drawn: does the name before it announce a secret?
-pub(super) fn behind(text: Text<'_>, start: usize, work: &mut Work) -> Verdict {
+pub(super) fn behind(text: Text<'_>, start: usize, read: &mut Read, work: &mut Work) -> Verdict {
     let no = Verdict::No { resume: start };
     let from = start.saturating_sub(GAP).max(text.floor);
     let mut name_end = start;
@@ -150,10 +197,15 @@ pub(super) fn behind(text: Text<'_>, start: usize, work: &mut Work) -> Verdict {
     let name_start = name_end - text.bytes[lowest..name_end].iter().rev().take_while(|b| is_name(b)).count();
     work.examined += (start - name_start) as u64;
     let name = &text.bytes[name_start..name_end];
-    if name_end == start || !announces(name, separated) || harmless(name) || contains(name, b"::") {
+    if name_end == start
+        || !announces(name, separated)
+        || harmless(text.bytes, name_start..name_end, read, work)
+        || contains(name, b"::")
+    {
         return no;
     }
-    value(text, start, Assignment { named: Named::Key, separated, quote, behind: true }, start, work)
+    let how = Assignment { named: Named::Key, separated, quote, behind: true };
+    value(text, start, how, start, read, work)
 }
 
 /// The last word of a name is one that keys are called by, and it is not the only one: `key` is also the name
@@ -181,13 +233,15 @@ fn announces(name: &[u8], separated: bool) -> bool {
     })
 }
 
-fn harmless(name: &[u8]) -> bool {
+fn harmless(bytes: &[u8], name: Range<usize>, read: &mut Read, work: &mut Work) -> bool {
+    let said = read.says(Against::Harmless, bytes, name.clone(), work);
+    let name = &bytes[name];
     let id = name.len() > 2 && (name.ends_with(b"Id") || name.ends_with(b"_id") || name.ends_with(b"_ID"));
     // What says that nobody else changed something meanwhile.
     let version = [&b"changetoken"[..], b"change_token", b"change-token"]
         .iter()
         .any(|word| name.get(..word.len()).is_some_and(|there| there.eq_ignore_ascii_case(word)));
-    id || version || name.ends_with(b"IDs") || HARMLESS.any(name)
+    id || version || name.ends_with(b"IDs") || said
 }
 
 fn contains(text: &[u8], word: &[u8]) -> bool {
@@ -204,6 +258,7 @@ pub(super) fn value_behind(
     from: usize,
     named: Named,
     resume: usize,
+    read: &mut Read,
     work: &mut Work,
 ) -> Verdict {
     let no = Verdict::No { resume };
@@ -230,7 +285,8 @@ pub(super) fn value_behind(
             Word::None => {
                 // Between names of more than one word the words are part of the gap.
                 let Some((separated, quote)) = between(&text.bytes[from..at]) else { return no };
-                return value(text, at, Assignment { named, separated, quote, behind: false }, resume, work);
+                let how = Assignment { named, separated, quote, behind: false };
+                return value(text, at, how, resume, read, work);
             }
         }
     }

@@ -4,13 +4,18 @@
 use std::ops::Range;
 use std::sync::LazyLock;
 
+use memchr::memrchr_iter;
+
 use super::rarity::{self, Scores, TELLING};
+use super::read::Read;
 use super::shape::{Anchor, Fit, Shape};
 use super::table::{KEYS, Key, Told};
-use super::words::Words;
 use crate::detect::sample::SampleSource;
 use crate::detect::text::{Peek, Text, Verdict, is_placeholder};
 use crate::detect::{Confidence, DetectorId, Finding, Work};
+
+/// How many keys there are.
+pub(super) const COUNT: usize = KEYS.len();
 
 /// Fewer characters than this make no key that is told without a prefix.
 const SHORTEST: usize = 12;
@@ -32,7 +37,6 @@ struct Ready {
     bare_by_first: Vec<Vec<usize>>,
     /// By key; empty for those that are told otherwise.
     announced: Vec<Vec<Shape>>,
-    words: Words,
     /// Those of `prefixed` that begin with `sk-`, as the keys of others do.
     sk: Vec<usize>,
 }
@@ -44,7 +48,6 @@ impl Ready {
             bare: Vec::new(),
             bare_by_first: Vec::new(),
             announced: Vec::new(),
-            words: Words::new(service_words()),
             sk: Vec::new(),
         };
         for (at, key) in KEYS.iter().enumerate() {
@@ -72,8 +75,8 @@ impl Ready {
     }
 }
 
-/// The words that announce keys.
-fn service_words() -> impl Iterator<Item = (&'static str, usize)> {
+/// The words that announce keys, each with the key's number.
+pub(super) fn service_words() -> impl Iterator<Item = (&'static str, usize)> {
     KEYS.iter().enumerate().flat_map(|(at, key)| {
         let words = if let Told::Words(words) = key.told { words } else { &[] };
         words.iter().map(move |word| (*word, at))
@@ -268,10 +271,10 @@ impl Starts {
 }
 
 /// A group of digits begins at `digit`: is it part of a token that its shape or a word before it gives away?
-pub(super) fn token(text: Text<'_>, digit: usize, scores: &mut Scores, work: &mut Work) -> Verdict {
+pub(super) fn token(text: Text<'_>, digit: usize, read: &mut Read, work: &mut Work) -> Verdict {
     let starts = Starts::new(text, digit);
     let [letters, joined, dotted] = starts.0;
-    let end = scores.run_end(text, digit, GLANCE, joins);
+    let end = read.scores.run_end(text, digit, GLANCE, joins);
     let word = text.run_end(digit, GLANCE, |b| b.is_ascii_alphanumeric());
     work.examined += (end - dotted) as u64;
     let no = Verdict::No { resume: digit + 1 };
@@ -283,16 +286,19 @@ pub(super) fn token(text: Text<'_>, digit: usize, scores: &mut Scores, work: &mu
     if !matches!(bare, Verdict::No { .. }) {
         return bare;
     }
-    if !open && !drawn(text.bytes, joined..end, scores) && !drawn(text.bytes, letters..word, scores) {
+    if !open
+        && !drawn(text.bytes, joined..end, &mut read.scores)
+        && !drawn(text.bytes, letters..word, &mut read.scores)
+    {
         return no;
     }
     let window = dotted.saturating_sub(REACH)..letters;
-    let verdict = announced(text, &starts, window, work);
+    let verdict = announced(text, &starts, window, read, work);
     if !matches!(verdict, Verdict::No { .. }) {
         return verdict;
     }
     for start in starts.each(text).take(2) {
-        let verdict = super::assigned::behind(text, start, work);
+        let verdict = super::assigned::behind(text, start, read, work);
         if !matches!(verdict, Verdict::No { .. }) {
             return verdict;
         }
@@ -342,9 +348,15 @@ fn bare(text: Text<'_>, starts: &Starts, work: &mut Work) -> Verdict {
 }
 
 /// Keys of the services that are named in `window`, the text before the token.
-fn announced(text: Text<'_>, starts: &Starts, window: Range<usize>, work: &mut Work) -> Verdict {
-    work.examined += window.len() as u64;
-    let keys = READY.words.within(&text.bytes[same_paragraph(text.bytes, window)]);
+fn announced(
+    text: Text<'_>,
+    starts: &Starts,
+    window: Range<usize>,
+    read: &mut Read,
+    work: &mut Work,
+) -> Verdict {
+    let window = same_paragraph(text.bytes, window);
+    let keys = read.services(text.bytes, window, work);
     for key in keys {
         for shape in &READY.announced[key] {
             for start in starts.each(text) {
@@ -368,9 +380,14 @@ fn announced(text: Text<'_>, starts: &Starts, window: Range<usize>, work: &mut W
 }
 
 /// The key of a named service, for a value that a name already announced.
-pub(super) fn named(text: Text<'_>, start: usize, work: &mut Work) -> Option<(DetectorId, usize)> {
-    let window = start.saturating_sub(REACH)..start;
-    let keys = READY.words.within(&text.bytes[same_paragraph(text.bytes, window)]);
+pub(super) fn named(
+    text: Text<'_>,
+    start: usize,
+    read: &mut Read,
+    work: &mut Work,
+) -> Option<(DetectorId, usize)> {
+    let window = same_paragraph(text.bytes, start.saturating_sub(REACH)..start);
+    let keys = read.services(text.bytes, window, work);
     keys.into_iter().find_map(|key| {
         READY.announced[key].iter().find_map(|shape| match shape.fit(text, start, work) {
             Fit::End(end) if fits_a_key(&shape.free(&text.bytes[start..end])) => {
@@ -383,9 +400,8 @@ pub(super) fn named(text: Text<'_>, start: usize, work: &mut Work) -> Option<(De
 
 /// The part of a window behind its last but one line end: a name on the line before still belongs to a value.
 fn same_paragraph(bytes: &[u8], window: Range<usize>) -> Range<usize> {
-    let mut lines = bytes[window.clone()].iter().enumerate().rev().filter(|(_, b)| **b == b'\n');
-    match lines.nth(1) {
-        Some((at, _)) => window.start + at + 1..window.end,
+    match memrchr_iter(b'\n', &bytes[window.clone()]).nth(1) {
+        Some(at) => window.start + at + 1..window.end,
         None => window,
     }
 }

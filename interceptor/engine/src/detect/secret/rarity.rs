@@ -9,8 +9,10 @@
 //! for random tokens about two bits more with every character.
 
 mod scores;
+mod stretch;
 
-pub(in crate::detect) use scores::Scores;
+pub(in crate::detect) use scores::{LONG, Scores};
+pub(in crate::detect) use stretch::Stretch;
 
 /// Bits by which a token must look random to be taken for a key where a name announces one.
 pub(in crate::detect) const TELLING: i32 = 8;

@@ -1,13 +1,21 @@
 //! Finds words in the few bytes around a token: names of services before it, and words that speak against
 //! it. Knows words, not what they stand for.
 
+use std::ops::Range;
+
+#[cfg(test)]
 use smallvec::SmallVec;
+
+/// A word of so many letters may be the beginning of any longer one.
+pub(super) const SHORT: usize = 4;
 
 /// Words in lower case, each with a number of the caller's. Which of them may begin at a place is looked up
 /// by three letters at once, so that a place where none does costs one look.
 pub(in crate::detect) struct Words {
     /// Per three letters: the number of a group of words, 0 for none.
     heads: Box<[u16]>,
+    /// A bit for each three letters: fewer bytes than the numbers, of which most are 0.
+    known: Box<[u64]>,
     /// A bit for each first letter: most letters begin none of the words.
     firsts: u32,
     groups: Vec<Vec<(&'static [u8], usize)>>,
@@ -18,11 +26,17 @@ impl Words {
     const FEWEST: usize = 3;
 
     pub(in crate::detect) fn new(words: impl IntoIterator<Item = (&'static str, usize)>) -> Self {
-        let mut all = Self { heads: vec![0; 1 << 15].into(), firsts: 0, groups: vec![Vec::new()] };
+        let mut all = Self {
+            heads: vec![0; 1 << 15].into(),
+            known: vec![0; 1 << 9].into(),
+            firsts: 0,
+            groups: vec![Vec::new()],
+        };
         for (word, number) in words {
             let word = word.as_bytes();
             assert!(word.len() >= Self::FEWEST, "a word of fewer letters would be found everywhere");
             all.firsts |= 1 << (word[0] & 31);
+            all.known[head(word) / 64] |= 1 << (head(word) % 64);
             let head = &mut all.heads[head(word)];
             if *head == 0 {
                 *head = u16::try_from(all.groups.len()).expect("there are fewer words than 16 bits count");
@@ -33,15 +47,23 @@ impl Words {
         all
     }
 
+    /// The places of `part` at which a word may begin, by its first three letters.
+    pub(super) fn places(&self, bytes: &[u8], part: Range<usize>) -> impl Iterator<Item = usize> {
+        let three = bytes.get(part.start..bytes.len().min(part.end + 2)).unwrap_or_default().windows(3);
+        let known = |three: &[u8]| self.known[head(three) / 64] >> (head(three) % 64) & 1 == 1;
+        (part.start..).zip(three).filter(move |(_, three)| known(three)).map(|(at, _)| at)
+    }
+
     /// The words that stand at the beginning of `here`, whatever their case.
-    fn at<'w>(&'w self, here: &'w [u8]) -> impl Iterator<Item = (&'static [u8], usize)> + 'w {
+    pub(super) fn at<'w>(&'w self, here: &'w [u8]) -> impl Iterator<Item = (&'static [u8], usize)> + 'w {
         let group = if here.len() < Self::FEWEST { 0 } else { usize::from(self.heads[head(here)]) };
         let fits = |word: &[u8]| here.len() >= word.len() && here[..word.len()].eq_ignore_ascii_case(word);
         self.groups[group].iter().copied().filter(move |(word, _)| fits(word))
     }
 
     /// The numbers of the words that stand in `window`, nearest to its end first. A word begins where no
-    /// letter stands before, or where a capital follows a small letter.
+    /// letter stands before, or where a capital follows a small letter. By the rule; `spots.rs` remembers what it read.
+    #[cfg(test)]
     pub(super) fn within(&self, window: &[u8]) -> SmallVec<[usize; 8]> {
         let mut found = SmallVec::new();
         for at in (0..window.len()).rev() {
@@ -50,8 +72,8 @@ impl Words {
                 continue;
             }
             for (word, number) in self.at(here) {
-                // A short word may be the beginning of any longer one.
-                let whole = word.len() > 4 || here.get(word.len()).is_none_or(|b| !b.is_ascii_lowercase());
+                let whole =
+                    word.len() > SHORT || here.get(word.len()).is_none_or(|b| !b.is_ascii_lowercase());
                 if whole && !found.contains(&number) {
                     found.push(number);
                 }
@@ -76,7 +98,7 @@ impl Words {
     }
 }
 
-fn begins(before: u8, first: u8) -> bool {
+pub(super) fn begins(before: u8, first: u8) -> bool {
     !before.is_ascii_alphabetic() || (before.is_ascii_lowercase() && first.is_ascii_uppercase())
 }
 

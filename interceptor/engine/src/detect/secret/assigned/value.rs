@@ -1,9 +1,12 @@
 //! The value behind a name: where it ends, and what speaks against it. What a secret looks like stands in `judge.rs`.
 
-use super::super::rarity::{self, TELLING};
+use std::ops::Range;
+
+use super::super::rarity::TELLING;
+use super::super::read::Read;
 use super::super::{ASSIGNED_PASSWORD, keys};
 use super::gap::is_quote;
-use super::judge::{is_stand_in, judge};
+use super::judge::Value;
 use super::{Named, SHORTEST, contains};
 use crate::detect::text::{Peek, Text, Verdict};
 use crate::detect::{Confidence, Finding, Work};
@@ -34,6 +37,7 @@ pub(super) fn value(
     start: usize,
     how: Assignment,
     resume: usize,
+    read: &mut Read,
     work: &mut Work,
 ) -> Verdict {
     let no = Verdict::No { resume };
@@ -44,26 +48,20 @@ pub(super) fn value(
     // been there already.
     let mut misfit = how.behind && super::super::begins_known(&text.bytes[start..]);
     if !how.behind {
-        match super::super::known_at(text, start, work) {
+        match super::super::known_at(text, start, read, work) {
             None => {}
             Some(Verdict::No { .. }) => misfit = true,
             Some(verdict) => return verdict,
         }
     }
     let most = if how.named == Named::Password { PASSWORD } else { LONGEST };
-    let run = |most: usize| match how.quote {
-        Some(quote) => text.run_end(start, most, |b| b != quote && b != b'\n' && b != b'\\'),
-        None => text.run_end(start, most, is_value_byte),
-    };
     // What begins like words, or like another assignment, is not read to its end: that would be quadratic
     // in a text of nothing but names.
-    let beginning = run(TELLTALE);
-    work.examined += (beginning - start) as u64;
-    if beginning - start == TELLTALE && !may_go_on(&text.bytes[start..beginning], how.named) {
+    let beginning = read.values.end(text, start, TELLTALE, how.quote, work);
+    if beginning - start == TELLTALE && !may_go_on(text.bytes, start..beginning, how.named, read) {
         return no;
     }
-    let end = run(most);
-    work.examined += (end - start) as u64;
+    let end = read.values.end(text, start, most, how.quote, work);
     if end - start >= most {
         return no;
     }
@@ -80,18 +78,20 @@ pub(super) fn value(
     {
         end -= 1;
     }
-    let value = &text.bytes[start..end];
-    if value.len() >= SHORTEST
-        && !is_stand_in(value)
-        && rarity::random(&value[..value.len().min(96)], 0)
-        && let Some((detector, end)) = keys::named(text, start, work)
+    let mut value = Value { bytes: text.bytes, at: start..end, read, work };
+    if end - start < 4 || value.is_stand_in() {
+        return no;
+    }
+    if end - start >= SHORTEST
+        && value.begins_randomly(96, 0)
+        && let Some((detector, end)) = keys::named(text, start, value.read, value.work)
     {
         return Verdict::Match(Finding { detector, start, end, confidence: Confidence::Medium });
     }
-    if is_uuid(value) && text.mentions_before(start, 32, &REQUESTS, work) {
+    if is_uuid(value.all()) && text.mentions_before(start, 32, &REQUESTS, value.work) {
         return no;
     }
-    match judge(value, how) {
+    match value.judge(how) {
         // It begins like a key that is known and does not go on like one: cut, or made up.
         Some(_) if misfit && how.named != Named::Password && end - start < 30 => no,
         Some((detector, confidence)) => Verdict::Match(Finding { detector, start, end, confidence }),
@@ -119,19 +119,26 @@ fn is_uuid(value: &[u8]) -> bool {
     value.len() == 36 && value.iter().enumerate().all(fits)
 }
 
-fn may_go_on(beginning: &[u8], named: Named) -> bool {
+fn may_go_on(bytes: &[u8], beginning: Range<usize>, named: Named, read: &mut Read) -> bool {
+    let there = &bytes[beginning.clone()];
     match named {
-        Named::Password => !contains(beginning, b"pass") && !contains(beginning, b"pwd"),
-        _ => rarity::random(beginning, TELLING) || beginning.iter().all(u8::is_ascii_digit),
+        Named::Password => !contains(there, b"pass") && !contains(there, b"pwd"),
+        _ => read.scores.random(bytes, beginning, TELLING) || there.iter().all(u8::is_ascii_digit),
     }
 }
 
-fn is_value_byte(b: u8) -> bool {
+pub(super) fn is_value_byte(b: u8) -> bool {
     b.is_ascii_graphic() && !matches!(b, b'"' | b'\'' | b'`' | b',' | b';' | b'<' | b'>' | b'\\') || b >= 0x80
 }
 
 /// `--user name:password` of a command: the password, with its name.
-pub(in super::super) fn user_option(text: Text<'_>, option: usize, end: usize, work: &mut Work) -> Verdict {
+pub(in super::super) fn user_option(
+    text: Text<'_>,
+    option: usize,
+    end: usize,
+    read: &mut Read,
+    work: &mut Work,
+) -> Verdict {
     let no = Verdict::No { resume: end };
     let start = text.run_end(end, 3, |b| is_quote(b) || matches!(b, b'\\' | b'='));
     let stop =
@@ -149,13 +156,21 @@ pub(in super::super) fn user_option(text: Text<'_>, option: usize, end: usize, w
     let Some(colon) = pair.iter().position(|b| *b == b':') else { return no };
     let password = &pair[colon + 1..];
     let how = Assignment { named: Named::Password, separated: true, quote: Some(b'"'), behind: false };
-    if colon == 0 || password.len() < 6 || is_stand_in(pair) || is_stand_in(password) {
+    if colon == 0 || password.len() < 6 {
         return no;
     }
-    match judge(password, how) {
+    let mut value = Value { bytes: text.bytes, at: start..stop, read, work };
+    if value.is_stand_in() {
+        return no;
+    }
+    value.at.start += colon + 1;
+    if value.is_stand_in() {
+        return no;
+    }
+    match value.judge(how) {
         Some((_, confidence))
             if confidence > Confidence::Low
-                && text.mentions_before(option, 200, &["curl", "wget", "http"], work) =>
+                && text.mentions_before(option, 200, &["curl", "wget", "http"], value.work) =>
         {
             Verdict::Match(Finding { detector: ASSIGNED_PASSWORD, start, end: stop, confidence })
         }

@@ -2,13 +2,11 @@
 //! and all of them are nearly the same: what was read for one is kept for the next.
 
 use super::super::super::text::Text;
+use super::stretch::{AHEAD, Stretch};
 use super::{CODE, STEPS, UPPER, bits, told_by_shape, varied};
 
 /// Shorter tokens are read faster than they are looked up.
-const LONG: usize = 32;
-
-/// So much is read ahead once tokens have begun to overlap.
-const AHEAD: usize = 1024;
+pub(in crate::detect) const LONG: usize = 32;
 
 /// What was read, in places of one text: whoever reads another clears it first.
 #[derive(Debug, Default)]
@@ -17,9 +15,8 @@ pub(in crate::detect) struct Scores {
     from: usize,
     /// For each place, the sums over everything before it.
     sums: Vec<Sums>,
-    /// The bytes of a class that follow one another, and whether they were read to their end.
-    run: std::ops::Range<usize>,
-    whole: bool,
+    /// Of what tokens and the marks that join them are made.
+    run: Stretch,
 }
 
 /// Sums over the bytes before a place. What a byte adds depends on the one before, too.
@@ -37,7 +34,7 @@ impl Scores {
     pub(in crate::detect) fn clear(&mut self) {
         self.sums.clear();
         self.from = 0;
-        (self.run, self.whole) = (0..0, false);
+        self.run.clear();
     }
 
     /// As [`super::random`], of a range of a text.
@@ -58,7 +55,7 @@ impl Scores {
     }
 
     /// As [`super::bits`], of a range of a text that is not empty.
-    fn bits(&mut self, bytes: &[u8], token: std::ops::Range<usize>) -> i32 {
+    pub(in crate::detect) fn bits(&mut self, bytes: &[u8], token: std::ops::Range<usize>) -> i32 {
         let known = self.from + self.sums.len();
         if token.start < self.from || token.end >= known {
             let ahead = if token.start < known { AHEAD } else { 0 };
@@ -97,13 +94,7 @@ impl Scores {
         most: usize,
         class: impl Fn(u8) -> bool,
     ) -> usize {
-        let inside = self.run.contains(&from);
-        if !inside || (!self.whole && from + most > self.run.end) {
-            let ahead = if inside || from == self.run.end + 1 { AHEAD } else { most };
-            let end = text.run_end(from, ahead, class);
-            (self.run, self.whole) = (from..end, end - from < ahead);
-        }
-        self.run.end.min(from + most)
+        self.run.end(text, from, most, class, &mut 0)
     }
 }
 
