@@ -20,7 +20,7 @@ use crate::record::Ledger;
 const BEGINNING: usize = 64;
 
 /// A stretch of this length is remembered as one, and the next begins.
-const FULL: usize = 8 << 10;
+const FULL: usize = 16 << 10;
 
 /// Longest stretch, so that nothing has to be hashed that hardly comes again.
 const LONGEST: usize = 64 << 10;
