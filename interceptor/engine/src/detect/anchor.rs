@@ -103,6 +103,18 @@ impl Anchors {
         Err(if text.complete { end } else { from.max(end.saturating_sub(1)) })
     }
 
+    /// True if one look at a short text that is complete shows that there are none.
+    pub(super) fn are_not_in(&self, bytes: &[u8]) -> bool {
+        match bytes.len() {
+            0 => true,
+            1..=WIDTH => {
+                let Shown { single, literal, .. } = Sweep::new().shown(bytes, &self.windows.rows, 0);
+                single | literal == 0
+            }
+            _ => false,
+        }
+    }
+
     /// The anchors at `at`, in order, in place of what `found` held. Digits before `counted` are no numbers.
     pub(super) fn at(&self, text: Text<'_>, at: usize, counted: usize, found: &mut Found) {
         found.clear();
