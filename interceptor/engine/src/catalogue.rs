@@ -167,8 +167,9 @@ impl Catalogue {
         path_and_query: &str,
     ) -> (Operation, Option<String>) {
         let path = path::normal(path_and_query);
+        let parts = path::parts(&path);
         let fits = |(pattern, format): &&(PathPattern, FormatId)| {
-            self.format(*format).methods.iter().any(|known| **known == *method) && pattern.matches(&path)
+            self.format(*format).methods.iter().any(|known| **known == *method) && pattern.matches(&parts)
         };
         match self.provider(provider).operations.iter().find(fits) {
             Some((pattern, format)) => (Operation::Known(*format), pattern.model(&path).map(str::to_owned)),

@@ -82,16 +82,23 @@ impl Exchange {
             return Ok(());
         }
         let facts = &self.request.inspector.facts;
-        let mut models = facts.models.clone();
-        models.extend(self.asked.model.clone().filter(|model| !facts.models.contains(model)));
+        let also = self.asked.model.as_ref().filter(|model| !facts.models.contains(model));
+        let more: Vec<String>;
+        let models = match also {
+            Some(also) => {
+                more = facts.models.iter().chain([also]).cloned().collect();
+                &more
+            }
+            None => &facts.models,
+        };
         let body = BodyFacts {
-            models: &models,
+            models,
             tools: &facts.tools,
             methods: &facts.methods,
             size: self.request.inspector.ledger.seen,
         };
-        let has_place = self.bodies.as_ref().is_some_and(|bodies| bodies.request.names_model());
-        let nameless = models.is_empty() && has_place && body.size > 0;
+        let has_place = || self.bodies.as_ref().is_some_and(|bodies| bodies.request.names_model());
+        let nameless = models.is_empty() && body.size > 0 && has_place();
         if nameless && self.case.scope.asks_for_model() {
             self.case.doubt(Uncertainty::UnknownModel, Direction::Request)?;
         }

@@ -89,7 +89,7 @@ impl Conditions {
         fits(&self.providers, context.provider)
             && fits(&self.hosts, context.host)
             && fits(&self.operations, context.operation)
-            && fits(&self.paths, context.bare_path())
+            && self.paths.as_ref().is_none_or(|asked| asked.fit(context.bare_path()))
             && self.time.is_none_or(|time| time.includes(context.at))
     }
 

@@ -3,7 +3,7 @@
 
 use std::sync::Arc;
 
-use super::index::Index;
+use super::index::{Candidates, Index};
 use super::rule::{Reply, Rule};
 use super::subjects::Selector;
 use super::uncertain::SomeAnswers;
@@ -118,7 +118,7 @@ impl Compiled {
     }
 
     /// The policies that may be for processes of a caller's control group, in order.
-    pub(super) fn candidates_like(&self, subject: &Subject) -> Vec<u32> {
+    pub(super) fn candidates_like(&self, subject: &Subject) -> Candidates {
         self.index.candidates_like(subject)
     }
 

@@ -5,6 +5,8 @@
 
 use std::collections::HashMap;
 
+use smallvec::SmallVec;
+
 use super::subject::Subject;
 use super::subjects::{Key, Selector};
 
@@ -18,6 +20,9 @@ pub(super) struct Index {
     /// Those that are filed under what differs between processes of one control group.
     of_processes: Vec<u32>,
 }
+
+/// Policies by number. For most callers there are a few.
+pub(super) type Candidates = SmallVec<[u32; 8]>;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 enum Kind {
@@ -61,11 +66,11 @@ impl Index {
     }
 
     /// The policies that may be about a caller, in their order, each once.
-    pub(super) fn candidates(&self, subject: &Subject) -> Vec<u32> {
-        let mut found = self.always.clone();
+    pub(super) fn candidates(&self, subject: &Subject) -> Candidates {
+        let mut found = Candidates::from_slice(&self.always);
         let mut take = |kind: Kind, name: Option<&str>| {
             let filed = name.and_then(|name| self.by.get(&kind)?.get(name));
-            found.extend(filed.into_iter().flatten());
+            found.extend(filed.into_iter().flatten().copied());
         };
         take(Kind::Unit, subject.unit.as_deref());
         take(Kind::Executable, subject.executable.as_deref());
@@ -79,7 +84,7 @@ impl Index {
             take(Kind::ServiceAccount, pod.service_account.as_deref());
             for (name, value) in &pod.labels {
                 let filed = self.by_label.get(&**name).and_then(|values| values.get(&**value));
-                found.extend(filed.into_iter().flatten());
+                found.extend(filed.into_iter().flatten().copied());
             }
         }
         found.sort_unstable();
@@ -88,9 +93,9 @@ impl Index {
     }
 
     /// The policies that may be about any process of a caller's control group, in their order, each once.
-    pub(super) fn candidates_like(&self, subject: &Subject) -> Vec<u32> {
+    pub(super) fn candidates_like(&self, subject: &Subject) -> Candidates {
         let mut found = self.candidates(subject);
-        found.extend(&self.of_processes);
+        found.extend_from_slice(&self.of_processes);
         found.sort_unstable();
         found.dedup();
         found

@@ -52,7 +52,7 @@ impl Exempt {
         match &rule.target {
             Target::Findings { detectors, confidence, .. } => { Confidence::ALL.into_iter() }
                 .filter(|level| *level >= *confidence)
-                .any(|level| !detectors.without(&self.detectors[level as usize]).is_empty()),
+                .any(|level| detectors.reach_beyond(&self.detectors[level as usize])),
             Target::Tools(_) => true,
             Target::Exchange => !self.exchange || !rule.headers.is_empty(),
         }

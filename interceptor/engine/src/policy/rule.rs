@@ -130,10 +130,6 @@ impl Detectors {
         self.0.get(detector.index() / 64).is_some_and(|word| word & (1 << (detector.index() % 64)) != 0)
     }
 
-    pub(super) fn is_empty(&self) -> bool {
-        self.0.iter().all(|word| *word == 0)
-    }
-
     pub(super) fn insert_all(&mut self, others: &Self) {
         if self.0.len() < others.0.len() {
             self.0.resize(others.0.len(), 0);
@@ -141,10 +137,10 @@ impl Detectors {
         self.0.iter_mut().zip(&others.0).for_each(|(word, other)| *word |= other);
     }
 
-    /// Those that are not in the other set.
-    pub(super) fn without(&self, others: &Self) -> Self {
+    /// True if some are not in the other set.
+    pub(super) fn reach_beyond(&self, others: &Self) -> bool {
         let other = |at: usize| others.0.get(at).copied().unwrap_or_default();
-        Self(self.0.iter().enumerate().map(|(at, word)| word & !other(at)).collect())
+        self.0.iter().enumerate().any(|(at, word)| word & !other(at) != 0)
     }
 }
 

@@ -41,29 +41,28 @@ pub struct Scope {
 
 impl Scope {
     pub(super) fn new(policy: &Arc<Compiled>, context: &Context<'_>) -> Self {
-        let mut scope = Self {
-            policy: policy.clone(),
-            chosen: SmallVec::new(),
-            answers: Answers::defaults(),
-            reach: [Reach::None; 2],
-            makes_tokens: [false; 2],
-            restores: false,
-            failed: false,
-        };
-        let mut answers = SomeAnswers::default();
+        let (mut chosen, mut answers, mut failed) = (SmallVec::new(), SomeAnswers::default(), false);
         for entry in policy.entries_for(context.subject) {
             answers.add(&entry.answers);
 
             for number in entry.rules.clone() {
                 let rule = &policy.rules[number];
                 let holds = rule.conditions.hold(context, None, rule.quantifier());
-                scope.failed |= holds == Holds::Failed;
+                failed |= holds == Holds::Failed;
                 if let (Holds::Yes | Holds::Open, Ok(number)) = (holds, u32::try_from(number)) {
-                    scope.chosen.push(Chosen { rule: number, open: holds == Holds::Open, found: [0; 2] });
+                    chosen.push(Chosen { rule: number, open: holds == Holds::Open, found: [0; 2] });
                 }
             }
         }
-        scope.answers = answers.or_defaults();
+        let mut scope = Self {
+            policy: policy.clone(),
+            chosen,
+            answers: answers.or_defaults(),
+            reach: [Reach::None; 2],
+            makes_tokens: [false; 2],
+            restores: false,
+            failed,
+        };
         scope.reckon();
         scope
     }

@@ -1,6 +1,8 @@
 //! What the engine cannot be sure of, and what a policy may answer. Every kind has a stated default, so that
 //! leaving one out is a decision too.
 
+use std::sync::LazyLock;
+
 use super::Direction;
 
 /// Something that keeps the engine from knowing what an exchange carries.
@@ -156,7 +158,10 @@ pub(super) struct Answers([[Answer; 2]; KINDS]);
 impl Answers {
     /// What holds where the policy says nothing.
     pub(super) fn defaults() -> Self {
-        Self(Uncertainty::ALL.map(|u| Direction::ALL.map(|d| u.default_answer(d))))
+        // Every exchange begins with them.
+        static DEFAULTS: LazyLock<Answers> =
+            LazyLock::new(|| Answers(Uncertainty::ALL.map(|u| Direction::ALL.map(|d| u.default_answer(d)))));
+        DEFAULTS.clone()
     }
 
     pub(super) fn answer(&self, uncertainty: Uncertainty, direction: Direction) -> Answer {

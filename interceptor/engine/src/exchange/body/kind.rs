@@ -18,7 +18,11 @@ pub(super) fn first_reading(head: &BodyHead<'_>) -> Reading {
     let Some(content_type) = head.content_type else {
         return if head.tables.is_some() { Reading::Json(json) } else { undecided(false, json) };
     };
-    let name = content_type.split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
+    let name = content_type.split(';').next().unwrap_or_default().trim();
+    if head.tables.is_some() && name.eq_ignore_ascii_case("application/json") {
+        return Reading::Json(json);
+    }
+    let name = name.to_ascii_lowercase();
     if name == "application/x-www-form-urlencoded" {
         return Reading::Form(Form::default());
     }
