@@ -9,7 +9,17 @@ use super::{Confidence, Finding, Work, metadata};
 /// Numbers that were printed in advertisements and are void.
 const VOID: [&[u8; 9]; 2] = [b"078051120", b"219099999"];
 
-const CONTEXT: [&str; 5] = ["ssn", "social security", "social-security", "social sec", "soc sec"];
+const CONTEXT: [&str; 9] = [
+    "ssn",
+    "s.s.n",
+    "social security",
+    "social-security",
+    "social_security",
+    "socialsecurity",
+    "social sec",
+    "soc sec",
+    "seguro social",
+];
 const CONTEXT_REACH: usize = 40;
 
 /// `quiet` says that no letter stands in the bytes before.

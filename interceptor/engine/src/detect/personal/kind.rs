@@ -104,6 +104,12 @@ impl Kind {
         self.odds > 1 || self.country().is_some()
     }
 
+    /// Every word of the topic is a word of the kind's own: only words tell it, and no country has a kind of its own.
+    pub(super) fn is_whole(&self, topic: Topic) -> bool {
+        let whole = matches!(topic, Topic::Birth | Topic::Passport | Topic::Licence);
+        whole && self.topic == topic && self.odds == 1 && self.country().is_none()
+    }
+
     /// What tests ask about: the check, and the structure alone.
     #[cfg(test)]
     pub(in super::super) fn rules(&self) -> (Check, Option<Check>) {

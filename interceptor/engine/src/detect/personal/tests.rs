@@ -61,6 +61,31 @@ fn a_value_without_words_is_reported_at_some_confidence() {
     assert!(silent.is_empty(), "not reported alone: {silent:?}");
 }
 
+/// In every language: as a form has the word, as a heading has it, and as a field of JSON.
+#[test]
+fn words_of_all_languages_make_a_value_sure() {
+    let mut unsure = Vec::new();
+    for (name, word) in words::languages::kinds() {
+        let kind = KINDS.iter().find(|kind| kind.detector.name.strip_prefix("pii.") == Some(name));
+        let recipe = kind.expect("rows name kinds").recipe();
+        let value = recipe.value(&mut SampleSource::new(5));
+        // No field has the dots of an abbreviation in its name.
+        let field = if word.contains('.') { word.to_owned() } else { word.replace(' ', "_") };
+        for text in [
+            format!("{word}: {value}\n"),
+            format!("{} {value}", word.to_uppercase()),
+            format!("{{\"{field}\": \"{value}\"}}"),
+        ] {
+            let start = text.rfind(&value).expect("the value is there");
+            let whole = |f: &Finding| (f.start, f.end) == (start, start + value.len());
+            if !scan(&text).iter().any(|f| whole(f) && f.confidence > Confidence::Low) {
+                unsure.push(text);
+            }
+        }
+    }
+    assert!(unsure.is_empty(), "{} are not sure: {unsure:#?}", unsure.len());
+}
+
 /// With a wrong check digit the kind is not sure any more, whatever the words say.
 #[test]
 fn a_wrong_check_digit_is_noticed() {

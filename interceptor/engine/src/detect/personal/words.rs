@@ -2,7 +2,11 @@
 //! country ("Polish"), in the languages in which the numbers are written about. Looked up only in the few bytes
 //! before a candidate that its own check has let through.
 
+mod east;
+mod far;
+pub(super) mod languages;
 mod near;
+mod west;
 
 use std::sync::LazyLock;
 
@@ -26,6 +30,25 @@ pub(super) enum Meaning {
     Country([u8; 2]),
     /// "number", "id": nothing by itself, with a country a number of that country.
     Number,
+}
+
+impl Meaning {
+    /// Any order, to find what is there twice.
+    fn order(self) -> (u8, u16) {
+        match self {
+            Self::Kind(at) => (0, at),
+            Self::Topic(topic) => (1, topic as u16),
+            Self::Country([a, b]) => (2, u16::from_be_bytes([a, b])),
+            Self::Number => (3, 0),
+        }
+    }
+}
+
+/// The place of a kind in the table.
+fn place(name: &str) -> u16 {
+    let of = |kind: &super::kind::Kind| kind.detector.name.strip_prefix("pii.") == Some(name);
+    let at = table::KINDS.iter().position(of).expect("rows name kinds, as a test says");
+    u16::try_from(at).expect("there are fewer kinds")
 }
 
 /// A word in the text and where it begins.
@@ -53,11 +76,13 @@ impl Words {
         let mut all: Vec<(Vec<u8>, Meaning)> = Vec::new();
         let mut short = Vec::new();
         let mut enter = |word: &str, meaning| {
-            let mut folded = word.as_bytes().to_vec();
-            fold(&mut folded);
-            match folded[..] {
-                [a, b] => short.push(([a, b], meaning)),
-                _ => all.push((folded, meaning)),
+            for spelling in languages::spellings(word) {
+                let mut folded = spelling.into_bytes();
+                fold(&mut folded);
+                match folded[..] {
+                    [a, b] => short.push(([a, b], meaning)),
+                    _ => all.push((folded, meaning)),
+                }
             }
         };
         for (at, kind) in (0u16..).zip(&table::KINDS) {
@@ -65,9 +90,17 @@ impl Words {
                 enter(word, Meaning::Kind(at));
             }
         }
-        for (topic, words) in topics::TOPICS.into_iter().flatten() {
-            for word in *words {
-                enter(word, Meaning::Topic(*topic));
+        for (name, word) in languages::kinds() {
+            enter(word, Meaning::Kind(place(name)));
+        }
+        let said = topics::TOPICS.into_iter().flatten();
+        let said = said.flat_map(|(topic, words)| words.iter().map(|word| (*topic, *word)));
+        for (topic, word) in said.chain(languages::topics()) {
+            enter(word, Meaning::Topic(topic));
+            for (at, kind) in (0u16..).zip(&table::KINDS) {
+                if kind.is_whole(topic) {
+                    enter(word, Meaning::Kind(at));
+                }
             }
         }
         for (country, words) in topics::COUNTRIES {
@@ -78,7 +111,9 @@ impl Words {
         for word in topics::NUMBERS {
             enter(word, Meaning::Number);
         }
-        all.sort_by_key(|(word, _)| hash(word));
+        // Nobody needs to look twice for what is said in two languages.
+        all.sort_by(|(a, x), (b, y)| (hash(a), a, x.order()).cmp(&(hash(b), b, y.order())));
+        all.dedup();
         let starts = (0..=HASHES).map(|h| all.partition_point(|(word, _)| hash(word) < h)).collect();
         Self { short, starts, all }
     }
@@ -104,14 +139,20 @@ fn begins(first: u8, before: Option<u8>, third: Option<u8>) -> bool {
 /// A long word may go on ("telefonnummer"), a short one must end. Neither may end in a digit, which would make it part
 /// of a number; scripts that know no spaces write numbers at once.
 fn may_go_on(word: &[u8]) -> bool {
-    word.len() >= 5
+    word.iter().filter(|b| !matches!(b, 0x80..0xc0)).count() >= 5
+}
+
+/// Bytes from `at` on of letters that a word would go on with, where words stand apart: all of Latin, Greek and Cyrillic.
+fn letters(text: &[u8], at: usize) -> usize {
+    let letter = |b: &&u8| b.is_ascii_alphabetic() || matches!(b, 0x80..0xc0 | 0xc3..=0xd4);
+    text[at..].iter().take_while(letter).count()
 }
 
 /// Lower case for ASCII, Latin-1, Greek and Cyrillic; marks inside names become spaces. `lead` stands before the byte.
 fn folded(lead: u8, this: u8) -> u8 {
     match (lead, this) {
         (_, b'A'..=b'Z') => this | 0x20,
-        (_, b'_' | b'-' | b'\n' | b'\t') => b' ',
+        (_, b'_' | b'-' | b'\'' | b'\n' | b'\t') => b' ',
         // The second byte of a capital in two bytes, where the small letter has the same first byte.
         (0xc3, 0x80..=0x9e) | (0xd0, 0x90..=0x9f) | (0xce, 0x91..=0x9f) => this + 0x20,
         _ => this,

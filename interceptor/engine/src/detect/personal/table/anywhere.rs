@@ -39,21 +39,22 @@ pub(super) const KINDS: &[Kind] = &[
         .loose(finance::vin_shape)
         .checks(&["weighted sum modulo 11", "alphabet without I, O and Q"])
         .forms(&["XXXXXXXXXXXXXdddd"])
-        .words(&[
-            "vin",
-            "chassis",
-            "vehicle identification",
-            "fahrgestellnummer",
-            "fin:",
-            "bastidor",
-            "telaio",
-        ])
+        .words(&["vin", "chassis", "vehicle identification", "fahrgestellnummer"])
         .topic(Topic::Vehicle)
         .sample("dAAAAddddXAdddddd"),
     kind("pii.imei", "IMEI", "an identity of a mobile device", finance::imei, 10)
         .checks(&["Luhn checksum"])
-        .forms(&["ddddddddddddddd", "dd-dddddd-dddddd-d", "dd dddddd dddddd d"])
-        .words(&["imei"])
+        .loose(|t| matches!(t.len(), 14 | 16))
+        .forms(&[
+            "ddddddddddddddd",
+            "dd-dddddd-dddddd-d",
+            "dd dddddd dddddd d",
+            "!dddddddddddddd",
+            "!dddddddddddddddd",
+            "!dddddddd-dddddd-d",
+            "!dddddddd-dddddd-dd",
+        ])
+        .words(&["imei", "imeisv"])
         .topic(Topic::Device)
         .sample("35ddddddddddddd"),
     kind("pii.iccid", "ICCID", "the number of a SIM card", finance::iccid, 1000)

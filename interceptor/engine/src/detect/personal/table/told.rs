@@ -5,8 +5,8 @@ use super::super::kind::{Kind, Topic, kind};
 
 /// A day, month and year in an order that some country uses.
 fn birth(text: &[u8]) -> bool {
-    if !text.iter().all(u8::is_ascii_digit) {
-        return text.iter().filter(|b| b.is_ascii_digit()).count() >= 5;
+    if let Some(name) = text.iter().position(u8::is_ascii_alphabetic) {
+        return text.len() - name >= 3 + 4 && is_month(&text[name..name + 3]);
     }
     let number = |part: &[u8]| part.iter().fold(0u16, |n, b| n * 10 + u16::from(b - b'0'));
     let year = |part: &[u8]| matches!(number(part), 1900..=2030);
@@ -19,9 +19,25 @@ fn birth(text: &[u8]) -> bool {
         }
         // Written with one digit where one is enough. The marks are gone, so that only the year can be told.
         7 => year(&text[3..]) || year(&text[..4]),
-        4..=6 => true,
+        // `dd/mm/yy` and `d/m/yyyy`.
+        6 => year(&text[2..]) || short(text),
+        5 => true,
         _ => false,
     }
+}
+
+/// Two digits each of a day, a month and a year, in some order.
+fn short(text: &[u8]) -> bool {
+    let part = |at: usize| (text[at] - b'0') * 10 + (text[at + 1] - b'0');
+    let both = |a: u8, b: u8| matches!((a, b), (1..=12, 1..=31) | (13..=31, 1..=12));
+    both(part(0), part(2)) || both(part(2), part(4))
+}
+
+/// Beginnings of the names of months in the languages whose names have no other letters than ASCII has, after each other.
+fn is_month(letters: &[u8]) -> bool {
+    const MONTHS: &[u8] =
+        b"JANFEBMARAPRMAYJUNJULAUGSEPOCTNOVDECMAIMEIOKTDEZDEZFEVAVRJUIENEABRAGODICGENMAGGIULUGSETOTTOUT";
+    MONTHS.chunks(3).any(|month| month == letters)
 }
 
 /// A value that is not one character over and over, with a digit in it.
@@ -57,6 +73,18 @@ pub(super) const KINDS: &[Kind] = &[
             "!d-AAA-dddd",
             "!dd AAA dddd",
             "!d AAA dddd",
+            "!dd AAAA dddd",
+            "!d AAAA dddd",
+            "!dd AAAAA dddd",
+            "!d AAAAA dddd",
+            "!dd AAAAAA dddd",
+            "!d AAAAAA dddd",
+            "!dd AAAAAAA dddd",
+            "!d AAAAAAA dddd",
+            "!dd AAAAAAAA dddd",
+            "!d AAAAAAAA dddd",
+            "!dd AAAAAAAAA dddd",
+            "!d AAAAAAAAA dddd",
             "!dddddddd",
         ])
         .words(&["date of birth", "dob", "born on", "birth date", "birthday"])
@@ -259,6 +287,7 @@ pub(super) const KINDS: &[Kind] = &[
             "passport no",
             "passport number",
         ])
+        .topic(Topic::Passport)
         .sample("Adddddddd"),
     kind("pii.driver_license", "DRIVER_LICENSE", "the number of a driving licence", with_digit, 1)
         .checks(&["context"])
@@ -331,5 +360,6 @@ pub(super) const KINDS: &[Kind] = &[
             "운전면허",
             "ใบขับขี่",
         ])
+        .topic(Topic::Licence)
         .sample("Adddddddd"),
 ];

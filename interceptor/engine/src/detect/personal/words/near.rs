@@ -2,7 +2,7 @@
 //! before the next. Knows positions in one text; whoever reads another clears it first.
 
 use super::super::super::text::Text;
-use super::{Heard, Meaning, REACH, WORDS, begins, folded, hash, may_go_on};
+use super::{Heard, Meaning, REACH, WORDS, begins, folded, hash, letters, may_go_on};
 
 /// So much may be kept before what nobody asks about any more is dropped.
 const KEPT: usize = 1024;
@@ -117,7 +117,7 @@ impl Near {
                     continue;
                 }
                 let end = i + word.len();
-                let stop = end + bytes[end..].iter().take_while(|b| b.is_ascii_alphabetic()).count();
+                let stop = end + letters(bytes, end);
                 let digit = bytes.get(stop).is_some_and(u8::is_ascii_digit);
                 let tied = word[word.len() - 1] < 0x80 && digit;
                 if stop == end || may_go_on(word) {

@@ -1,0 +1,160 @@
+//! Words of the languages of central and eastern Europe and of Turkey.
+
+use super::super::kind::Topic;
+use super::languages::{Rows, TopicRows};
+
+pub(super) const KINDS: Rows = &[
+    // Polish.
+    ("date_of_birth", "data urodzenia|ur. dnia|urodzony|urodzona|data ur"),
+    ("pl_pesel", "numer pesel|nr pesel|pesel"),
+    ("pl_nip", "numer identyfikacji podatkowej|nr nip|nip"),
+    ("pl_id_card", "dowód osobisty|dowodu osobistego|seria i numer|nr dowodu|dowód"),
+    ("passport", "paszport"),
+    ("driver_license", "prawo jazdy|prawa jazdy"),
+    ("bank_account", "numer konta|nr konta|numer rachunku|nr rachunku|rachunek bankowy"),
+    ("insurance_number", "numer polisy|nr polisy|polisa"),
+    ("medical_record", "numer pacjenta|karta pacjenta|historia choroby"),
+    ("license_plate", "rejestracyjn|tablica"),
+    ("employee_id", "numer pracownika"),
+    ("student_id", "numer albumu|nr albumu|legitymacja"),
+    // Czech and Slovak.
+    ("date_of_birth", "datum narození|dátum narodenia|narozen|narodený|narodená|dat. nar"),
+    ("cz_birth_number", "rodné číslo|rodného čísla|rodné č|rod. číslo|rod. č|r.č|r. č|rč:"),
+    ("cz_company", "ičo|ič:|identifikační číslo osoby|identifikačné číslo"),
+    ("eu_vat", "dič|ič dph"),
+    ("passport", "číslo pasu|cestovní pas|cestovný pas|cestovní doklad|pasu"),
+    ("driver_license", "řidičský průkaz|řidičského průkazu|vodičský preukaz|vodičského preukazu"),
+    ("bank_account", "číslo účtu|bankovní účet|bankový účet|č. účtu"),
+    ("insurance_number", "číslo pojištěnce|číslo poistenca|číslo pojistky|pojistná smlouva|poistná zmluva"),
+    ("medical_record", "číslo pacienta|zdravotní dokumentace"),
+    ("license_plate", "spz|registrační značka|evidenčné číslo vozidla"),
+    // Hungarian.
+    ("date_of_birth", "születési|született|szül."),
+    ("hu_taj", "taj szám|tajszám|társadalombiztosítási"),
+    ("hu_tax_id", "adóazonosító|adószáma"),
+    ("hu_personal_id", "személyi szám|személyi azonosító"),
+    ("passport", "útlevél"),
+    ("driver_license", "jogosítvány|vezetői engedély"),
+    ("bank_account", "számlaszám|bankszámla"),
+    ("license_plate", "rendszám"),
+    // Romanian and Moldovan.
+    ("date_of_birth", "data nașterii|data naşterii|născut"),
+    ("ro_cnp", "cod numeric personal|codul numeric personal|cnp"),
+    ("ro_cui", "cod fiscal|codul fiscal|cui|cif|cod unic de înregistrare|cod de înregistrare fiscală"),
+    ("md_idnp", "cod personal|codul personal|idnp"),
+    ("passport", "pașaport|paşaport"),
+    ("driver_license", "permis de conducere|permis auto"),
+    ("bank_account", "număr de cont|numărul de cont|cont bancar|contul bancar"),
+    ("insurance_number", "polița de asigurare|număr poliță|poliță"),
+    ("license_plate", "număr de înmatriculare|numărul de înmatriculare"),
+    // Bulgarian.
+    ("date_of_birth", "дата на раждане|роден на|родена на|родена|роден"),
+    ("bg_egn", "единен граждански номер|егн"),
+    ("bg_company", "еик|булстат|единен идентификационен код"),
+    ("passport", "паспорт"),
+    ("driver_license", "шофьорска книжка|свидетелство за управление"),
+    ("bank_account", "банкова сметка|номер на сметка"),
+    // Croatian, Bosnian, Serbian, Macedonian, Slovene.
+    (
+        "date_of_birth",
+        "datum rođenja|rođen|rođena|datum rojstva|rojen|rojena|датум рођења|рођен|датум на раѓање",
+    ),
+    ("hr_oib", "osobni identifikacijski|oib"),
+    ("rs_jmbg", "jedinstveni matični broj|matični broj|jmbg|јмбг|матични број|единствен матичен|ембг"),
+    ("rs_tax_id", "poreski broj|порески број|pib|пиб"),
+    ("si_emso", "emšo|matična številka|matično številko|matične številke"),
+    ("si_tax_id", "davčna številka|davčno številko|davčne številke|davčna št|id za ddv"),
+    ("passport", "putovnic|pasoš|пасош|potni list|potnega lista|potne listine"),
+    (
+        "driver_license",
+        "vozačka dozvola|vozačke dozvole|возачка дозвола|vozniško dovoljenje|vozniškega dovoljenja",
+    ),
+    (
+        "bank_account",
+        "broj računa|žiro račun|tekući račun|број рачуна|številka računa|bančni račun|transakcijski račun",
+    ),
+    ("insurance_number", "broj police|številka police|zavarovalna polica"),
+    ("license_plate", "registarska oznaka|registarske oznake|registrska številka|registarski broj"),
+    // Greek.
+    ("date_of_birth", "ημερομηνία γέννησης|ημ. γέννησης|γεννήθηκε|γεννημένος|γεννημένη"),
+    ("gr_tax_id", "αφμ|α.φ.μ|φορολογικού μητρώου|φορολογικό μητρώο"),
+    ("gr_amka", "αμκα|α.μ.κ.α|κοινωνικής ασφάλισης"),
+    ("cy_tax_id", "αφτ|φορολογικής ταυτότητας|αριθμός φορολογικής"),
+    ("passport", "διαβατήρι|διαβατηρί"),
+    ("driver_license", "άδεια οδήγησης|άδειας οδήγησης|δίπλωμα οδήγησης"),
+    ("bank_account", "αριθμός λογαριασμού|τραπεζικός λογαριασμός|λογαριασμού|λογαριασμός"),
+    ("license_plate", "πινακίδα|αριθμός κυκλοφορίας"),
+    // Finnish and Estonian.
+    ("date_of_birth", "syntymäaika|syntynyt|syntymäpäivä|sünniaeg|sündinud|sünnikuupäev"),
+    ("fi_hetu", "henkilötunnu|hetu|sosiaaliturvatunnu"),
+    ("fi_business_id", "y tunnu|ytunnu|yritystunnus"),
+    ("ee_isikukood", "isikukood"),
+    ("passport", "passin numero|passi number|passi nr|passinumero|passi:"),
+    ("driver_license", "ajokortti|ajokortin|juhiluba|juhiloa"),
+    ("bank_account", "tilinumero|pankkitili|kontonumber|arveldusarve"),
+    ("medical_record", "potilasnumero|potilastunnus|haiguslugu"),
+    ("license_plate", "rekisterinumero|rekisteritunnus|registreerimisnumber|registrinumber"),
+    // Latvian and Lithuanian.
+    ("date_of_birth", "dzimšanas|dzimis|dzimusi|gimimo data|gimęs|gimusi|gim. data"),
+    ("lv_personas_kods", "personas kod|pers. kods|p.k."),
+    ("lt_asmens_kodas", "asmens kod|a. k.|a.k."),
+    ("passport", "pases num|pases nr|pases sērija|paso num|paso nr|paso serija"),
+    ("driver_license", "vadītāja apliecība|autovadītāja|vairuotojo pažymėjim"),
+    ("bank_account", "konta numurs|bankas konts|sąskaitos numeris|banko sąskait|sąskaitos nr"),
+    // Ukrainian, Russian, Kazakh.
+    (
+        "date_of_birth",
+        "дата народження|народився|народилася|народилась|дата рождения|родился|родилась|дата рожд|туған күні",
+    ),
+    ("ua_tax_id", "рнокпп|іпн|ідентифікаційний код|ідентифікаційний номер|податковий номер|єдрпоу"),
+    ("ru_inn", "инн|идентификационный номер"),
+    ("ru_snils", "снилс|страховое свидетельство|страховой номер"),
+    ("ru_ogrn", "огрн|огрнип|основной государственный"),
+    ("kz_iin", "иин|жсн|идентификационный номер"),
+    ("passport", "паспорт|загранпаспорт|закордонний паспорт|серия и номер|серія та номер|төлқұжат"),
+    ("driver_license", "водительск|водійськ|посвідчення водія|права №"),
+    (
+        "bank_account",
+        "номер счета|номер счёта|расчетный счет|расчётный счёт|лицевой счет|номер рахунку|розрахунковий рахунок|р/с",
+    ),
+    ("insurance_number", "номер полиса|полис омс|страховой полис|номер поліса|страховий поліс"),
+    ("medical_record", "номер карты пациента|медицинская карта|история болезни|медична картка"),
+    ("license_plate", "номерной знак|госномер|гос. номер|номерний знак|держномер"),
+    ("employee_id", "табельный номер|табельний номер"),
+    // Turkish.
+    ("date_of_birth", "doğum tarih|doğum günü|doğumlu|DOĞUM TARİHİ"),
+    ("tr_id", "tc kimlik|t.c. kimlik|kimlik no|kimlik numara|tckn|tc no|t.c. no|tc:|KİMLİK|nüfus cüzdan"),
+    ("tr_tax_id", "vergi kimlik|vergi no|vergi numara|vkn|VERGİ"),
+    ("passport", "pasaport"),
+    ("driver_license", "ehliyet|sürücü belgesi"),
+    ("bank_account", "hesap no|hesap numara|banka hesab"),
+    ("insurance_number", "poliçe no|poliçe numara|sigorta poliçe"),
+    ("medical_record", "hasta no|protokol no|dosya no|hasta numara"),
+    ("license_plate", "plaka|plakası"),
+    ("employee_id", "sicil no|personel no"),
+    ("student_id", "öğrenci no|öğrenci numara|okul no"),
+];
+
+pub(super) const TOPICS: TopicRows = &[
+    (
+        Topic::Phone,
+        "komórkow|numer tel|nr tel|zadzwoń|telefonní|telefónne|mobilní|zavolejte|volejte|telefonszám",
+    ),
+    (
+        Topic::Phone,
+        "mobilszám|hívjon|hívható|nr. de telefon|sunați|suna|telefonul|мобилен|тел.|обадете|телефонен",
+    ),
+    (
+        Topic::Phone,
+        "broj telefona|mobitel|nazovite|pozovite|телефона|мобилни|telefonska|pokličite|κιν.|τηλ|καλέστε",
+    ),
+    (
+        Topic::Phone,
+        "soita|matkapuhelin|helista|mobiiltelefon|tālrun|zvan|telefon|mob. nr|skambin|мобильн|мобільн",
+    ),
+    (
+        Topic::Phone,
+        "позвон|звон|зателефон|дзвон|номер тел|номером|cep telefonu|telefon no|telefon numara|ara:|gsm no",
+    ),
+    (Topic::Network, "adres ip|ip cím|adresa ip|ip адрес|айпи|ip adresi|ip osoite|διεύθυνση ip"),
+];

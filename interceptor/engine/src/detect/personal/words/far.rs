@@ -1,0 +1,126 @@
+//! Words of the languages of the Near East, of India, and of the south and east of Asia.
+
+use super::super::kind::Topic;
+use super::languages::{Rows, TopicRows};
+
+pub(super) const KINDS: Rows = &[
+    // Hebrew.
+    ("date_of_birth", "תאריך לידה|נולד|ת. לידה"),
+    ("il_id", "תעודת זהות|מספר זהות|ת.ז|ת\"ז|ת״ז|מס' זהות|מספר ת.ז"),
+    ("passport", "דרכון"),
+    ("driver_license", "רישיון נהיגה|רשיון נהיגה"),
+    ("bank_account", "מספר חשבון|חשבון בנק|מס' חשבון"),
+    ("license_plate", "מספר רכב|לוחית רישוי"),
+    // Arabic.
+    ("date_of_birth", "تاريخ الميلاد|تاريخ ميلاد|تاريخ الولادة|مواليد"),
+    ("sa_id", "رقم الهوية|الهوية الوطنية|رقم الإقامة|الإقامة|السجل المدني"),
+    ("ae_emirates_id", "الهوية الإماراتية|هوية الإمارات|رقم الهوية"),
+    ("eg_national_id", "الرقم القومي|رقم قومي|البطاقة الشخصية"),
+    ("kw_civil_id", "الرقم المدني|البطاقة المدنية"),
+    ("ly_national_id", "الرقم الوطني"),
+    ("tn_cin", "بطاقة التعريف"),
+    ("passport", "جواز السفر|جواز سفر|رقم الجواز"),
+    ("driver_license", "رخصة القيادة|رخصة قيادة"),
+    ("bank_account", "رقم الحساب|حساب بنكي|الحساب البنكي|الحساب المصرفي"),
+    ("medical_record", "رقم الملف الطبي|رقم المريض"),
+    ("license_plate", "رقم اللوحة|لوحة السيارة"),
+    // Persian and Urdu.
+    ("date_of_birth", "تاریخ تولد|متولد|تاریخ پیدائش"),
+    ("ir_national_code", "کد ملی|کدملی|شماره ملی|کد ملّی"),
+    ("pk_cnic", "شناختی کارڈ|شناختی نمبر"),
+    ("passport", "گذرنامه|پاسپورت|پاسپورٹ"),
+    ("bank_account", "شماره حساب|اکاؤنٹ نمبر"),
+    // Hindi.
+    ("date_of_birth", "जन्म तिथि|जन्मतिथि|जन्म तारीख|जन्मदिन|जन्म"),
+    ("in_aadhaar", "आधार"),
+    ("in_pan", "पैन"),
+    ("in_gstin", "जीएसटी"),
+    ("in_voter_id", "मतदाता|वोटर"),
+    ("passport", "पासपोर्ट"),
+    ("in_passport", "पासपोर्ट"),
+    ("driver_license", "ड्राइविंग लाइसेंस"),
+    ("bank_account", "खाता संख्या|खाता नंबर|बैंक खाता|अकाउंट नंबर"),
+    ("license_plate", "गाड़ी नंबर|वाहन संख्या"),
+    // Chinese.
+    ("date_of_birth", "出生日期|出生|生日|出生年月"),
+    ("cn_resident_id", "身份证|身份證|公民身份号码|居民身份|证件号码"),
+    ("cn_old_resident_id", "身份证|公民身份号码"),
+    ("tw_id", "身分證|身份證字號|身分證字號"),
+    ("hk_id", "香港身份證|身份證號碼|身份证号"),
+    ("passport", "护照|護照"),
+    ("driver_license", "驾驶证|驾照|駕照|駕駛執照"),
+    ("bank_account", "银行账号|银行账户|银行卡|账号|賬號|銀行帳號|帳號|银行卡号"),
+    ("medical_record", "病历号|病歷號|住院号|门诊号|就诊卡"),
+    ("insurance_number", "保单号|保單號|社保卡号|医保卡号"),
+    ("license_plate", "车牌|車牌"),
+    ("employee_id", "工号|員工編號|员工编号"),
+    ("student_id", "学号|學號"),
+    // Japanese.
+    ("date_of_birth", "生年月日|誕生日"),
+    ("jp_my_number", "マイナンバー|個人番号"),
+    ("passport", "パスポート|旅券"),
+    ("driver_license", "運転免許|免許証番号|免許番号"),
+    ("bank_account", "口座番号|銀行口座|口座"),
+    ("medical_record", "カルテ番号|患者番号|診察券番号|患者id"),
+    ("insurance_number", "被保険者番号|保険証番号|証券番号"),
+    ("employee_id", "社員番号|従業員番号"),
+    ("student_id", "学籍番号|学生番号"),
+    // Korean.
+    ("date_of_birth", "생년월일|생일|출생"),
+    ("kr_rrn", "주민등록번호|주민번호|주민등록"),
+    ("kr_frn", "외국인등록번호|외국인 등록번호"),
+    ("kr_brn", "사업자등록번호|사업자번호|사업자 등록번호"),
+    ("passport", "여권"),
+    ("driver_license", "운전면허|면허번호"),
+    ("bank_account", "계좌번호|계좌|통장번호"),
+    ("medical_record", "차트번호|환자번호|등록번호"),
+    ("insurance_number", "보험증권|증권번호|보험번호|건강보험증"),
+    ("license_plate", "차량번호|번호판|차번호"),
+    ("employee_id", "사번|사원번호"),
+    ("student_id", "학번"),
+    // Indonesian and Malay.
+    ("date_of_birth", "tanggal lahir|tgl lahir|tgl. lahir|tarikh lahir|lahir pada"),
+    ("id_nik", "nomor induk|no. ktp|no ktp|nomor ktp|nik|ktp"),
+    ("my_nric", "kad pengenalan|no. ic|no ic|nombor ic|mykad|no. k/p|no kp"),
+    ("passport", "paspor|pasport"),
+    ("driver_license", "surat izin mengemudi|nomor sim|no. sim|lesen memandu"),
+    ("bank_account", "nomor rekening|no. rekening|no rekening|nombor akaun|no. akaun|no akaun|akaun bank"),
+    ("medical_record", "rekam medis|nomor pasien|no. rm"),
+    ("insurance_number", "nomor polis|no. polis|nomor bpjs|no. bpjs"),
+    ("license_plate", "plat nomor|nomor polisi|no. polisi|nombor plat|nombor pendaftaran"),
+    // Vietnamese.
+    ("date_of_birth", "ngày sinh|sinh ngày"),
+    ("passport", "hộ chiếu"),
+    ("driver_license", "giấy phép lái xe|bằng lái"),
+    ("bank_account", "số tài khoản|tài khoản ngân hàng|stk"),
+    ("license_plate", "biển số"),
+    // Thai.
+    ("date_of_birth", "วันเกิด|วันเดือนปีเกิด|เกิดวันที่"),
+    ("th_tnin", "บัตรประชาชน|ประจำตัวประชาชน|เลขบัตร|เลขประจำตัว"),
+    ("passport", "หนังสือเดินทาง|พาสปอร์ต"),
+    ("driver_license", "ใบขับขี่|ใบอนุญาตขับ"),
+    ("bank_account", "เลขที่บัญชี|เลขบัญชี|บัญชีธนาคาร"),
+    ("medical_record", "เลขที่ผู้ป่วย|เวชระเบียน"),
+    ("license_plate", "ทะเบียนรถ|ป้ายทะเบียน"),
+];
+
+pub(super) const TOPICS: TopicRows = &[
+    (
+        Topic::Phone,
+        "טל:|טל'|נייד|פלאפון|להתקשר|هاتف|جوال|موبايل|اتصل|رقم الجوال|شماره تماس|موبایل|تماس|فون نمبر",
+    ),
+    (
+        Topic::Phone,
+        "फोन|फ़ोन|मोबाइल|संपर्क नंबर|कॉल|联系电话|手机号|致电|拨打|聯絡電話|手機|行動電話|電話番号|携帯番号",
+    ),
+    (
+        Topic::Phone,
+        "連絡先|お電話|전화번호|핸드폰|휴대전화|연락처|전화|nomor telepon|no. telp|telepon|no. hp|nomor wa",
+    ),
+    (Topic::Phone, "telefon bimbit|hubungi|số điện thoại|sđt|gọi|di động|เบอร์โทร|โทรศัพท์|มือถือ"),
+    (Topic::Network, "ip地址|ip 地址|ipアドレス|ip 주소|ip주소|alamat ip|địa chỉ ip|כתובת ip|عنوان ip"),
+    (
+        Topic::Tax,
+        "mã số thuế|税务登记|納税者番号|사업자등록|nomor pokok wajib pajak|nombor cukai|ภาษี|ضريبي|מס הכנסה",
+    ),
+];
