@@ -45,6 +45,7 @@ use crate::document::{self, Mistakes, Report};
 
 pub use metadata::{Detector, Family};
 pub(crate) use operator::{DOCUMENT as SET, KIND as SET_KIND, SPEC as SET_SPEC, read as read_sets};
+pub(crate) use personal::EMAIL;
 pub use registry::{Registry, RegistryError};
 pub use sample::SampleSource;
 pub(crate) use secret::is_general;

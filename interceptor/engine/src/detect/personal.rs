@@ -29,7 +29,7 @@ pub(super) use recipe::Recipe;
 pub(super) use table::KINDS;
 pub(super) use url::tail as url_tail;
 
-pub(super) const EMAIL: DetectorId = personal_id("pii.email");
+pub(crate) const EMAIL: DetectorId = personal_id("pii.email");
 pub(super) const CARD: DetectorId = personal_id("pii.card");
 pub(super) const IBAN: DetectorId = personal_id("pii.iban");
 pub(super) const US_SSN: DetectorId = personal_id("pii.us_ssn");

@@ -6,7 +6,7 @@ use std::ops::Range;
 
 use smallvec::SmallVec;
 
-use super::scan::{Memories, Scanner, Spot};
+use super::scan::{Memories, Scanner, Spot, begins_alone};
 use crate::cache::Name;
 use crate::json::Text;
 
@@ -78,6 +78,8 @@ pub(super) struct Across {
     pub(super) spot: Spot,
     /// Its pieces in the document, in order: at least two.
     pub(super) ranges: SmallVec<[Range<usize>; 2]>,
+    /// What of it lies before the last text could as well stand there by itself.
+    pub(super) begins_alone: bool,
 }
 
 impl Neighbours {
@@ -187,8 +189,9 @@ impl Neighbours {
                     ranges.push(piece.document + start - piece.start..piece.document + end - piece.start);
                 }
             }
+            let begins_alone = begins_alone(&self.tail[whole.start..seam]);
             spot.raw = whole;
-            out.push(Across { spot, ranges });
+            out.push(Across { spot, ranges, begins_alone });
         }
         self.tail.truncate(seam);
     }

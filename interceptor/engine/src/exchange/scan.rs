@@ -15,7 +15,7 @@ mod guess;
 mod memory;
 mod merge;
 
-pub(super) use guess::stands_alone;
+pub(super) use guess::{begins_alone, stands_alone};
 pub use memory::VerdictCache;
 pub(super) use memory::{Memories, Memory};
 pub(super) use merge::{merge, share};

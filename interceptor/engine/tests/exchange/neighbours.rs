@@ -62,6 +62,25 @@ fn a_secret_that_goes_on_behind_the_seam_is_replaced_whole() {
     }
 }
 
+/// Half an address is often one, too.
+#[test]
+fn an_address_goes_with_what_was_before_the_seam_but_for_words() {
+    for (before, behind, left) in [
+        ("to jane.", "doe@corp.io or", "to [EMAIL]"),
+        ("to jane_m", ".doe@corp.io or", "to [EMAIL]"),
+        ("Regards, Jane", "doe@corp.io or", "Regards, Jane"),
+        ("TO=1", "doe@corp.io or", "TO=1"),
+    ] {
+        let texts = [before, behind].map(|text| json!({"type": "text", "text": text}));
+        let body = json!({"messages": [{"role": "user", "content": texts}]}).to_string();
+        let sent = run(&engine(MASK), &Call::new(Format::Chat, body.as_bytes())).sent();
+        let sent: serde_json::Value = serde_json::from_str(&sent).unwrap();
+        let text = |at: usize| sent["messages"][0]["content"][at]["text"].as_str().unwrap();
+        let other = if left.contains('[') { " or" } else { "[EMAIL] or" };
+        assert_eq!((text(0), text(1)), (left, other));
+    }
+}
+
 /// The next text is no part of a key because it begins without a space.
 #[test]
 fn a_word_behind_the_seam_is_left_alone() {

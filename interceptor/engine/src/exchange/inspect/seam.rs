@@ -21,28 +21,37 @@ impl Inspector {
         let mut across = std::mem::take(&mut self.across);
         self.neighbours.take(text, &mut self.scanner, &mut across);
         self.elements.spoilt += u64::from(!across.is_empty());
-        for Across { spot, ranges } in across.drain(..) {
+        for Across { spot, ranges, begins_alone } in across.drain(..) {
             let touches = |hit: &Hit| {
                 let own = std::iter::once(&hit.raw).chain(&hit.rest);
                 { own }.any(|own| ranges.iter().any(|range| range.start < own.end && own.start < range.end))
             };
             let more = more(&ranges, text);
-            // Half a key may look a little like something else, and a secret that only its name gave away ends where
-            // its text does. What is told by its form ends where that ends, unless another form goes on.
+            let first_of_last = ranges.last().map_or(0, |last| last.start);
+            // Half a key may look a little like something else, a secret that only its name gave away ends where its
+            // text does, and so may an address. What is told by its form ends where that ends, unless another form goes
+            // on.
             let half = |hit: &Hit| {
                 let inside =
                     ranges.iter().any(|range| range.start <= hit.raw.start && hit.raw.end <= range.end);
                 let formless = detect::is_general(hit.detector) || !detect::is_general(spot.detector);
                 let goes_on = hit.detector == spot.detector || formless;
-                let secret = goes_on && is_secret(spot.detector) && !stands_alone(more);
-                inside && hit.confidence == spot.confidence && secret
+                let alone = if hit.raw.start < first_of_last { stands_alone(more) } else { begins_alone };
+                inside
+                    && hit.confidence == spot.confidence
+                    && goes_on
+                    && has_no_length(spot.detector)
+                    && !alone
             };
             let stands = |hit: &Hit| hit.rest.is_empty() && hit.confidence >= spot.confidence && !half(hit);
             // It was put together of the texts before, and only a word or a setting follows.
             let ended = |hit: &Hit| {
                 let end = hit.rest.last().unwrap_or(&hit.raw).end;
                 let there = ranges.len() > 1 && ranges[ranges.len() - 2].end == end;
-                there && hit.confidence >= spot.confidence && is_secret(hit.detector) && stands_alone(more)
+                there
+                    && hit.confidence >= spot.confidence
+                    && has_no_length(hit.detector)
+                    && stands_alone(more)
             };
             let stays = |hit: &Hit| touches(hit) && (stands(hit) || ended(hit));
             if self.hits.iter().rev().take(MOST_NEAR).any(stays) {
@@ -66,6 +75,7 @@ fn more<'t>(ranges: &[Range<usize>], text: &Text<'t>) -> &'t [u8] {
     text.raw.get(last.start - text.start..last.end - text.start).unwrap_or_default()
 }
 
-fn is_secret(detector: DetectorId) -> bool {
-    detector.is_builtin() && detector.detector().family == Family::Secret
+/// True for what has no length that ends it: secrets and addresses. A number that goes on is another number.
+fn has_no_length(detector: DetectorId) -> bool {
+    detector.is_builtin() && (detector.detector().family == Family::Secret || detector == detect::EMAIL)
 }

@@ -8,7 +8,7 @@ use std::ops::Range;
 pub(super) fn kernel(text: &[u8], range: Range<usize>) -> Range<usize> {
     let Range { mut start, mut end } = range;
     while let Some(line) = memchr::memchr(b'\n', &text[start..end]) {
-        if !stands_alone(trimmed(&text[start..start + line])) {
+        if !begins_alone(trimmed(&text[start..start + line])) {
             break;
         }
         start += line + 1;
@@ -38,24 +38,34 @@ fn trimmed(line: &[u8]) -> &[u8] {
     line.strip_suffix(b"\\").unwrap_or(line)
 }
 
+/// True for what comes before a finding and is no part of it: a word, a setting, or a number, which is at the end of many
+/// lines and at the beginning of few addresses.
+pub(in crate::exchange) fn begins_alone(part: &[u8]) -> bool {
+    let of_number = |byte: &u8| byte.is_ascii_digit() || b".,".contains(byte);
+    stands_alone(part) || part.iter().all(of_number)
+}
+
 /// True for a word, or a name with its value: what comes before a secret or behind it and is no part of it.
 pub(in crate::exchange) fn stands_alone(part: &[u8]) -> bool {
     is_plain_word(part) || is_setting(part)
 }
 
 /// True for what looks like the next word and not like the rest of a key: letters, all small but perhaps the first or
-/// all large, as in any language in Latin script. A few last letters of a key may look so, and stay behind.
+/// all large, as in any language. A few last letters of a key may look so, and stay behind.
 fn is_plain_word(more: &[u8]) -> bool {
     /// More consonants than stand together in words.
     const MANY: usize = 5;
     /// More letters than words have, but for a few.
     const LONG: usize = 20;
-    let vowel = |b: &u8| b"aeiouyAEIOUY".contains(b);
-    let one_case = more.iter().skip(1).all(u8::is_ascii_lowercase) || more.iter().all(u8::is_ascii_uppercase);
-    more.first().is_some_and(u8::is_ascii_alphabetic)
+    // Letters of other scripts, and those with accents.
+    let foreign = |b: &u8| *b >= 0x80;
+    let vowel = |b: &u8| b"aeiouyAEIOUY".contains(b) || foreign(b);
+    let small = more.iter().skip(1).all(|b| b.is_ascii_lowercase() || foreign(b));
+    let large = more.iter().all(|b| b.is_ascii_uppercase() || foreign(b));
+    more.first().is_some_and(|b| b.is_ascii_alphabetic() || foreign(b))
         && more.len() <= LONG
-        && one_case
-        && more.iter().any(vowel)
+        && (small || large)
+        && (more.len() == 1 || more.iter().any(vowel))
         && more.split(vowel).all(|consonants| consonants.len() < MANY)
 }
 
@@ -77,7 +87,10 @@ mod tests {
         for (text, left) in [
             ("Jane\n  jane@x.org", "jane@x.org"),
             ("Regards\r\n> Jane\r\n> jane@x.org", "jane@x.org"),
+            ("3.5\njane@x.org", "jane@x.org"),
             ("k3y0aB9\nThanks", "k3y0aB9"),
+            ("naïve\nc\njane@x.org", "jane@x.org"),
+            ("k3y0aB9\n12", "k3y0aB9\n12"),
             ("k3y0aB9\\\nNOTE", "k3y0aB9"),
             ("k3y0aB9\nDEBUG=true", "k3y0aB9"),
             ("jane@x.org.\nDo", "jane@x.org"),
