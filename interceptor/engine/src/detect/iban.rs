@@ -125,6 +125,28 @@ const LENGTHS: &[(&[u8; 2], usize)] = &[
 /// Longest of the table.
 const LONGEST: usize = 33;
 
+/// With a space behind every four characters.
+const WIDEST: usize = LONGEST + LONGEST.div_ceil(4);
+
+/// Where a number begins that is at the end of the text so far. Asked while what stands before it may still be the
+/// beginning of some other number, which nothing is held for.
+pub(super) fn tail(text: Text<'_>) -> Option<usize> {
+    let end = text.bytes.len();
+    let from = end.saturating_sub(WIDEST).max(text.floor);
+    let begins = |at: &usize| match text.bytes[*at..] {
+        [a, b, c, d, ..] => {
+            let letters = a.is_ascii_alphabetic() && b.is_ascii_alphabetic();
+            letters && c.is_ascii_digit() && d.is_ascii_digit()
+        }
+        _ => false,
+    };
+    let live = |at: &usize| match confirm(text, at + 2, &mut Work::default()) {
+        Verdict::Undecided { hold } => hold == *at,
+        _ => false,
+    };
+    (from..end).filter(begins).find(live)
+}
+
 /// `digit` is the first of the two check digits.
 pub(super) fn confirm(text: Text<'_>, digit: usize, work: &mut Work) -> Verdict {
     let no = Verdict::No { resume: digit + 1 };

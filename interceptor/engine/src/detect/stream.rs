@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use super::machine::Machine;
 use super::text::{LOOKBACK, Text};
-use super::{Confidence, DetectorId, Detectors, Finding, Work, email, operator, secret};
+use super::{Confidence, DetectorId, Detectors, Finding, Work, email, iban, operator, secret};
 
 /// A finding at absolute offsets of its channel.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -103,7 +103,8 @@ impl StreamScanner {
             None if complete => self.buffer.len(),
             None => {
                 let here = Text { floor, ..text };
-                let held = [email::tail(here), secret::tail(here)].into_iter().flatten().min();
+                let held =
+                    [email::tail(here), secret::tail(here), iban::tail(here)].into_iter().flatten().min();
                 held.unwrap_or(self.buffer.len())
             }
         };
