@@ -24,6 +24,9 @@ use sums::Sums;
 /// Texts shorter than this are scanned faster than they are looked up.
 pub(crate) const SHORTEST: usize = 256;
 
+/// Texts from this length on are summed up before they are hashed, which is faster than to hash all of them.
+const LONG: usize = 1 << 10;
+
 /// Locks, so that workers rarely wait for one another.
 const SHARDS: usize = 16;
 
@@ -180,9 +183,8 @@ impl<V: Held + Clone> View<V> {
     }
 }
 
-/// Long texts are summed up first, which is faster than to hash them.
 fn is_long(text: &[u8]) -> bool {
-    text.len() >= sums::PIECE
+    text.len() >= LONG
 }
 
 impl<V: Held> Shard<V> {

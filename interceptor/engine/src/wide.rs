@@ -77,6 +77,18 @@ pub(crate) trait Lanes: Copy {
     /// the same eight bytes of `sums`.
     fn multiplied(self, sums: Self::Bytes, bytes: Self::Bytes, numbers: Self::Bytes) -> Self::Bytes;
 
+    /// To both numbers of 64 bits in each sixteen bytes, those of `numbers` are added without carry; their product without
+    /// carry is added so to the sum in the same sixteen bytes of `sums`. None if the processor cannot.
+    #[inline(always)]
+    fn multiplied_without_carry(
+        self,
+        _sums: Self::Bytes,
+        _bytes: Self::Bytes,
+        _numbers: Self::Bytes,
+    ) -> Option<Self::Bytes> {
+        None
+    }
+
     /// Places at which rows begin: of each place the four bytes are given.
     fn rows(self, bytes: [Self::Bytes; FOUR], rows: &Rows) -> u64;
 

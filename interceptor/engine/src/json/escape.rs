@@ -30,8 +30,15 @@ impl Pass for Decode<'_> {
             let bytes = lanes.load(block);
             let backslashes = lanes.equal(bytes, b'\\');
             if backslashes == 0 {
-                out.extend_from_slice(block);
+                // Blocks without any are copied together: prose has none for long.
+                let from = at;
                 at += WIDTH;
+                while let Some(block) = raw[at..].first_chunk::<WIDTH>()
+                    && lanes.equal(lanes.load(block), b'\\') == 0
+                {
+                    at += WIDTH;
+                }
+                out.extend_from_slice(&raw[from..at]);
                 continue;
             }
             let begins = backslashes & !quote::taken(backslashes, 0);

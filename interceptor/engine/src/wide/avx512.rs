@@ -2,11 +2,11 @@
 #![expect(unsafe_code, reason = "wide instructions are named by functions that know no safety")]
 
 use std::arch::x86_64::{
-    __m512i, _mm512_add_epi32, _mm512_add_epi64, _mm512_and_si512, _mm512_cmpeq_epi8_mask,
-    _mm512_cmple_epu8_mask, _mm512_loadu_si512, _mm512_mask_blend_epi8, _mm512_maskz_compress_epi8,
-    _mm512_maskz_loadu_epi8, _mm512_min_epu8, _mm512_movepi8_mask, _mm512_mul_epu32, _mm512_or_si512,
-    _mm512_permutex2var_epi8, _mm512_set1_epi8, _mm512_srli_epi64, _mm512_storeu_si512, _mm512_sub_epi8,
-    _mm512_test_epi8_mask,
+    __m512i, _mm512_add_epi32, _mm512_add_epi64, _mm512_and_si512, _mm512_clmulepi64_epi128,
+    _mm512_cmpeq_epi8_mask, _mm512_cmple_epu8_mask, _mm512_loadu_si512, _mm512_mask_blend_epi8,
+    _mm512_maskz_compress_epi8, _mm512_maskz_loadu_epi8, _mm512_min_epu8, _mm512_movepi8_mask,
+    _mm512_mul_epu32, _mm512_or_si512, _mm512_permutex2var_epi8, _mm512_set1_epi8, _mm512_srli_epi64,
+    _mm512_storeu_si512, _mm512_sub_epi8, _mm512_test_epi8_mask, _mm512_xor_si512,
 };
 use std::sync::OnceLock;
 
@@ -29,6 +29,7 @@ impl Avx512 {
             && is_x86_feature_detected!("avx512bw")
             && is_x86_feature_detected!("avx512vbmi")
             && is_x86_feature_detected!("avx512vbmi2")
+            && is_x86_feature_detected!("vpclmulqdq")
             && is_x86_feature_detected!("bmi1")
             && is_x86_feature_detected!("bmi2")
             && is_x86_feature_detected!("lzcnt")
@@ -36,7 +37,9 @@ impl Avx512 {
     }
 
     pub(super) fn run<P: Pass>(self, pass: P) -> P::Answer {
-        #[target_feature(enable = "avx512f,avx512bw,avx512vbmi,avx512vbmi2,bmi1,bmi2,lzcnt,popcnt")]
+        #[target_feature(
+            enable = "avx512f,avx512bw,avx512vbmi,avx512vbmi2,vpclmulqdq,bmi1,bmi2,lzcnt,popcnt"
+        )]
         fn compiled<P: Pass>(lanes: Avx512, pass: P) -> P::Answer {
             pass.run(lanes)
         }
@@ -148,6 +151,16 @@ impl Lanes for Avx512 {
         unsafe {
             let both = _mm512_add_epi32(bytes, numbers);
             _mm512_add_epi64(sums, _mm512_mul_epu32(both, _mm512_srli_epi64::<32>(both)))
+        }
+    }
+
+    #[inline(always)]
+    fn multiplied_without_carry(self, sums: __m512i, bytes: __m512i, numbers: __m512i) -> Option<__m512i> {
+        // SAFETY: as above.
+        unsafe {
+            let both = _mm512_xor_si512(bytes, numbers);
+            // The lower number of each sixteen bytes by the higher one.
+            Some(_mm512_xor_si512(sums, _mm512_clmulepi64_epi128::<0x10>(both, both)))
         }
     }
 
