@@ -26,13 +26,14 @@ impl Pass for Decode<'_> {
     fn run<L: Lanes>(self, lanes: L) {
         let Decode { raw, out } = self;
         let mut at = 0;
-        while let Some(block) = raw[at..].first_chunk::<WIDTH>() {
-            let bytes = lanes.load(block);
+        while at < raw.len() {
+            let left = (raw.len() - at).min(WIDTH);
+            let bytes = lanes.load_at(raw, at.cast_signed());
             let backslashes = lanes.equal(bytes, b'\\');
             if backslashes == 0 {
-                // Blocks without any are copied together: prose has none for long.
+                // What has none is copied together: prose has none for long.
                 let from = at;
-                at += WIDTH;
+                at += left;
                 while let Some(block) = raw[at..].first_chunk::<WIDTH>()
                     && lanes.equal(lanes.load(block), b'\\') == 0
                 {
@@ -43,29 +44,21 @@ impl Pass for Decode<'_> {
             }
             let begins = backslashes & !quote::taken(backslashes, 0);
             // An escape that begins with the last byte goes on behind the block.
-            let read = u64::MAX >> (begins >> (WIDTH - 1));
+            let read = u64::MAX >> (WIDTH - left) & !(begins & 1 << (left - 1));
             let kept = read & !begins;
-            if let Some(block) = lanes.squeezed(bytes, begins << 1, kept, &SIMPLE) {
+            let squeezed = lanes.squeezed(bytes, begins << 1 & read, kept, &SIMPLE).filter(|_| read != 0);
+            // A whole block is copied, and then cut to what of it counts: that is sooner done than to copy less.
+            if let Some(block) = squeezed {
                 out.extend_from_slice(&block);
                 out.truncate(out.len() - kept.count_zeros() as usize);
                 at += read.count_ones() as usize;
                 continue;
             }
-            // Line ends are escapes and seldom far apart, so a block is copied before it is known how much of it counts.
             let plain = backslashes.trailing_zeros() as usize;
-            out.extend_from_slice(block);
+            out.extend_from_slice(&lanes.store(bytes));
             out.truncate(out.len() - (WIDTH - plain));
             at += plain;
             at += unescape(raw, at, out);
-        }
-        while at < raw.len() {
-            let rest = &raw[at..];
-            let plain = memchr::memchr(b'\\', rest).unwrap_or(rest.len());
-            out.extend_from_slice(&rest[..plain]);
-            at += plain;
-            if at < raw.len() {
-                at += unescape(raw, at, out);
-            }
         }
     }
 }

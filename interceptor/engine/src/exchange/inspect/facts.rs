@@ -28,11 +28,11 @@ pub(in crate::exchange) struct Facts {
 
 impl Facts {
     /// Notes a name among others of its kind, once. What is no name, or one too many, is noted as left out.
-    pub(super) fn name(
+    pub(super) fn name<'v>(
         &mut self,
-        value: &[u8],
+        value: &'v [u8],
         kind: impl Fn(&mut Self) -> &mut Vec<String>,
-    ) -> Option<String> {
+    ) -> Option<&'v str> {
         let name = std::str::from_utf8(value).ok().filter(|name| !name.is_empty());
         let plain = |name: &&str| name.len() <= LONGEST_NAME && !name.chars().any(char::is_control);
         let Some(name) = name.filter(plain) else {
@@ -47,7 +47,7 @@ impl Facts {
             }
             known.push(name.to_owned());
         }
-        Some(name.to_owned())
+        Some(name)
     }
 }
 

@@ -48,6 +48,7 @@ impl Inspector {
             text.raw
         };
         match capture {
+            Capture::Tool if self.scanner.memories().is_none() => {}
             Capture::Tool => self.elements.tools.push(value.into()),
             // Arguments are picked out where a rule asks for them, and then nothing is passed over.
             Capture::Type | Capture::Arguments => {}
@@ -57,10 +58,10 @@ impl Inspector {
             Capture::Model => {
                 // A name that a detector takes for something else must not reach a log.
                 let name = self.facts.name(value, |facts| &mut facts.models).filter(|_| clean);
-                self.facts.model = name.or(self.facts.model.take());
+                self.facts.model = name.map(str::to_owned).or(self.facts.model.take());
             }
-            Capture::Tool => drop(self.facts.name(value, |facts| &mut facts.tools)),
-            Capture::Method => drop(self.facts.name(value, |facts| &mut facts.methods)),
+            Capture::Tool => _ = self.facts.name(value, |facts| &mut facts.tools),
+            Capture::Method => _ = self.facts.name(value, |facts| &mut facts.methods),
             Capture::Type => {
                 let seals = cursor.container().map_or(&[][..], |container| &container.seals);
                 if seals.iter().any(|kind| kind.as_bytes() == value)

@@ -196,9 +196,17 @@ impl<S: Sink> Reader<'_, S> {
             let value = Some(self.here());
             self.sink.text(&Cursor { table: self.table, frames: &self.walker.frames, value }, text);
             self.value_done();
+            self.pass_comma();
         }
         carry.clear();
         self.walker.carry = carry;
+    }
+
+    /// What most often follows a value, without a question what it is.
+    fn pass_comma(&mut self) {
+        if self.walker.expect == Expect::CommaOrEnd && self.chunk.get(self.at) == Some(&b',') {
+            self.comma();
+        }
     }
 
     fn key(&mut self, text: Text<'_>) {
@@ -212,7 +220,10 @@ impl<S: Sink> Reader<'_, S> {
             self.table.member(from, text.raw)
         };
         walker.within = Within::Nothing;
-        walker.expect = Expect::Colon;
+        // What most often follows a key, without a question what it is.
+        let is_colon = self.chunk.get(self.at) == Some(&b':');
+        self.at += usize::from(is_colon);
+        walker.expect = if is_colon { Expect::Value } else { Expect::Colon };
         if walker.member.1 == Edge::UNNAMED {
             let value = Some(walker.member);
             self.sink.text(&Cursor { table: self.table, frames: &walker.frames, value }, text);
