@@ -2,7 +2,8 @@
 //! other things as well. Criterion measures wall-clock time, which does not.
 //!
 //! `cargo bench -p interceptor-engine --bench cost` prints all, and `… -- chat` those whose names hold the word.
-//! `--runs=1000` is for profilers. The rows that cost most by the byte are the business of `rows.rs`.
+//! `--runs=1000` is for profilers, and `--lanes=32` or `=16` measures AVX2 or SSE2 where a build with `--features lanes`
+//! finds more. The rows that cost most by the byte are the business of `rows.rs`.
 
 use std::hint::black_box;
 use std::slice;
@@ -109,10 +110,12 @@ fn detectors(report: &Report) {
 pub(crate) fn main() {
     let (mut wanted, mut runs) = (Vec::new(), 25);
     for word in std::env::args().skip(1) {
-        match word.strip_prefix("--runs=") {
-            Some(count) => runs = count.parse().expect("a number of runs"),
-            None if word != "--bench" => wanted.push(word),
-            None => {}
+        match word.split_once('=') {
+            Some(("--runs", count)) => runs = count.parse().expect("a number of runs"),
+            #[cfg(feature = "lanes")]
+            Some(("--lanes", bytes)) => interceptor_engine::use_at_most(bytes.parse().expect("64, 32 or 16")),
+            _ if word != "--bench" => wanted.push(word),
+            _ => {}
         }
     }
     let report = Report { wanted, runs };

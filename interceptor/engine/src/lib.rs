@@ -38,3 +38,5 @@ pub use policy::{Policy, Subject};
 pub use record::Record;
 pub use redact::RedactionKey;
 pub use refusal::Refusal;
+#[cfg(feature = "lanes")]
+pub use wide::use_at_most;

@@ -120,13 +120,34 @@ pub(crate) trait Pass {
 #[inline]
 pub(crate) fn run<P: Pass>(pass: P) -> P::Answer {
     // Each question is a look at what was asked once.
-    if let Some(lanes) = avx512::Avx512::here() {
+    if let Some(lanes) = avx512::Avx512::here().filter(|_| may_use(64)) {
         lanes.run(pass)
-    } else if let Some(lanes) = avx2::Avx2::here() {
+    } else if let Some(lanes) = avx2::Avx2::here().filter(|_| may_use(32)) {
         lanes.run(pass)
     } else {
         pass.run(sse2::Sse2)
     }
+}
+
+/// The widest instructions that benchmarks want, in bytes.
+#[cfg(feature = "lanes")]
+static MOST: std::sync::atomic::AtomicUsize = std::sync::atomic::AtomicUsize::new(WIDTH);
+
+/// From now on nothing wider than so many bytes is used. For benchmarks: answers stay the same.
+#[cfg(feature = "lanes")]
+pub fn use_at_most(bytes: usize) {
+    MOST.store(bytes, std::sync::atomic::Ordering::Relaxed);
+}
+
+#[cfg(all(target_arch = "x86_64", feature = "lanes"))]
+fn may_use(bytes: usize) -> bool {
+    bytes <= MOST.load(std::sync::atomic::Ordering::Relaxed)
+}
+
+#[cfg(all(target_arch = "x86_64", not(feature = "lanes")))]
+#[inline(always)]
+fn may_use(_bytes: usize) -> bool {
+    true
 }
 
 /// Does it as well as this processor can.
