@@ -153,7 +153,12 @@ pub(super) fn cut(text: &[u8], newline: usize) -> Option<Range<usize>> {
     let behind = text[end..].iter().take(64).take_while(inside).count();
     let (left, right) = (&text[start - before..start], &text[end..end + behind]);
     let telling = |part: &[u8]| part.iter().any(|byte| byte.is_ascii_digit() || *byte == b'@');
-    let cut = before >= 2 && behind >= 2 && before + behind >= LONG && (telling(left) || telling(right));
+    // An address that stands whole in the next line takes nothing from this one: a name stands above it in every
+    // signature. Only what looks like the beginning of one belongs to it.
+    let whole = right.iter().position(|byte| *byte == b'@').is_some_and(|at| at > 0)
+        && (left.contains(&b'@') || !left.iter().any(|byte| b"._+-".contains(byte)));
+    let telling = !whole && (telling(left) || telling(right));
+    let cut = before >= 2 && behind >= 2 && before + behind >= LONG && telling;
     cut.then_some(start..end)
 }
 
@@ -174,6 +179,15 @@ mod tests {
         assert_eq!(joined("xx: 1.2.3.4.5.6.7.8.9"), "xx: 123456789");
         assert_eq!(joined("s-k---a-b-c-d-1-2-3"), "sk-abcd123");
         assert_eq!(joined("j_a_n_e_@_x_y_._c_o_m"), "jane@xy.com");
+    }
+
+    #[test]
+    fn what_stands_above_an_address_is_none_of_it() {
+        assert_eq!(joined("Jo Miller\njane5@example.com"), "Jo Miller\njane5@example.com");
+        assert_eq!(joined("user1\nuser2@example.com"), "user1\nuser2@example.com");
+        assert_eq!(joined("joe@example.com\njane@example.com"), "joe@example.com\njane@example.com");
+        assert_eq!(joined("write jane.d\noe@example.com"), "write jane.doe@example.com");
+        assert_eq!(joined("write jane.doe@exam\nple.com"), "write jane.doe@example.com");
     }
 
     #[test]
