@@ -34,7 +34,8 @@ pub(super) fn confirm(text: Text<'_>, at: usize, work: &mut Work) -> Verdict {
         return no;
     }
     let confidence = confidence.min(nobody::at_most(&text.bytes[start..at], &text.bytes[at + 1..end]));
-    let confidence = if is_login(text, start, end) { Confidence::Low } else { confidence };
+    let nobodys = is_login(text, start, end) || is_rest(text, start);
+    let confidence = if nobodys { Confidence::Low } else { confidence };
     Verdict::Match(Finding { detector: metadata::EMAIL, start, end, confidence })
 }
 
@@ -95,7 +96,8 @@ fn in_url(text: Text<'_>, start: usize) -> bool {
     if text.before(start, 1) != Some(b':') {
         return false;
     }
-    let mut user = start - 1;
+    // Some readers of URLs let a second `@` through.
+    let mut user = start - 1 - usize::from(text.before(start, 2) == Some(b'@'));
     while user > start.saturating_sub(LONGEST_LOCAL) && is_local(text, user - 1) {
         user -= 1;
     }
@@ -109,6 +111,12 @@ fn is_login(text: Text<'_>, start: usize, end: usize) -> bool {
     let port = text.peek(end) == Peek::Byte(b':')
         && matches!(text.peek(end + 1), Peek::Byte(b) if b.is_ascii_digit());
     named && port
+}
+
+/// The rest of a longer name that has a `$` inside: programs name messages so (`<0020$8752e060$56@example.com>`), and no
+/// provider lets anybody have such an address.
+fn is_rest(text: Text<'_>, start: usize) -> bool {
+    text.before(start, 1) == Some(b'$') && text.before(start, 2).is_some_and(|b| b.is_ascii_alphanumeric())
 }
 
 /// `v1.2…`: what follows is the next word of a list of packages.

@@ -25,7 +25,11 @@ fn email_addresses() {
         finds("pii.email", text, "иван.петров@example.com");
         finds("pii.email?", text, "root@host.unheardof");
     }
+    finds("pii.email?", "<0020c1$8752e060${}>", "5610@firm.org");
+    finds("pii.email", "costs 5 ${}", "jo.roe@firm.org");
+    finds("pii.email?", "joe:{}", "password@proxy.firm.org");
     silent("user@host and a@b and @handle and x@1.2.3 and icon@2x.png and react@18.2.0 and a@b..com");
+    silent("http://jo@:roe@firm.org/");
     silent("git clone git@github.com:owner/repo.git");
     silent("postgres://user:word@db.example.com/x and ftp://user@files.example.com");
     silent("@decorator.call() and x @ y.shape and matrix@other.dtype");
@@ -157,6 +161,19 @@ fn numbers_that_stand_alone_are_read_by_the_rules_of_who_gives_them_out() {
     assert!(found("cpr 010165-1234").contains(&"pii.dk_cpr~=010165-1234".to_owned()));
     assert!(!found("cpr 020165-1234").iter().any(|found| found.contains("dk_cpr")));
     reads("pii.au_abn", "AU51824753556", "AU51824753557");
+    for (detector, value, wrong) in [
+        ("pii.ar_cuit", "20-55361685-9", "20-55361685-8"),
+        ("pii.be_national_number", "85.07.30-033 28", "85.07.30-033 29"),
+        ("pii.es_nie", "x-2482300w", "x-2482300v"),
+        ("pii.fr_nir", "253072B07300470", "253072B07300471"),
+        ("pii.rs_jmbg", "1112978714800", "1112978714801"),
+        ("pii.uy_rut", "21-100342-001-7", "21-100342-001-8"),
+        ("pii.za_id", "750330 5044089", "750330 5044088"),
+        ("pii.mx_curp", "BOXW310820HNERXN09", "BOXW310820HNERXN08"),
+        ("pii.in_gstin", "27AAPFU0939F1ZV", "27AAPFU0939F1ZO"),
+    ] {
+        reads(detector, value, wrong);
+    }
     reads("pii.hk_id", "A123456[3]", "A123456[4]");
     reads("pii.hk_id", "A123456(3)", "A123456{3}");
     reads("pii.uk_vat", "GBGD001", "GBGD501");

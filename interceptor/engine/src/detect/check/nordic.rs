@@ -112,7 +112,7 @@ pub(in super::super) fn is_kennitala(text: &[u8]) -> bool {
         let day = two(d[0], d[1]);
         let check = (11 - weigh(&d, &[3, 2, 7, 6, 5, 4, 3, 2]) % 11) % 11;
         short(two(d[4], d[5]), two(d[2], d[3]), if day > 40 { day - 40 } else { day })
-            && matches!(d[9], 0 | 8 | 9)
+            && matches!(d[9], 0 | 9)
             && check == d[8]
     })
 }

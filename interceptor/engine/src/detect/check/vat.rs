@@ -48,6 +48,10 @@ pub(in super::super) fn de(number: &[u8]) -> bool {
 
 /// Belgium: ten digits of which the first is 0 or 1; 97 less the rest by 97.
 pub(in super::super) fn be(number: &[u8]) -> bool {
+    // Before 2008 the leading zero was not written.
+    if number.len() == 9 {
+        return be(&[b"0", number].concat());
+    }
     digits::<10>(number)
         .is_some_and(|d| d[0] <= 1 && value(&d[..8]) != 0 && 97 - value(&d[..8]) % 97 == value(&d[8..]))
 }

@@ -40,7 +40,7 @@ const ALGORITHMS: [&str; 3] = ["openssh.com", "libssh.org", "ssh.com"];
 
 /// Local parts that stand in for a name, or say that nobody reads what is sent there. Digits behind them, and what
 /// follows a `+`, say no more.
-const STAND_IN_NAMES: [&str; 33] = [
+const STAND_IN_NAMES: [&str; 36] = [
     "foo",
     "bar",
     "baz",
@@ -65,6 +65,9 @@ const STAND_IN_NAMES: [&str; 33] = [
     "noone",
     "example",
     "placeholder",
+    "password",
+    "passwd",
+    "pass",
     "git",
     "noreply",
     "no-reply",

@@ -10,8 +10,8 @@ use memchr::{memchr2_iter, memrchr, memrchr_iter};
 
 use super::super::secret::Words;
 use super::super::text::Text;
-use super::super::{Confidence, Finding, Work};
-use super::{EMAIL, is_place};
+use super::super::{Confidence, DetectorId, Finding, Work};
+use super::{EMAIL, IPV4, IPV6, is_place};
 
 /// So far before a value something may say that it is shown. A value may begin a good way before its anchor, and a
 /// stream keeps no more than [`super::super::text::LOOKBACK`].
@@ -53,7 +53,7 @@ static SIGNS: LazyLock<Words> = LazyLock::new(|| {
 
 /// A comment, a prompt, an attribute, a call, a sign of rights.
 fn is_sign(byte: u8, behind: Option<&u8>) -> bool {
-    matches!((byte, behind), (b'(' | b'#' | 0xa9, _) | (b'/', Some(b'/')) | (b'>', Some(b'>')))
+    matches!((byte, behind), (b'(' | b'#' | b'*' | b']' | 0xa9, _) | (b'/', Some(b'/')) | (b'>', Some(b'>')))
 }
 
 /// Where something may say that a value is shown. Every byte is looked at once for it, however many values stand behind.
@@ -89,6 +89,11 @@ impl Signs {
     }
 }
 
+/// Where a machine is.
+fn is_network(detector: DetectorId) -> bool {
+    [IPV4, IPV6].contains(&detector)
+}
+
 /// How sure a finding of personal data may be at most, by what stands before it.
 pub(super) fn at_most(text: Text<'_>, finding: &Finding, signs: &mut Signs, work: &mut Work) -> Confidence {
     if !signs.before(text, finding.start, &mut work.examined) {
@@ -105,8 +110,11 @@ fn by_what_stands_before(text: Text<'_>, finding: &Finding) -> Confidence {
     let place = is_place(finding.detector) && before.callee().is_some();
     let stand_in = finding.detector == EMAIL && finding.confidence == Confidence::Medium;
     let argument = stand_in && before.is_argument();
-    if credit || place || argument || before.documents() || before.asserts() || before.announces_an_example()
-    {
+    // A comment about what comes next announces nothing that would not be sure without it.
+    let commented =
+        (is_place(finding.detector) || is_network(finding.detector)) && before.is_below_a_comment();
+    let code = credit || place || argument || commented || before.is_operand();
+    if code || before.documents() || before.asserts() || before.announces_an_example() {
         return Confidence::Low;
     }
     match before.callee() {
@@ -240,6 +248,31 @@ impl<'t> Before<'t> {
         let closed = before.iter().rposition(|b| *b == b')').unwrap_or(0);
         let end = before.trim_ascii_end().last();
         (closed..before.len()).any(|at| open(&at)) && matches!(end, Some(b'(' | b'[' | b'=' | b',' | b'b'))
+    }
+
+    /// The value is alone in its line, but for marks, and the line above is a comment of code: with `//`, or with `#` and
+    /// an indentation, which no heading of Markdown has.
+    fn is_below_a_comment(&self) -> bool {
+        let above = &self.window[..self.window.len() - self.line.len()];
+        let Some(above) = above.strip_suffix(b"\n") else { return false };
+        let above = &above[memrchr(b'\n', above).map_or(0, |end| end + 1)..];
+        let said = above.trim_ascii_start();
+        let comment = said.starts_with(b"//") || (said.starts_with(b"#") && above.len() - said.len() >= 2);
+        comment && !self.line.iter().any(|b| b.is_ascii_alphanumeric() || *b >= 0x80)
+    }
+
+    /// The value goes on with a formula: `7*t**14 + …`.
+    fn is_operand(&self) -> bool {
+        const NEAR: usize = 16;
+        let Some((b'+' | b'-', before)) = self.line.trim_ascii_end().split_last() else { return false };
+        let near = &before[before.len().saturating_sub(NEAR)..];
+        let term = |four: &[u8]| match four {
+            [a, b'*', b, _] => a.is_ascii_alphanumeric() && b.is_ascii_alphanumeric(),
+            _ => false,
+        };
+        let power =
+            |four: &[u8]| four[0].is_ascii_alphanumeric() && &four[1..3] == b"**" && four[3].is_ascii_digit();
+        before.ends_with(b"]") || near.windows(4).any(|four| term(four) || power(four))
     }
 
     /// The function that is called with the value, or with the literal that it stands in: whose parenthesis stands open
@@ -384,6 +417,10 @@ mod tests {
             "#   - Jane Roe (jane.roe@firm.com), 1995",
             "smtp.send(from='joe@example.com')",
             "send(\"to\", [\"joe@example.com\"])",
+            "    # ZIP+4 form\n    12101-0001\n",
+            "    // ipv4 address in range\n    \"10.42.7.100\",",
+            "15735193600*t**16 + 4111111111111111*t**12",
+            "self.node_coordinates[node][1]-40.03751*difference",
         ] {
             assert_eq!(sure(text), Confidence::Low, "{text}");
         }
@@ -407,6 +444,10 @@ mod tests {
             "assert!(done);\n\nlet to = \"jane.roe@firm.com\";",
             "For example, my own address is jane.roe@firm.com",
             "latitude 48.208174",
+            "# Postal code\n12101-0001\n",
+            "    // the office\n    office_ip = \"93.184.7.100\"",
+            "- **card** - 4111111111111111",
+            "* ip address 93.184.7.100",
             "the author of this letter is jane.roe@firm.com",
             "Contact: jane.roe@firm.com",
             "this was written by jane.roe@firm.com",

@@ -67,7 +67,6 @@ pub(super) const KINDS: &[Kind] = &[
         .sample("ddd.ddd.ddd-d"),
     kind("pii.mx_curp", "MX_CURP", "a population register key of Mexico", americas::mx_curp, 10_000)
         .checks(&["weighted sum modulo 10", "date of birth", "structure"])
-        .loose(americas::mx_curp_shape)
         .forms(&["AAAAddddddAAAAAAXd"])
         .words(&["curp"])
         .topic(Topic::Identity)
@@ -75,7 +74,14 @@ pub(super) const KINDS: &[Kind] = &[
     kind("pii.mx_rfc", "MX_RFC", "a tax number of Mexico", americas::mx_rfc, 300)
         .checks(&["weighted sum modulo 11", "date"])
         .loose(americas::mx_rfc_shape)
-        .forms(&["AAAAddddddXXX", "AAAddddddXXX", "AAAA-dddddd-XXX", "AAA-dddddd-XXX"])
+        .forms(&[
+            "AAAAddddddXXX",
+            "AAAddddddXXX",
+            "AAAA-dddddd-XXX",
+            "AAA-dddddd-XXX",
+            "AAAA dddddd XXX",
+            "AAA dddddd XXX",
+        ])
         .words(&["rfc", "registro federal de contribuyentes"])
         .topic(Topic::Tax)
         .sample("AAAAyymmttXXX"),
@@ -111,7 +117,7 @@ pub(super) const KINDS: &[Kind] = &[
         .sample("d.ddd.ddd-d"),
     kind("pii.uy_rut", "UY_RUT", "a tax number of Uruguay", americas::uy_rut, 50)
         .checks(&["weighted sum modulo 11", "office"])
-        .forms(&["dddddddddddd"])
+        .forms(&["dddddddddddd", "dd-dddddd-ddd-d", "dd dddddd ddd d"])
         .words(&["rut"])
         .topic(Topic::Tax)
         .sample("21dddddddddd"),
@@ -123,7 +129,7 @@ pub(super) const KINDS: &[Kind] = &[
         .sample("J-dddddddd-d"),
     kind("pii.py_ruc", "PY_RUC", "a tax number of Paraguay", americas::py_ruc, 10)
         .checks(&["weighted sum modulo 11"])
-        .forms(&["dddddddd-d", "!ddddddd-d", "!dddddd-d"])
+        .forms(&["dddddddd-d", "!ddddddd-d", "!dddddd-d", "!ddddd-d", "!dddd-d", "!ddddddddd"])
         .words(&["ruc"])
         .topic(Topic::Tax)
         .sample("8ddddddd-d"),
@@ -147,7 +153,7 @@ pub(super) const KINDS: &[Kind] = &[
         .sample("1-dd-ddddd-d"),
     kind("pii.gt_nit", "GT_NIT", "a tax number of Guatemala", americas::gt_nit, 11)
         .checks(&["weighted sum modulo 11"])
-        .forms(&["!ddddddd-X", "!dddddddX"])
+        .forms(&["!ddddddd-X", "!dddddddX", "!dddddd-X", "!ddddd-X", "!dddd-X", "!ddddddX"])
         .words(&["nit"])
         .topic(Topic::Tax)
         .sample("ddddddd-d"),

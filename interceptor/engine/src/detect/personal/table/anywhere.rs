@@ -51,8 +51,9 @@ pub(super) const KINDS: &[Kind] = &[
             "dd dddddd dddddd d",
             "!dddddddddddddd",
             "!dddddddddddddddd",
-            "!dddddddd-dddddd-d",
-            "!dddddddd-dddddd-dd",
+            "!dddddddd-dddddd",
+            "dddddddd-dddddd-d",
+            "dddddddd-dddddd-dd",
         ])
         .words(&["imei", "imeisv"])
         .topic(Topic::Device)

@@ -222,7 +222,15 @@ pub(super) const KINDS: &[Kind] = &[
         280,
     )
     .checks(&["rest modulo 97", "date of birth"])
-    .forms(&["dd.dd.dd-ddd.dd", "ddddddddddd", "dddddd-ddd-dd", "dddddd ddd dd", "dd.dd.dd ddd.dd"])
+    .forms(&[
+        "dd.dd.dd-ddd.dd",
+        "ddddddddddd",
+        "dddddd-ddd-dd",
+        "dddddd ddd dd",
+        "dd.dd.dd ddd.dd",
+        "dd.dd.dd-ddd dd",
+        "dd dd dd ddd dd",
+    ])
     .words(&[
         "rijksregisternummer",
         "numéro national",
@@ -266,6 +274,11 @@ pub(super) const KINDS: &[Kind] = &[
             "AAAdddddddddd",
             "AA dddddddddAdd",
             "AAA dddddddd",
+            "AA ddd ddd ddd",
+            "AA dddd ddd ddd",
+            "AA dd ddd ddd ddd",
+            "AAdd ddd ddd ddd",
+            "AA dddd dddd",
         ])
         .words(&["vat", "vat id", "vat number", "tva", "iva", "btw", "moms", "dph", "pvn", "pvm", "uid"])
         .topic(Topic::Tax)
@@ -310,7 +323,7 @@ pub(super) const KINDS: &[Kind] = &[
         130,
     )
     .checks(&["multiple of 11", "date of birth"])
-    .forms(&["dddddd/dddd", "dddddddddd", "dddddd/ddd", "!ddddddddd"])
+    .forms(&["dddddd/dddd", "dddddddddd", "dddddd/ddd", "ddddddddd"])
     .words(&["rodné číslo", "rodne cislo", "rč", "r.č.", "rodného čísla"])
     .topic(Topic::Identity)
     .sample("yymmtt/dddd"),

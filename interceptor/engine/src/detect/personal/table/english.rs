@@ -156,7 +156,7 @@ pub(super) const KINDS: &[Kind] = &[
         .sample("1dd ddd ddd"),
     kind("pii.ca_business_number", "CA_BN", "a business number of Canada", states::ca_bn, 10)
         .checks(&["Luhn checksum"])
-        .forms(&["dddddddddAAdddd", "ddddddddd AA dddd"])
+        .forms(&["dddddddddAAdddd", "ddddddddd AA dddd", "ddddd dddd AA dddd", "!ddddddddd", "!ddddd dddd"])
         .words(&["business number", "bn:", "gst/hst", "gst number"])
         .topic(Topic::Company)
         .sample("dddddddddRT0001"),
@@ -276,7 +276,7 @@ pub(super) const KINDS: &[Kind] = &[
         .sample("2ddd ddddd 1"),
     kind("pii.nz_ird", "NZ_IRD", "a tax number of New Zealand", oceania::nz_ird, 50)
         .checks(&["weighted sum modulo 11", "range in use"])
-        .forms(&["dd-ddd-ddd", "ddd-ddd-ddd", "ddddddddd", "!dddddddd", "dd ddd ddd"])
+        .forms(&["dd-ddd-ddd", "ddd-ddd-ddd", "ddddddddd", "!dddddddd", "dd ddd ddd", "ddddddd-d"])
         .words(&["ird", "inland revenue"])
         .topic(Topic::Tax)
         .sample("ddd-ddd-ddd"),
@@ -288,7 +288,7 @@ pub(super) const KINDS: &[Kind] = &[
         .sample("AAAdddd"),
     kind("pii.za_id", "ZA_ID", "an identity number of South Africa", south::za_id, 90)
         .checks(&["Luhn checksum", "date of birth", "citizenship"])
-        .forms(&["ddddddddddddd", "dddddd dddd ddd", "dddddd dddd dd d"])
+        .forms(&["ddddddddddddd", "dddddd dddd ddd", "dddddd dddd dd d", "dddddd ddddddd"])
         .words(&["rsa id", "sa id", "refugee id", "id number", "south african id"])
         .topic(Topic::Identity)
         .sample("yymmttdddd08d"),

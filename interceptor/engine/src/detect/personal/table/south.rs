@@ -53,7 +53,7 @@ pub(super) const KINDS: &[Kind] = &[
         .forms(&[
             "ddddddddddddddd",
             "d dd dd dd ddd ddd dd",
-            "dddddAddddddddd",
+            "ddddddAdddddddd",
             "d dd dd dA ddd ddd dd",
             "d dd dd ddddd ddd dd",
         ])
@@ -94,7 +94,7 @@ pub(super) const KINDS: &[Kind] = &[
         .sample("ddddddddA"),
     kind("pii.es_nie", "ES_NIE", "an identity number of a foreigner in Spain", romance::es_nie, 180)
         .checks(&["check letter modulo 23", "leading letter"])
-        .forms(&["AdddddddA", "A-ddddddd-A", "A ddddddd A", "Addddddd-A"])
+        .forms(&["AdddddddA", "A-ddddddd-A", "A ddddddd A", "Addddddd-A", "A-dddddddA"])
         .words(&["nie", "extranjero"])
         .topic(Topic::Identity)
         .sample("YdddddddA"),
@@ -106,7 +106,12 @@ pub(super) const KINDS: &[Kind] = &[
         .sample("Bdddddddd"),
     kind("pii.es_bank_account", "ES_CCC", "a bank account of Spain", romance::es_ccc, 121)
         .checks(&["two weighted sums modulo 11"])
-        .forms(&["dddd dddd dd dddddddddd", "dddddddddddddddddddd", "dddd-dddd-dd-dddddddddd"])
+        .forms(&[
+            "dddd dddd dd dddddddddd",
+            "dddddddddddddddddddd",
+            "dddd-dddd-dd-dddddddddd",
+            "dddd-dddd-dd dddddddddd",
+        ])
         .words(&["ccc", "cuenta bancaria", "código cuenta cliente", "cuenta corriente"])
         .topic(Topic::Bank)
         .sample("2100 dddd dd dddddddddd"),
@@ -191,13 +196,21 @@ pub(super) const KINDS: &[Kind] = &[
         .sample("9000ddddddddd"),
     kind("pii.ro_cui", "RO_CUI", "a company number of Romania", east::ro_cui, 11)
         .checks(&["weighted sum modulo 11"])
-        .forms(&["!ddddddd", "!dddddddd", "!AAdddddddd", "!AAddddddd", "!dddddd"])
+        .forms(&[
+            "!ddddddd",
+            "!dddddddd",
+            "!AAdddddddd",
+            "!AAddddddd",
+            "!dddddd",
+            "!ddd ddd dd",
+            "!AA ddd ddd dd",
+        ])
         .words(&["cui", "cif", "cod unic de înregistrare"])
         .topic(Topic::Company)
         .sample("dddddddd"),
     kind("pii.bg_egn", "BG_EGN", "a personal number of Bulgaria", east::bg_egn, 100)
         .checks(&["weighted sum modulo 11", "date of birth"])
-        .forms(&["dddddddddd"])
+        .forms(&["dddddddddd", "dddddd dddd", "dddddd ddd d"])
         .words(&["egn", "егн"])
         .topic(Topic::Identity)
         .sample("yymmttdddd"),

@@ -12,10 +12,7 @@ pub(super) const KINDS: Rows = &[
     ),
     ("insurance_number", "health insurance number|insured id|policyholder id|plan member|beneficiary number"),
     ("employee_id", "staff no|personnel no|payroll number|payroll id|worker id"),
-    (
-        "driver_license",
-        "dl:|dl#|dl =|driver id|driving permit|driver license|drivers license|licence no|license no",
-    ),
+    ("driver_license", "dl|driver id|driving permit|driver license|drivers license|licence no|license no"),
     ("passport", "travel document|passports"),
     ("imei", "device imei|handset"),
     ("us_itin", "taxpayer identification"),
@@ -81,7 +78,7 @@ pub(super) const KINDS: Rows = &[
     ("date_of_birth", "date de naissance|date naissance|né le|née le|nés le|né(e) le|naissance"),
     (
         "fr_nir",
-        "sécurité sociale|numéro de sécu|n° sécu|n° de sécu|num sécu|nir|n° ss|carte vitale|assuré social",
+        "sécurité sociale|numéro de sécu|n° sécu|sécu|n° de sécu|num sécu|nir|n° ss|carte vitale|assuré social",
     ),
     ("fr_tax_id", "numéro fiscal|n° fiscal|identifiant fiscal|référence fiscale|spi"),
     ("fr_siren", "n° siren|numéro siren"),
@@ -195,10 +192,14 @@ pub(super) const TOPICS: TopicRows = &[
     ),
     (
         Topic::Phone,
-        "guthán|fón|mowbajl|telefown|phone number|phone no|call this number|sms to|ring me|text her|text him",
+        "guthán|fón|mowbajl|telefown|phone number|phone no|call this number|sms to|ring me|text her|text him|my number is|his number is|her number is|our number is",
     ),
     (
         Topic::Network,
-        "adresse ip|dirección ip|indirizzo ip|ip adress|ip adres|endereço ip|ip address|source address",
+        "forwarded for|client ip|remote ip|real ip|login from|ip addr|host ip|adresse ip|dirección ip|indirizzo ip|ip adress|ip adres|endereço ip|ip address|source address",
+    ),
+    (
+        Topic::Phone,
+        "their number is|reach our|reach him|reach her|reach them|contact no|tlf|puh.|call:|ring:|please text",
     ),
 ];
