@@ -4,6 +4,8 @@
 
 #[path = "shared/eventstream.rs"]
 mod eventstream;
+#[path = "framing/exact.rs"]
+mod exact;
 #[path = "framing/http.rs"]
 mod http;
 #[path = "framing/raw.rs"]

@@ -38,14 +38,14 @@ fn only(action: &str) -> String {
 }
 
 /// Sends a request and gives what arrives at the provider.
-fn send(exchange: &mut Exchange, body: &Value) -> String {
+pub(crate) fn send(exchange: &mut Exchange, body: &Value) -> String {
     let mut out = Vec::new();
     exchange.request_data(Bytes::from(body.to_string()), &mut out).unwrap();
     exchange.request_end(&mut out).unwrap();
     String::from_utf8(out.concat()).unwrap()
 }
 
-fn chat(text: &str) -> Value {
+pub(crate) fn chat(text: &str) -> Value {
     json!({"model": "m", "messages": [{"role": "user", "content": text}]})
 }
 
@@ -58,7 +58,7 @@ fn token_for(engine: &Arc<Engine>, text: &str) -> (Exchange, String) {
 }
 
 /// Takes an answer in chunks and gives what arrives at the application.
-fn answer(exchange: &mut Exchange, content_type: &str, chunks: &[&[u8]]) -> Vec<u8> {
+pub(crate) fn answer(exchange: &mut Exchange, content_type: &str, chunks: &[&[u8]]) -> Vec<u8> {
     let mut out = Vec::new();
     let head = ResponseHead {
         status: 200,
@@ -79,13 +79,13 @@ fn message(content: &str, arguments: &str) -> String {
     json!({"choices": [{"message": {"content": content, "tool_calls": calls}}]}).to_string()
 }
 
-fn events(texts: &[&str]) -> String {
+pub(crate) fn events(texts: &[&str]) -> String {
     let event = |delta: Value| format!("data: {}\n\n", json!({"choices": [{"index": 0, "delta": delta}]}));
     let deltas = texts.iter().map(|text| event(json!({"content": text})));
     deltas.chain(["data: [DONE]\n\n".to_owned()]).collect()
 }
 
-fn said(stream: &[u8]) -> String {
+pub(crate) fn said(stream: &[u8]) -> String {
     let text = std::str::from_utf8(stream).unwrap();
     let events =
         text.lines().filter_map(|line| serde_json::from_str::<Value>(line.strip_prefix("data: ")?).ok());

@@ -8,7 +8,7 @@ use std::ops::Range;
 pub(super) fn kernel(text: &[u8], range: Range<usize>) -> Range<usize> {
     let Range { mut start, mut end } = range;
     while let Some(line) = memchr::memchr(b'\n', &text[start..end]) {
-        if !begins_alone(trimmed(&text[start..start + line])) {
+        if !begins_alone(sentence(trimmed(&text[start..start + line]))) {
             break;
         }
         start += line + 1;
@@ -20,9 +20,7 @@ pub(super) fn kernel(text: &[u8], range: Range<usize>) -> Range<usize> {
         if !stands_alone(&last[indent..]) {
             break;
         }
-        // A sentence's end is no part of what was found in it.
-        let line = trimmed(&text[start..start + line]);
-        end = start + line.iter().rposition(|byte| !b".,;:!?".contains(byte)).map_or(0, |last| last + 1);
+        end = start + sentence(trimmed(&text[start..start + line])).len();
     }
     start..end
 }
@@ -36,6 +34,12 @@ fn is_margin(byte: &u8) -> bool {
 fn trimmed(line: &[u8]) -> &[u8] {
     let line = line.strip_suffix(b"\r").unwrap_or(line);
     line.strip_suffix(b"\\").unwrap_or(line)
+}
+
+/// A line without what ends a sentence: that is no part of what was found in it, and ends more lines than it cuts.
+fn sentence(line: &[u8]) -> &[u8] {
+    let end = line.iter().rposition(|byte| !b".,;:!?".contains(byte));
+    &line[..end.map_or(0, |last| last + 1)]
 }
 
 /// True for what comes before a finding and is no part of it: a word, a setting, or a number, which is at the end of many
@@ -94,6 +98,8 @@ mod tests {
             ("k3y0aB9\\\nNOTE", "k3y0aB9"),
             ("k3y0aB9\nDEBUG=true", "k3y0aB9"),
             ("jane@x.org.\nDo", "jane@x.org"),
+            ("the end.\njane@x.org", "the end.\njane@x.org"),
+            ("end.\njane@x.org", "jane@x.org"),
             ("k3y0aB9\nc4d5", "k3y0aB9\nc4d5"),
             ("k3y0aB9\nxqzkw", "k3y0aB9\nxqzkw"),
             ("k3y0aB9\nc4d5==", "k3y0aB9\nc4d5=="),
