@@ -294,8 +294,12 @@ impl<'t> Run<'t> {
             [] => &[][..],
             [only] => &bytes[only.start..only.end()],
             _ => {
-                let digits = groups.iter().flat_map(|group| &bytes[group.start..group.end()]);
-                self.digits.iter_mut().zip(digits).for_each(|(to, digit)| *to = *digit);
+                let mut room = &mut self.digits[..total];
+                for group in groups {
+                    let (to, rest) = room.split_at_mut(usize::from(group.len));
+                    to.copy_from_slice(&bytes[group.start..group.end()]);
+                    room = rest;
+                }
                 &self.digits[..total]
             }
         };

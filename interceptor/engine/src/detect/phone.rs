@@ -152,7 +152,13 @@ fn label_may_begin(text: Text<'_>, end: usize) -> bool {
 fn labelled(text: Text<'_>, end: usize) -> bool {
     let end = extension(text, end).unwrap_or(end);
     let word = end + 1;
-    label_may_begin(text, end)
+    // What each of them begins with.
+    let first = text
+        .bytes
+        .get(word)
+        .is_some_and(|b| matches!(b | 0x20, b'c' | b'd' | b'f' | b'h' | b'm' | b'o' | b'p' | b't' | b'w'));
+    first
+        && label_may_begin(text, end)
         && LABELS.iter().any(|label| {
             let there = text.bytes.get(word..word + label.len());
             there.is_some_and(|there| there.eq_ignore_ascii_case(label.as_bytes()))
@@ -297,12 +303,12 @@ fn national(
     if said {
         return Some((groups, Confidence::Medium));
     }
-    let bare = match groups {
+    let bare = || match groups {
         1 if with_trunk => matches!(count, 10 | 11),
         1 => (count == 10 && plan::valid(b"1", run.chars)) || is_international(run),
         _ => with_trunk && count >= 9 && groups <= 5,
     };
-    low.or(bare.then_some((groups, Confidence::Low)))
+    low.or_else(|| bare().then_some((groups, Confidence::Low)))
 }
 
 /// A grouping that numbers are written in, and whether the digits are those of a number, too.

@@ -38,6 +38,11 @@ struct Part {
 }
 
 impl Part {
+    /// The group may be digits alone.
+    fn admits_digits(&self) -> bool {
+        !self.digits & ((1 << self.len) - 1) == 0
+    }
+
     /// The group's characters are of the classes that are wanted, as far as it goes.
     fn admits(&self, group: &Group) -> bool {
         let there = (1u32 << group.len) - 1;
@@ -73,11 +78,20 @@ pub(super) struct Node {
     pub(super) bare: bool,
     /// Forms that end here.
     pub(super) shapes: Vec<Shape>,
+    /// The places in `shapes` of those that digits alone may be: most groups are.
+    of_digits: Vec<usize>,
     /// Where forms go on, each with the mark and length of its group: most groups lead nowhere, and that is told here.
     next: Vec<(Mark, u8, usize)>,
 }
 
 impl Node {
+    /// The forms that end here and may be what `groups` are.
+    pub(super) fn shapes<'n>(&'n self, groups: &[Group]) -> impl Iterator<Item = &'n Shape> + use<'n> {
+        let digits = groups.iter().all(Group::is_number);
+        let count = if digits { self.of_digits.len() } else { self.shapes.len() };
+        (0..count).map(move |at| &self.shapes[if digits { self.of_digits[at] } else { at }])
+    }
+
     /// True if no form goes on.
     pub(super) fn is_leaf(&self) -> bool {
         self.next.is_empty()
@@ -118,6 +132,10 @@ impl Index {
         for shape in index.nodes.iter_mut().flat_map(|node| &mut node.shapes) {
             shape.kinds.sort_by_key(|used| std::cmp::Reverse(table::KINDS[used.kind].odds));
             shape.bare = shape.kinds.iter().filter(|used| !used.only_announced).copied().collect();
+        }
+        for node in &mut index.nodes {
+            let digits = |at: &usize| node.shapes[*at].parts.iter().all(Part::admits_digits);
+            node.of_digits = (0..node.shapes.len()).filter(digits).collect();
         }
         index
     }
@@ -171,7 +189,13 @@ impl Index {
             return at;
         }
         let at = self.nodes.len();
-        self.nodes.push(Node { part: *part, bare: false, shapes: Vec::new(), next: Vec::new() });
+        self.nodes.push(Node {
+            part: *part,
+            bare: false,
+            shapes: Vec::new(),
+            of_digits: Vec::new(),
+            next: Vec::new(),
+        });
         match from {
             None => self.roots[part.len] = Some(at),
             Some(from) => {

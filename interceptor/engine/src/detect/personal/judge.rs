@@ -10,7 +10,7 @@ use super::super::{Confidence, DetectorId, Finding, Work, card, encoded, phone, 
 use super::form::{INDEX, Shape, Use};
 use super::kind::Topic;
 use super::table::KINDS;
-use super::words::{Meaning, Near};
+use super::words::{Heard, Meaning, Near};
 use super::{id_of, network};
 use context::Context;
 use weigh::{Best, Case, Reason, weigh};
@@ -177,7 +177,9 @@ fn judge(run: &mut Run<'_>, index: usize, context: &mut Context<'_>, work: &mut 
         if group.is_number() {
             numbers(run, index, context, &mut best, work);
         }
-        forms(run, index, &group, context, &mut best, work);
+        if leads(text, &group) {
+            forms(run, index, &group, context, &mut best, work);
+        }
     }
     behind_letters(text, &group, context, &mut best, work);
     match (best.open, best.finding) {
@@ -185,6 +187,13 @@ fn judge(run: &mut Run<'_>, index: usize, context: &mut Context<'_>, work: &mut 
         (None, Some(finding)) => Judged::Found(finding),
         (None, None) => Judged::No,
     }
+}
+
+/// False if no form begins with a group and goes on behind the mark that follows it: told without a look at the tree.
+fn leads(text: Text<'_>, group: &Group) -> bool {
+    let (mark, then) = (text.bytes.get(group.end()), text.bytes.get(group.end() + 1));
+    let marks = mark.map_or(u16::MAX, |mark| Mark::bits(*mark, then.copied()));
+    INDEX.leads(group.len.into(), group.letters as usize, marks)
 }
 
 /// Cards, social security numbers and telephone numbers: rules of their own over groups of digits.
@@ -277,7 +286,7 @@ fn forms(
         if !node.bare && !context.announces(run.text, work) {
             return;
         }
-        for shape in &node.shapes {
+        for shape in node.shapes(run.groups(index, last)) {
             if shape.admits(run.groups(index, last)) {
                 shaped(run, index, last, shape, context, best, work);
             }
@@ -337,23 +346,27 @@ fn shaped(
     }
     work.examined += (end - start) as u64;
     let case = Case::of(&text.bytes[start..end]);
-    let silent = context.heard(text, work).is_empty();
     let mut room = Chars::new();
     let chars = run.chars(index, last, &mut room);
+    let (nothing, mut plain) = (Heard::new(), false);
     for used in kinds {
-        if used.only_announced && !context.may_announce(used, text, work) {
+        let touched = context.touches(used.kind);
+        // The kinds are in order of their odds: of those that no word speaks of the first that fits is the likeliest.
+        if (!touched && (plain || used.only_announced))
+            || (used.only_announced && !context.may_announce(used.kind))
+        {
             continue;
         }
         let checked = (used.check)(chars);
         if checked || used.loose.is_some_and(|loose| loose(chars)) {
-            let heard = context.heard(text, work);
+            let heard = if touched { context.heard(text, work) } else { &nothing };
             if let Some((confidence, reason)) =
                 weigh(*used, (checked, rare), case, heard, (start, end - start))
             {
                 best.offer(Finding { detector: id_of(used.kind), start, end, confidence }, reason);
             }
-            // The kinds are in order of their odds: without words the first is the likeliest.
-            if checked && silent {
+            plain |= checked && !touched;
+            if plain && context.heard(text, work).is_empty() {
                 return;
             }
         }

@@ -34,6 +34,11 @@ pub(in super::super) enum Topic {
     Other,
 }
 
+impl Topic {
+    /// How many there are.
+    pub(super) const COUNT: usize = Self::Other as usize + 1;
+}
+
 /// Whether upper-case characters without marks can be a number of a kind.
 pub(in super::super) type Check = fn(&[u8]) -> bool;
 

@@ -8,6 +8,7 @@ pub(super) mod languages;
 mod near;
 mod west;
 
+use std::collections::BTreeMap;
 use std::sync::LazyLock;
 
 use smallvec::SmallVec;
@@ -33,7 +34,7 @@ pub(super) enum Meaning {
 }
 
 impl Meaning {
-    /// Any order, to find what is there twice.
+    /// What tells it apart.
     fn order(self) -> (u8, u16) {
         match self {
             Self::Kind(at) => (0, at),
@@ -54,13 +55,25 @@ fn place(name: &str) -> u16 {
 /// A word in the text and where it begins.
 pub(super) type Heard = SmallVec<[(usize, Meaning); 8]>;
 
+/// What a word says: from one place of a list to another.
+#[derive(Debug, Clone, Copy)]
+struct Said {
+    from: usize,
+    to: usize,
+}
+
+/// More meanings than there are.
+const MEANINGS: usize = 1024;
+
 /// Words by a hash of their first three bytes.
 struct Words {
     /// Words of two letters, for which there is no third byte.
-    short: Vec<([u8; 2], Meaning)>,
+    short: Vec<([u8; 2], Said)>,
     /// Where each hash's words begin in `all`; one more for the end of the last.
     starts: Vec<usize>,
-    all: Vec<(Vec<u8>, Meaning)>,
+    all: Vec<(Vec<u8>, Said)>,
+    /// What words say: many say several things.
+    said: Vec<(u16, Meaning)>,
 }
 
 const HASHES: usize = 8192;
@@ -73,15 +86,20 @@ fn hash(bytes: &[u8]) -> usize {
 
 impl Words {
     fn new() -> Self {
-        let mut all: Vec<(Vec<u8>, Meaning)> = Vec::new();
-        let mut short = Vec::new();
-        let mut enter = |word: &str, meaning| {
+        // By the word, in the order of the tables.
+        let mut entered: BTreeMap<Vec<u8>, Vec<(u16, Meaning)>> = BTreeMap::new();
+        let mut numbers: BTreeMap<(u8, u16), u16> = BTreeMap::new();
+        let mut enter = |word: &str, meaning: Meaning| {
+            let next = u16::try_from(numbers.len()).expect("there are fewer meanings");
+            let number = *numbers.entry(meaning.order()).or_insert(next);
+            assert!(usize::from(number) < MEANINGS, "there are more meanings than numbers for them");
             for spelling in languages::spellings(word) {
                 let mut folded = spelling.into_bytes();
                 fold(&mut folded);
-                match folded[..] {
-                    [a, b] => short.push(([a, b], meaning)),
-                    _ => all.push((folded, meaning)),
+                let says = entered.entry(folded).or_default();
+                // Nobody needs to look twice for what is said in two languages.
+                if says.iter().all(|(known, _)| *known != number) {
+                    says.push((number, meaning));
                 }
             }
         };
@@ -111,11 +129,19 @@ impl Words {
         for word in topics::NUMBERS {
             enter(word, Meaning::Number);
         }
-        // Nobody needs to look twice for what is said in two languages.
-        all.sort_by(|(a, x), (b, y)| (hash(a), a, x.order()).cmp(&(hash(b), b, y.order())));
-        all.dedup();
+        let (mut all, mut short, mut said) = (Vec::new(), Vec::new(), Vec::new());
+        for (word, says) in entered {
+            let from = said.len();
+            said.extend(says);
+            let what = Said { from, to: said.len() };
+            match word[..] {
+                [a, b] => short.push(([a, b], what)),
+                _ => all.push((word, what)),
+            }
+        }
+        all.sort_by_key(|(word, _)| hash(word));
         let starts = (0..=HASHES).map(|h| all.partition_point(|(word, _)| hash(word) < h)).collect();
-        Self { short, starts, all }
+        Self { short, starts, all, said }
     }
 }
 

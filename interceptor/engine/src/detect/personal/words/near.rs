@@ -2,7 +2,7 @@
 //! before the next. Knows positions in one text; whoever reads another clears it first.
 
 use super::super::super::text::Text;
-use super::{Heard, Meaning, REACH, WORDS, begins, folded, hash, letters, may_go_on};
+use super::{Heard, MEANINGS, REACH, Said, WORDS, begins, folded, hash, letters, may_go_on};
 
 /// So much may be kept before what nobody asks about any more is dropped.
 const KEPT: usize = 1024;
@@ -15,7 +15,7 @@ struct Word {
     stop: usize,
     /// A digit stands at `stop`, which makes the word a part of a number, unless that is the number.
     tied: bool,
-    meaning: Meaning,
+    said: Said,
 }
 
 /// What was read of a text.
@@ -67,10 +67,16 @@ impl Near {
         self.look(text.bytes, at);
         let valid = |word: &&Word| word.end <= at && word.start < at && (word.stop >= at || !word.tied);
         let near = self.words.iter().rev().take_while(|word| word.start >= from);
+        let mut known = [0u64; MEANINGS / 64];
         for word in near.filter(valid) {
-            // Of words that say the same the nearest one counts.
-            if heard.iter().all(|(_, meaning)| *meaning != word.meaning) {
-                heard.push((word.start, word.meaning));
+            for (number, meaning) in &WORDS.said[word.said.from..word.said.to] {
+                // Of words that say the same the nearest one counts.
+                let number = usize::from(*number);
+                let (known, bit) = (&mut known[number / 64], 1 << (number % 64));
+                if *known & bit == 0 {
+                    *known |= bit;
+                    heard.push((word.start, *meaning));
+                }
             }
         }
         true
@@ -105,14 +111,14 @@ impl Near {
             }
             let two = words.short.iter().filter(|(word, _)| here.starts_with(word));
             if !here.get(2).is_some_and(u8::is_ascii_alphanumeric) {
-                let word = |meaning| Word { start: i, end: i + 2, stop: i + 2, tied: false, meaning };
-                self.words.extend(two.map(|(_, meaning)| word(*meaning)));
+                let word = |said| Word { start: i, end: i + 2, stop: i + 2, tied: false, said };
+                self.words.extend(two.map(|(_, said)| word(*said)));
             }
             if here.len() < 3 {
                 continue;
             }
             let bucket = hash(here);
-            for (word, meaning) in &words.all[words.starts[bucket]..words.starts[bucket + 1]] {
+            for (word, said) in &words.all[words.starts[bucket]..words.starts[bucket + 1]] {
                 if !here.starts_with(word) {
                     continue;
                 }
@@ -121,7 +127,7 @@ impl Near {
                 let digit = bytes.get(stop).is_some_and(u8::is_ascii_digit);
                 let tied = word[word.len() - 1] < 0x80 && digit;
                 if stop == end || may_go_on(word) {
-                    self.words.push(Word { start: i, end, stop, tied, meaning: *meaning });
+                    self.words.push(Word { start: i, end, stop, tied, said: *said });
                 }
             }
         }
