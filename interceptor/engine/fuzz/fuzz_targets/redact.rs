@@ -98,8 +98,9 @@ fuzz_target!(|data: &[u8]| {
     }
     let said = said(&whole);
     assert!(!said.contains('Q'), "a token is left in {said:?}");
-    // What was written with characters that cannot be seen, or with other ones for the same, comes back in plain ones.
-    if text.is_ascii() {
+    // What was written with characters that cannot be seen, or with other ones for the same, comes back in plain ones, and
+    // so does what was encoded.
+    if text.is_ascii() && !text.contains(['%', '&']) {
         assert_eq!(said, text);
     }
 });

@@ -130,6 +130,15 @@ fn what_calls_itself_an_image_and_is_text_is_text() {
     assert_eq!(outcome.sent.concat(), replaced(&body));
 }
 
+/// One byte of it looks like JSON, and all of it does not.
+#[test]
+fn what_calls_itself_binary_and_is_no_text_is_the_same_however_it_is_cut() {
+    let call =
+        Call { request_type: Some("application/octet-stream"), ..call("/v1/files", b"[[66666333[\x10") };
+    let outcome = in_every_chunking(MASK, &call);
+    assert_eq!(outcome.record.doubts[0].uncertainty, Uncertainty::BinaryContent);
+}
+
 #[test]
 fn broken_forms_are_scanned_and_doubted() {
     let whole = form(&[("name=\"prompt\"", format!("ask {ADDRESS} ").as_bytes())]);

@@ -57,9 +57,9 @@ impl Undecided {
         }
     }
 
-    /// No more has to come.
+    /// No more has to come. What says that it is binary is judged by all that a judgement looks at.
     pub(super) fn is_decided(&self) -> bool {
-        self.first.len() >= MOST_SNIFFED || self.sniff() == Sniffed::Json
+        self.first.len() >= MOST_SNIFFED || (!self.binary && self.sniff() == Sniffed::Json)
     }
 }
 
