@@ -8,6 +8,9 @@ fn birth(text: &[u8]) -> bool {
     if let Some(name) = text.iter().position(u8::is_ascii_alphabetic) {
         return text.len() - name >= 3 + 4 && is_month(&text[name..name + 3]);
     }
+    if !text.iter().all(u8::is_ascii_digit) {
+        return false;
+    }
     let number = |part: &[u8]| part.iter().fold(0u16, |n, b| n * 10 + u16::from(b - b'0'));
     let year = |part: &[u8]| matches!(number(part), 1900..=2030);
     match text.len() {
