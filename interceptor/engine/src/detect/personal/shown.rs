@@ -44,17 +44,67 @@ const DEEDS: [&[u8]; 4] = [b"written by", b"contributed by", b"modifications by"
 /// The same in comments only: letters have authors and contacts, too.
 const REMARKS: [&[u8]; 2] = [b"author", b"contact:"];
 
-/// What begins everything that says that a value is shown, beside the bytes of [`is_sign`].
+/// Everything that says that a value is shown begins with one of these, or with a mark. Their places are those of the
+/// bits in [`Said`].
 static SIGNS: LazyLock<Words> = LazyLock::new(|| {
-    let lists = [&DOCUMENTATION[..], &EXAMPLES, &RIGHTS, &FIELDS, &DEEDS, &REMARKS, &[b"assert"]];
-    let words = lists.into_iter().flatten().filter_map(|word| std::str::from_utf8(word).ok());
-    Words::new(words.filter(|word| word.len() > 2).map(|word| (word, 0)))
+    let words = LISTS.into_iter().flatten().zip(0..);
+    let words = words.filter_map(|(word, bit)| Some((std::str::from_utf8(word).ok()?, bit)));
+    Words::new(words.filter(|(word, _)| word.len() > 2))
 });
 
-/// A comment, a prompt, an attribute, a call, a sign of rights.
-fn is_sign(byte: u8, behind: Option<&u8>) -> bool {
-    matches!((byte, behind), (b'(' | b'#' | b'*' | b']' | 0xa9, _) | (b'/', Some(b'/')) | (b'>', Some(b'>')))
+static LISTS: [&[&[u8]]; 7] = [&RIGHTS, &FIELDS, &DEEDS, &REMARKS, &DOCUMENTATION, &EXAMPLES, &[b"assert"]];
+
+/// What stands in the bytes before a value, each a bit: of what is not there nobody needs to ask.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Said(u32);
+
+impl Said {
+    const RIGHTS: Self = Self(0b1111);
+    const FIELDS: Self = Self(0b11_1111 << 4);
+    const DEEDS: Self = Self(0b1111 << 10);
+    const REMARKS: Self = Self(0b11 << 14);
+    const DOCUMENTATION: Self = Self(0b11 << 16 | Self::PROMPT.0);
+    const EXAMPLES: Self = Self(0b11_1111 << 18);
+    const ASSERTS: Self = Self(1 << 24 | Self::HASH.0);
+    const HASH: Self = Self(1 << 25);
+    const CALL: Self = Self(1 << 26);
+    const PROMPT: Self = Self(1 << 27);
+    const COMMENT: Self = Self(1 << 28 | Self::HASH.0);
+    /// What stands in a formula, or begins the line of a comment.
+    const OTHER: Self = Self(1 << 29);
+    #[cfg(test)]
+    const ALL: Self = Self(u32::MAX);
+
+    fn any(self, of: Self) -> bool {
+        self.0 & of.0 != 0
+    }
+
+    /// The words of one of the lists that are there.
+    fn of<'w>(
+        self,
+        all: Self,
+        words: &'w [&'static [u8]],
+    ) -> impl Iterator<Item = &'static [u8]> + Clone + 'w {
+        let there = (self.0 & all.0) >> all.0.trailing_zeros();
+        words.iter().enumerate().filter(move |(at, _)| there >> at & 1 == 1).map(|(_, word)| *word)
+    }
+
+    /// A comment, a prompt, an attribute, a call, a sign of rights.
+    fn mark(before: Option<u8>, byte: u8, behind: Option<&u8>) -> Self {
+        match (byte, behind) {
+            (b'(', _) => Self::CALL,
+            (b'*' | b']', _) => Self::OTHER,
+            (b'#', _) => Self::HASH,
+            (b'/', Some(b'/')) => Self::COMMENT,
+            (b'>', Some(b'>')) => Self::PROMPT,
+            (0xa9, _) if before == Some(0xc2) => Self::RIGHTS,
+            _ => Self(0),
+        }
+    }
 }
+
+/// So many places are kept before those that nobody asks about any more are dropped.
+const KEPT: usize = 1024;
 
 /// Where something may say that a value is shown. Every byte is looked at once for it, however many values stand behind.
 #[derive(Debug, Default)]
@@ -62,30 +112,41 @@ pub(super) struct Signs {
     /// Looked at from here, and up to `read`.
     begun: usize,
     read: usize,
-    /// Behind the last sign.
-    last: usize,
+    /// Where something stands, in order, and what.
+    found: Vec<(usize, u32)>,
 }
 
 impl Signs {
     /// Forgets the text.
     pub(super) fn clear(&mut self) {
-        *self = Self::default();
+        (self.begun, self.read) = (0, 0);
+        self.found.clear();
     }
 
-    /// False if nothing in the bytes before `start` says anything. Adds to `read` what nobody has read before.
-    fn before(&mut self, text: Text<'_>, start: usize, read: &mut u64) -> bool {
+    /// What stands in the bytes before `start`. Adds to `read` what nobody has read before.
+    fn before(&mut self, text: Text<'_>, start: usize, read: &mut u64) -> Said {
         let (bytes, from, signs) = (text.bytes, start.saturating_sub(REACH), &*SIGNS);
         if from < self.begun || from > self.read {
             (self.begun, self.read) = (from, from);
+            self.found.clear();
+        }
+        if self.found.len() > KEPT {
+            self.found.retain(|(at, _)| *at >= from);
+            self.begun = from;
         }
         let new = self.read.min(start)..start;
         *read += new.len() as u64;
-        let sign = |at: &usize| is_sign(bytes[*at], bytes.get(at + 1)) || signs.begins(&bytes[*at..]);
-        if let Some(last) = new.clone().rev().find(sign) {
-            self.last = last + 1;
+        for at in new {
+            let mark = Said::mark(text.before(at, 1), bytes[at], bytes.get(at + 1));
+            let words = signs.begins(&bytes[at..]).then(|| signs.at(&bytes[at..]));
+            let said = words.into_iter().flatten().fold(mark.0, |said, (_, bit)| said | 1 << bit);
+            if said != 0 {
+                self.found.push((at, said));
+            }
         }
         self.read = self.read.max(start);
-        self.last > from
+        let near = self.found.iter().rev().take_while(|(at, _)| *at >= from);
+        Said(near.filter(|(at, _)| *at < start).fold(0, |all, (_, said)| all | said))
     }
 }
 
@@ -96,16 +157,17 @@ fn is_network(detector: DetectorId) -> bool {
 
 /// How sure a finding of personal data may be at most, by what stands before it.
 pub(super) fn at_most(text: Text<'_>, finding: &Finding, signs: &mut Signs, work: &mut Work) -> Confidence {
-    if !signs.before(text, finding.start, &mut work.examined) {
+    let said = signs.before(text, finding.start, &mut work.examined);
+    if said == Said(0) {
         return Confidence::High;
     }
     work.examined += REACH as u64;
-    by_what_stands_before(text, finding)
+    by_what_stands_before(text, finding, said)
 }
 
 /// As [`at_most`], by all that stands before.
-fn by_what_stands_before(text: Text<'_>, finding: &Finding) -> Confidence {
-    let before = Before::new(text, finding.start);
+fn by_what_stands_before(text: Text<'_>, finding: &Finding, said: Said) -> Confidence {
+    let before = Before::new(text, finding.start, said);
     let credit = finding.detector == EMAIL && (before.credits() || before.comments_on_a_name());
     let place = is_place(finding.detector) && before.callee().is_some();
     let stand_in = finding.detector == EMAIL && finding.confidence == Confidence::Medium;
@@ -131,14 +193,15 @@ struct Before<'t> {
     line: &'t [u8],
     /// All of the line before the value is there.
     whole: bool,
+    said: Said,
 }
 
 impl<'t> Before<'t> {
-    fn new(text: Text<'t>, start: usize) -> Self {
+    fn new(text: Text<'t>, start: usize, said: Said) -> Self {
         let window = &text.bytes[start.saturating_sub(REACH)..start];
         let end = memrchr(b'\n', window);
         let line = &window[end.map_or(0, |end| end + 1)..];
-        Self { window, line, whole: end.is_some() || start <= REACH }
+        Self { window, line, whole: end.is_some() || start <= REACH, said }
     }
 
     /// The line is documentation, or a literal in it stands behind the prompt of an interpreter. Replies to mail quote
@@ -147,11 +210,15 @@ impl<'t> Before<'t> {
         let line = self.line.trim_ascii_start();
         let code = |line: &[u8]| line.iter().any(|b| matches!(b, b'(' | b'=')) && self.quoted().is_some();
         let prompt = line.strip_prefix(b">>>").is_some_and(code);
-        self.whole && (prompt || DOCUMENTATION.iter().any(|mark| line.starts_with(mark)))
+        let said = self.said.any(Said::DOCUMENTATION);
+        said && self.whole && (prompt || DOCUMENTATION.iter().any(|mark| line.starts_with(mark)))
     }
 
     /// A test says what it expects, and no empty line ends that before the value.
     fn asserts(&self) -> bool {
+        if !self.said.any(Said::ASSERTS) {
+            return false;
+        }
         let empty = |at: &usize| self.window[..*at].ends_with(b"\n");
         let paragraph = memrchr_iter(b'\n', self.window).find(empty).map_or(0, |end| end + 1);
         let here = &self.window[paragraph..];
@@ -170,7 +237,7 @@ impl<'t> Before<'t> {
     /// `e.g.` and the like stand right before, perhaps with a mark or a word between.
     fn announces_an_example(&self) -> bool {
         let near = &self.line[self.line.len().saturating_sub(NEAR)..];
-        EXAMPLES.iter().any(|word| {
+        self.said.of(Said::EXAMPLES, &EXAMPLES).any(|word| {
             let starts = |at: usize| near[at..].len() >= word.len() && eq(&near[at..at + word.len()], word);
             let begins = |at: usize| at == 0 || !near[at - 1].is_ascii_alphanumeric();
             (0..near.len()).any(|at| starts(at) && begins(at))
@@ -182,11 +249,13 @@ impl<'t> Before<'t> {
         let line = self.line.trim_ascii_start();
         let begins = |word: &&[u8]| line.get(..word.len()).is_some_and(|there| eq(there, word));
         let deeds = || {
-            self.comment().is_some_and(|said| DEEDS.iter().chain(&REMARKS).any(|word| holds(said, word)))
-                || (self.whole && DEEDS.iter().any(begins))
+            let (deeds, said) = (self.said.of(Said::DEEDS, &DEEDS), self.said);
+            let remarks = said.of(Said::REMARKS, &REMARKS);
+            self.comment().is_some_and(|line| deeds.clone().chain(remarks).any(|word| holds(line, word)))
+                || (self.whole && deeds.clone().any(|word| begins(&word)))
         };
-        RIGHTS.iter().any(|word| holds(self.line, word))
-            || FIELDS.iter().any(|word| self.is_field(word))
+        self.said.of(Said::RIGHTS, &RIGHTS).any(|word| holds(self.line, word))
+            || self.said.of(Said::FIELDS, &FIELDS).any(|word| self.is_field(word))
             || self.is_listed()
             || deeds()
     }
@@ -204,7 +273,7 @@ impl<'t> Before<'t> {
 
     /// A list of authors stands open, as in the metadata of a package: each has a line.
     fn is_listed(&self) -> bool {
-        FIELDS.iter().any(|name| {
+        self.said.of(Said::FIELDS, &FIELDS).any(|name| {
             places(self.window, name).any(|at| {
                 let behind = &self.window[at + name.len()..];
                 let open = behind.iter().take(8).position(|b| *b == b'[');
@@ -240,6 +309,9 @@ impl<'t> Before<'t> {
 
     /// The value is in a literal that a function is called with. SQL, which is written in capitals, calls none.
     fn is_argument(&self) -> bool {
+        if !self.said.any(Said::CALL) {
+            return false;
+        }
         let Some(before) = self.quoted() else { return false };
         let open = |at: &usize| {
             let called = at.checked_sub(1).is_some_and(|name| is_word(before[name]) || before[name] == b'!');
@@ -278,6 +350,9 @@ impl<'t> Before<'t> {
     /// The function that is called with the value, or with the literal that it stands in: whose parenthesis stands open
     /// in the line, and the value behind it, behind a comma or in quotes.
     fn callee(&self) -> Option<&'t [u8]> {
+        if !self.said.any(Said::CALL) {
+            return None;
+        }
         let before = match self.line.trim_ascii_end() {
             before @ [.., b'(' | b','] => before,
             _ => self.quoted()?,
@@ -333,9 +408,10 @@ mod tests {
     use super::super::super::{Detectors, SampleSource};
     use super::*;
 
-    /// Where nothing is a sign nothing says that a value is shown, whatever was asked about before.
+    /// Where nothing is a sign nothing says that a value is shown, and where some are nothing else does, whatever was
+    /// asked about before.
     #[test]
-    fn nothing_is_said_without_a_sign() {
+    fn nobody_is_asked_about_what_is_not_there() {
         let words = [&DOCUMENTATION[..], &EXAMPLES, &RIGHTS, &FIELDS, &DEEDS, &REMARKS, &READERS, &TESTERS];
         let words = words.into_iter().flatten().filter_map(|word| std::str::from_utf8(word).ok());
         let others = [
@@ -364,8 +440,10 @@ mod tests {
             while start < text.bytes.len() {
                 for detector in [EMAIL, super::super::IPV4] {
                     let finding = Finding { detector, start, end: start + 1, confidence: Confidence::Medium };
-                    let signed = signs.before(text, start, &mut 0);
-                    assert!(signed || by_what_stands_before(text, &finding) == Confidence::High);
+                    let said = signs.before(text, start, &mut 0);
+                    let all = by_what_stands_before(text, &finding, Said::ALL);
+                    assert_eq!(by_what_stands_before(text, &finding, said), all);
+                    assert!(said != Said(0) || all == Confidence::High);
                 }
                 start += 1 + source.below(50);
                 // Sometimes back: an address begins before its anchor.

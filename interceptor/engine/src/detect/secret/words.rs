@@ -55,7 +55,10 @@ impl Words {
     }
 
     /// The words that stand at the beginning of `here`, whatever their case.
-    pub(super) fn at<'w>(&'w self, here: &'w [u8]) -> impl Iterator<Item = (&'static [u8], usize)> + 'w {
+    pub(in crate::detect) fn at<'w>(
+        &'w self,
+        here: &'w [u8],
+    ) -> impl Iterator<Item = (&'static [u8], usize)> + 'w {
         let group = if here.len() < Self::FEWEST { 0 } else { usize::from(self.heads[head(here)]) };
         let fits = |word: &[u8]| here.len() >= word.len() && here[..word.len()].eq_ignore_ascii_case(word);
         self.groups[group].iter().copied().filter(move |(word, _)| fits(word))
