@@ -97,7 +97,8 @@ fn yugoslav(text: &[u8], region: impl Fn(u16) -> bool) -> bool {
         let year = d[4] * 100 + two(d[5], d[6]);
         let year = if year >= 850 { 1000 + year } else { 2000 + year };
         let check = (11 - weigh(&d, &[7, 6, 5, 4, 3, 2, 7, 6, 5, 4, 3, 2]) % 11) % 11 % 10;
-        exists(year, two(d[2], d[3]), two(d[0], d[1])) && region(two(d[7], d[8])) && check == d[12]
+        let alive = (1850..=2049).contains(&year);
+        alive && exists(year, two(d[2], d[3]), two(d[0], d[1])) && region(two(d[7], d[8])) && check == d[12]
     })
 }
 

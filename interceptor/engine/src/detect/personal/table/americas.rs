@@ -56,7 +56,8 @@ pub(super) const KINDS: &[Kind] = &[
     kind("pii.cl_rut", "CL_RUT", "a tax and identity number of Chile", americas::cl_rut, 11)
         .checks(&["weighted sum modulo 11"])
         .forms(&["dd.ddd.ddd-X", "dddddddd-X", "d.ddd.ddd-X", "ddddddd-X", "!ddddddddX"])
-        .words(&["rut", "run", "rol único"])
+        // `run` alone is English for something else.
+        .words(&["rut", "mi run", "su run", "run es", "run del", "rol único"])
         .topic(Topic::Tax)
         .sample("1d.ddd.ddd-d"),
     kind("pii.co_nit", "CO_NIT", "a tax number of Colombia", americas::co_nit, 11)

@@ -96,6 +96,7 @@ pub(super) const KINDS: &[Kind] = &[
         .sample("AAAPAddddA"),
     kind("pii.in_gstin", "IN_GSTIN", "a goods and services tax number of India", india::in_gstin, 10_000)
         .checks(&["Luhn over 36 characters", "state", "account number inside"])
+        .loose(india::in_gstin_shape)
         .forms(&["ddAAAAAddddAXAX"])
         .words(&["gstin", "gst", "gst number"])
         .topic(Topic::Tax)

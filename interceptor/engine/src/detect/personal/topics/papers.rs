@@ -272,7 +272,6 @@ pub(super) const WORDS: &[(Topic, &[&str])] = &[
             "paszport",
             "pasport",
             "passnr",
-            "passi",
             "pasaport",
             "útlevél",
             "pașaport",
@@ -315,7 +314,6 @@ pub(super) const WORDS: &[(Topic, &[&str])] = &[
             "permiso de conducir",
             "carnet de conducir",
             "patente di guida",
-            "patente",
             "carta de condução",
             "cnh",
             "rijbewijs",
@@ -336,7 +334,6 @@ pub(super) const WORDS: &[(Topic, &[&str])] = &[
             "운전면허",
             "ใบขับขี่",
             "lesen memandu",
-            "sim card number",
         ],
     ),
 ];

@@ -14,7 +14,7 @@ pub(super) const KINDS: Rows = &[
     ("bank_account", "numer konta|nr konta|numer rachunku|nr rachunku|rachunek bankowy"),
     ("insurance_number", "numer polisy|nr polisy|polisa"),
     ("medical_record", "numer pacjenta|karta pacjenta|historia choroby"),
-    ("license_plate", "rejestracyjn|tablica"),
+    ("license_plate", "rejestracyjn"),
     ("employee_id", "numer pracownika"),
     ("student_id", "numer albumu|nr albumu|legitymacja"),
     // Czech and Slovak.
@@ -89,7 +89,7 @@ pub(super) const KINDS: Rows = &[
     ("fi_hetu", "henkilötunnu|hetu|sosiaaliturvatunnu"),
     ("fi_business_id", "y tunnu|ytunnu|yritystunnus"),
     ("ee_isikukood", "isikukood"),
-    ("passport", "passin numero|passi number|passi nr|passinumero|passi:"),
+    ("passport", "passin numero|passi number|passi nr|passinumero"),
     ("driver_license", "ajokortti|ajokortin|juhiluba|juhiloa"),
     ("bank_account", "tilinumero|pankkitili|kontonumber|arveldusarve"),
     ("medical_record", "potilasnumero|potilastunnus|haiguslugu"),
@@ -129,7 +129,7 @@ pub(super) const KINDS: Rows = &[
     ("driver_license", "ehliyet|sürücü belgesi"),
     ("bank_account", "hesap no|hesap numara|banka hesab"),
     ("insurance_number", "poliçe no|poliçe numara|sigorta poliçe"),
-    ("medical_record", "hasta no|protokol no|dosya no|hasta numara"),
+    ("medical_record", "hasta no|hasta numara"),
     ("license_plate", "plaka|plakası"),
     ("employee_id", "sicil no|personel no"),
     ("student_id", "öğrenci no|öğrenci numara|okul no"),
@@ -140,10 +140,7 @@ pub(super) const TOPICS: TopicRows = &[
         Topic::Phone,
         "komórkow|numer tel|nr tel|zadzwoń|telefonní|telefónne|mobilní|zavolejte|volejte|telefonszám",
     ),
-    (
-        Topic::Phone,
-        "mobilszám|hívjon|hívható|nr. de telefon|sunați|suna|telefonul|мобилен|тел.|обадете|телефонен",
-    ),
+    (Topic::Phone, "mobilszám|hívjon|hívható|nr. de telefon|sunați|telefonul|мобилен|тел.|обадете|телефонен"),
     (
         Topic::Phone,
         "broj telefona|mobitel|nazovite|pozovite|телефона|мобилни|telefonska|pokličite|κιν.|τηλ|καλέστε",
@@ -154,7 +151,7 @@ pub(super) const TOPICS: TopicRows = &[
     ),
     (
         Topic::Phone,
-        "позвон|звон|зателефон|дзвон|номер тел|номером|cep telefonu|telefon no|telefon numara|ara:|gsm no",
+        "позвон|звон|зателефон|дзвон|номер тел|номером|cep telefonu|telefon no|telefon numara|gsm no",
     ),
     (Topic::Network, "adres ip|ip cím|adresa ip|ip адрес|айпи|ip adresi|ip osoite|διεύθυνση ip"),
 ];

@@ -73,7 +73,7 @@ pub(super) const KINDS: Rows = &[
     ("passport", "여권"),
     ("driver_license", "운전면허|면허번호"),
     ("bank_account", "계좌번호|계좌|통장번호"),
-    ("medical_record", "차트번호|환자번호|등록번호"),
+    ("medical_record", "차트번호|환자번호"),
     ("insurance_number", "보험증권|증권번호|보험번호|건강보험증"),
     ("license_plate", "차량번호|번호판|차번호"),
     ("employee_id", "사번|사원번호"),
@@ -92,7 +92,7 @@ pub(super) const KINDS: Rows = &[
     ("date_of_birth", "ngày sinh|sinh ngày"),
     ("passport", "hộ chiếu"),
     ("driver_license", "giấy phép lái xe|bằng lái"),
-    ("bank_account", "số tài khoản|tài khoản ngân hàng|stk"),
+    ("bank_account", "số tài khoản|tài khoản ngân hàng"),
     ("license_plate", "biển số"),
     // Thai.
     ("date_of_birth", "วันเกิด|วันเดือนปีเกิด|เกิดวันที่"),

@@ -11,8 +11,8 @@ pub(super) const KINDS: Rows = &[
         "medical record|hospital number|hospital no|hospital id|patient record|case record|mrn",
     ),
     ("insurance_number", "health insurance number|insured id|policyholder id|plan member|beneficiary number"),
-    ("employee_id", "staff no|personnel no|payroll number|payroll id|worker id"),
-    ("driver_license", "dl|driver id|driving permit|driver license|drivers license|licence no|license no"),
+    ("employee_id", "staff no|personnel no|payroll number|payroll id"),
+    ("driver_license", "dl|driving permit|driver license|drivers license|licence no|license no"),
     ("passport", "travel document|passports"),
     ("imei", "device imei|handset"),
     ("us_itin", "taxpayer identification"),
@@ -106,7 +106,7 @@ pub(super) const KINDS: Rows = &[
     ("es_nie", "identidad de extranjero|número de identidad de extranjero|nie"),
     ("es_cif", "cif de la empresa"),
     ("ar_dni", "documento nacional de identidad|documento de identidad"),
-    ("cl_rut", "rut|rol único|r.u.t|r.u.n"),
+    ("cl_rut", "r.u.n"),
     ("mx_curp", "clave única de registro"),
     ("mx_rfc", "registro federal"),
     ("ec_cedula", "cédula|c.i.|ci:"),
@@ -122,7 +122,7 @@ pub(super) const KINDS: Rows = &[
     ("medical_record", "historia clínica|expediente clínico|número de paciente|expediente médico|nhc"),
     ("employee_id", "número de empleado|legajo"),
     ("student_id", "número de matrícula|número de estudiante|matrícula escolar|número de alumno"),
-    ("license_plate", "matrícula|placas|patente|dominio"),
+    ("license_plate", "matrícula|placas"),
     ("vin", "bastidor|número de serie vehicular"),
     // Portuguese.
     ("date_of_birth", "data de nascimento|data nascimento|nascido em|nascida em|nascimento|data nasc"),
@@ -131,10 +131,7 @@ pub(super) const KINDS: Rows = &[
     ("br_cpf", "cpf/mf|cadastro de pessoas físicas"),
     ("br_voter", "título de eleitor|título eleitoral"),
     ("passport", "passaporte"),
-    (
-        "driver_license",
-        "carta de condução|cnh|carteira de motorista|carteira nacional de habilitação|habilitação",
-    ),
+    ("driver_license", "carta de condução|cnh|carteira de motorista|carteira nacional de habilitação"),
     ("bank_account", "número da conta|conta bancária|conta corrente|conta poupança|nº da conta"),
     ("insurance_number", "apólice|número de beneficiário|carteirinha"),
     ("medical_record", "prontuário|número de utente|número do paciente|processo clínico"),
@@ -180,7 +177,7 @@ pub(super) const TOPICS: TopicRows = &[
     ),
     (
         Topic::Phone,
-        "gsm nummer|bel me|bellen op|numéro de tél|n° de tél|portable|joignable|rappeler|appelez|tél",
+        "gsm nummer|bel me|bellen op|numéro de tél|n° de tél|mon portable|n° portable|tél. portable|joignable|rappeler|appelez|tél",
     ),
     (
         Topic::Phone,
@@ -200,6 +197,6 @@ pub(super) const TOPICS: TopicRows = &[
     ),
     (
         Topic::Phone,
-        "their number is|reach our|reach him|reach her|reach them|contact no|tlf|puh.|call:|ring:|please text",
+        "their number is|reach our|reach him|reach her|reach them|contact no|tlf|puh.|please text",
     ),
 ];
