@@ -29,7 +29,8 @@ pub(crate) struct Args {
     /// A scanner that is built already, `interceptor` or `interceptor-scan`; without it, it is built.
     #[arg(long, value_name = "PROGRAM")]
     scanner: Option<PathBuf>,
-    /// Folders of harmless text, instead of the sources of Rust crates and of Python on this machine.
+    /// Folders of harmless text of any kind (documentation, data, logs, manuals, sources), instead of the sources of Rust
+    /// crates and of Python on this machine.
     #[arg(long, value_name = "DIR")]
     benign: Vec<PathBuf>,
     /// So much harmless text is scanned, in MB; 0 for none.

@@ -1,13 +1,15 @@
-//! Harmless text: the sources of libraries on this machine. Counts what is found in it.
+//! Harmless text: the sources of libraries on this machine, or any text of folders that are named. Counts what is found.
 //! Does not know whether a finding is right, but for one kind: mail addresses of those who wrote the sources are true
 //! personal data, and it is also said how many of the findings they are, by where they stand ([`is_credit`]).
 
 use std::collections::BTreeMap;
 use std::fs;
+use std::io::Read as _;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use anyhow::{Context as _, Result, ensure};
+use flate2::read::GzDecoder;
 use serde::Serialize;
 
 use super::scanner::{Level, Scanner};
@@ -16,6 +18,16 @@ use crate::tools::{output, say};
 
 /// Files beyond this are data, not sources.
 const LARGEST: u64 = 4 << 20;
+
+/// What sources end with.
+const SOURCES: [&str; 2] = ["rs", "py"];
+
+/// What other text ends with: documentation, data, configuration, logs, manuals, other languages.
+const TEXTS: [&str; 38] = [
+    "md", "markdown", "rst", "txt", "html", "htm", "xml", "json", "jsonl", "csv", "tsv", "log", "yaml",
+    "yml", "toml", "ini", "conf", "cfg", "sql", "sh", "c", "h", "cc", "cpp", "js", "ts", "css", "go", "java",
+    "rb", "lock", "po", "1", "3", "5", "7", "8", "svg",
+];
 
 /// The detector of mail addresses.
 const EMAIL: &str = "pii.email";
@@ -38,17 +50,19 @@ pub(super) struct Benign {
     pub(super) places: Vec<String>,
 }
 
-/// Scans up to `megabytes` of the folders' sources, or of those on this machine.
+/// Scans up to `megabytes` of the folders' texts, or of the sources on this machine.
 pub(super) fn run(scanner: &Scanner, folders: &[PathBuf], megabytes: u64) -> Result<Benign> {
-    let folders = if folders.is_empty() { installed() } else { folders.to_vec() };
+    let named = !folders.is_empty();
+    let folders = if named { folders.to_vec() } else { installed() };
+    let wanted = |path: &Path| is_of(path, &SOURCES) || (named && is_of(path, &TEXTS));
     let mut files = Vec::new();
     for folder in &folders {
-        collect(folder, &mut files)?;
+        collect(folder, &wanted, &mut files)?;
     }
-    ensure!(!files.is_empty(), "no sources in {folders:?}; name a folder with --benign");
+    ensure!(!files.is_empty(), "no texts in {folders:?}; name a folder with --benign");
     // A part of them should be a part of everything, and the same part each time.
     files.sort_by_key(|path| (spread(path), path.clone()));
-    say(&format!("scanning up to {megabytes} MB of {} source files", files.len()));
+    say(&format!("scanning up to {megabytes} MB of {} files", files.len()));
     let mut benign = Benign::default();
     let mut batch = Vec::new();
     let mut size = 0;
@@ -56,7 +70,10 @@ pub(super) fn run(scanner: &Scanner, folders: &[PathBuf], megabytes: u64) -> Res
         if benign.bytes + size as u64 >= megabytes * 1_000_000 {
             break;
         }
-        let bytes = fs::read(&path).with_context(|| format!("read {}", path.display()))?;
+        let bytes = read(&path).with_context(|| format!("read {}", path.display()))?;
+        if bytes.contains(&0) {
+            continue;
+        }
         size += bytes.len();
         batch.push((path, String::from_utf8_lossy(&bytes).into_owned()));
         if size >= BATCH {
@@ -133,15 +150,33 @@ fn installed() -> Vec<PathBuf> {
     crates.into_iter().chain(python).filter(|folder| folder.is_dir()).collect()
 }
 
-fn collect(folder: &Path, files: &mut Vec<PathBuf>) -> Result<()> {
+/// The file ends so, perhaps with `.gz` behind it, as manuals do.
+fn is_of(path: &Path, ends: &[&str]) -> bool {
+    let packed = path.extension().is_some_and(|end| end == "gz");
+    let name = if packed { path.file_stem().map(Path::new) } else { Some(path) };
+    let end = name.and_then(Path::extension).and_then(std::ffi::OsStr::to_str);
+    end.is_some_and(|end| ends.contains(&end))
+}
+
+/// What the file holds, unpacked; of more than the largest size nothing.
+fn read(path: &Path) -> Result<Vec<u8>> {
+    let bytes = fs::read(path)?;
+    if path.extension().is_none_or(|end| end != "gz") {
+        return Ok(bytes);
+    }
+    let mut unpacked = Vec::new();
+    GzDecoder::new(&*bytes).take(LARGEST + 1).read_to_end(&mut unpacked)?;
+    Ok(if unpacked.len() as u64 > LARGEST { Vec::new() } else { unpacked })
+}
+
+fn collect(folder: &Path, wanted: &dyn Fn(&Path) -> bool, files: &mut Vec<PathBuf>) -> Result<()> {
     let entries = fs::read_dir(folder).with_context(|| format!("read {}", folder.display()))?;
     for entry in entries {
         let entry = entry?;
         let (path, kind) = (entry.path(), entry.file_type()?);
-        let source = || path.extension().is_some_and(|end| end == "rs" || end == "py");
         if kind.is_dir() {
-            collect(&path, files)?;
-        } else if kind.is_file() && source() && entry.metadata()?.len() <= LARGEST {
+            collect(&path, wanted, files)?;
+        } else if kind.is_file() && wanted(&path) && entry.metadata()?.len() <= LARGEST {
             files.push(path);
         }
     }
@@ -159,6 +194,14 @@ fn spread(path: &Path) -> u64 {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn texts_are_told_by_their_names() {
+        let of = |name: &str| (is_of(Path::new(name), &SOURCES), is_of(Path::new(name), &TEXTS));
+        assert_eq!(of("a/b.rs"), (true, false));
+        assert_eq!([of("a/b.md"), of("a/ls.1.gz"), of("a/b.csv")], [(false, true); 3]);
+        assert_eq!([of("a/b.png"), of("a/b.gz"), of("a/b")], [(false, false); 3]);
+    }
 
     #[test]
     fn addresses_of_authors_are_told_by_their_line() {
