@@ -175,7 +175,7 @@ pub(super) fn prefixed(text: Text<'_>, at: usize, number: u16, work: &mut Work) 
             let hexadecimal = free.iter().all(|b| b.is_ascii_hexdigit() || !b.is_ascii_alphanumeric());
             let plain = digits < 2 && !hexadecimal;
             let worded = free.len() >= 10 && plain && !rarity::random(&free, TELLING);
-            let confidence = if worded { Confidence::Low } else { KEYS[*key].told.confidence(shape.open()) };
+            let confidence = if worded { Confidence::Low } else { sure(*key, shape) };
             Verdict::Match(Finding { detector: super::key_id(*key), start, end, confidence })
         }
     }
@@ -246,8 +246,9 @@ fn is_token_byte(b: u8) -> bool {
 }
 
 /// Places at which a token around a digit may begin: with its letters, with what dashes and underscores join,
-/// with what dots and slashes join.
-struct Starts([usize; 3], usize);
+/// with what dots and slashes join, with
+/// what equals signs join.
+struct Starts([usize; 4], usize);
 
 impl Starts {
     fn new(text: Text<'_>, digit: usize) -> Self {
@@ -257,15 +258,23 @@ impl Starts {
         };
         let letters = back(digit, |b| b.is_ascii_alphanumeric());
         let joined = back(letters, is_token_byte);
-        let dotted = back(joined, |b| is_token_byte(b) || matches!(b, b'.' | b'/' | b'+' | b'=' | b'~'));
-        Self([letters, joined, dotted], floor)
+        let dotted = |b: u8| is_token_byte(b) || matches!(b, b'.' | b'/' | b'+' | b'~');
+        // An equals sign stands before a token more often than in it.
+        let assigned = back(joined, dotted);
+        let whole = back(assigned, |b| is_token_byte(b) || matches!(b, b'.' | b'/' | b'+' | b'=' | b'~'));
+        Self([letters, joined, assigned, whole], floor)
     }
 
     /// The different ones, nearest first; without those where the look back was cut off.
     fn each(&self, text: Text<'_>) -> impl Iterator<Item = usize> + use<> {
-        let [letters, joined, dotted] = self.0;
+        let [letters, joined, assigned, whole] = self.0;
         let cut = (self.1 > text.floor).then_some(self.1);
-        let all = [(letters, true), (joined, joined != letters), (dotted, dotted != joined)];
+        let all = [
+            (letters, true),
+            (joined, joined != letters),
+            (assigned, assigned != joined),
+            (whole, whole != assigned),
+        ];
         all.map(|(at, other)| (other && Some(at) != cut).then_some(at)).into_iter().flatten()
     }
 }
@@ -273,7 +282,7 @@ impl Starts {
 /// A group of digits begins at `digit`: is it part of a token that its shape or a word before it gives away?
 pub(super) fn token(text: Text<'_>, digit: usize, read: &mut Read, work: &mut Work) -> Verdict {
     let starts = Starts::new(text, digit);
-    let [letters, joined, dotted] = starts.0;
+    let [letters, joined, _, dotted] = starts.0;
     let end = read.scores.run_end(text, digit, GLANCE, joins);
     let word = text.run_end(digit, GLANCE, |b| b.is_ascii_alphanumeric());
     work.examined += (end - dotted) as u64;
@@ -323,6 +332,11 @@ fn fits_a_key(token: &[u8]) -> bool {
     is_long_number(token) || rarity::random(begin, telling)
 }
 
+/// How sure a key is that fits its shape.
+fn sure(key: usize, shape: &Shape) -> Confidence {
+    KEYS[key].told.confidence(shape.open(), shape.constant())
+}
+
 /// Keys that have no prefix to look for, but a shape that nothing else has.
 fn bare(text: Text<'_>, starts: &Starts, work: &mut Work) -> Verdict {
     // Behind a dot it is the end of a name such as that of a file.
@@ -337,7 +351,7 @@ fn bare(text: Text<'_>, starts: &Starts, work: &mut Work) -> Verdict {
                 Fit::End(end) => {
                     let free = shape.free(&text.bytes[start..end]);
                     if rarity::random(&free, TELLING) && !is_placeholder(&free) {
-                        let (detector, confidence) = (super::key_id(*key), Confidence::Medium);
+                        let (detector, confidence) = (super::key_id(*key), sure(*key, shape));
                         return Verdict::Match(Finding { detector, start, end, confidence });
                     }
                 }

@@ -193,6 +193,11 @@ impl Shape {
         self.parts.iter().filter(|part| !part.is_literal()).map(|part| part.min).sum()
     }
 
+    /// How many characters it gives.
+    pub(super) fn constant(&self) -> usize {
+        self.parts.iter().filter(|part| part.is_literal()).count()
+    }
+
     /// True if keys of this shape may begin with `b`.
     pub(super) fn begins_with(&self, b: u8) -> bool {
         self.parts.first().is_some_and(|part| part.class.has(b))

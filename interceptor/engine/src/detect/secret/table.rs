@@ -1,8 +1,13 @@
 //! The keys of many issuers, as data: a name, a label, and the shapes that the issuer documents. One file for
 //! each kind of service.
 
+mod agent;
 mod ai;
+mod azure;
+mod business;
 mod cloud;
+mod data;
+mod deploy;
 mod hash;
 mod messaging;
 mod monitoring;
@@ -45,9 +50,14 @@ impl Told {
         }
     }
 
-    /// How sure a key of that many open characters is.
-    pub(super) fn confidence(self, open: usize) -> Confidence {
-        if self == Self::Prefix && open >= 16 { Confidence::High } else { Confidence::Medium }
+    /// How sure a key of that many open characters, and that many constant ones, is.
+    pub(super) fn confidence(self, open: usize, constant: usize) -> Confidence {
+        match self {
+            Self::Prefix if open >= 16 => Confidence::High,
+            // The constant characters were not looked for, but they prove as much.
+            Self::Shape if open >= 20 && constant >= 4 => Confidence::High,
+            _ => Confidence::Medium,
+        }
     }
 }
 
@@ -79,9 +89,14 @@ const fn announced(
     Key { name, label, description, shapes, told: Told::Words(words) }
 }
 
-const GROUPS: [&[Key]; 9] = [
+const GROUPS: [&[Key]; 14] = [
+    agent::KEYS,
     ai::KEYS,
+    azure::KEYS,
+    business::KEYS,
     cloud::KEYS,
+    data::KEYS,
+    deploy::KEYS,
     messaging::KEYS,
     monitoring::KEYS,
     payment::KEYS,

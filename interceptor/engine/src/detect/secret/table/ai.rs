@@ -19,7 +19,7 @@ pub(super) const KEYS: &[Key] = &[
     prefixed("secret.groq_key", "GROQ_KEY", "a Groq API key", &["gsk_[0-9A-Za-z]{52}"]),
     prefixed("secret.xai_key", "XAI_KEY", "an xAI API key", &["xai-[0-9A-Za-z]{80}"]),
     prefixed("secret.perplexity_key", "PERPLEXITY_KEY", "a Perplexity API key", &["pplx-[0-9A-Za-z]{48}"]),
-    prefixed("secret.replicate_token", "REPLICATE_TOKEN", "a Replicate token", &["r8_[0-9A-Za-z]{37}"]),
+    prefixed("secret.replicate_token", "REPLICATE_TOKEN", "a Replicate token", &["r8_[0-9A-Za-z_-]{37}"]),
     prefixed("secret.openrouter_key", "OPENROUTER_KEY", "an OpenRouter API key", &["sk-or-v1-[0-9a-f]{64}"]),
     prefixed("secret.elevenlabs_key", "ELEVENLABS_KEY", "an ElevenLabs API key", &["sk_[0-9a-f]{48}"]),
     prefixed("secret.fireworks_key", "FIREWORKS_KEY", "a Fireworks AI API key", &["fw_[0-9A-Za-z]{22,24}"]),

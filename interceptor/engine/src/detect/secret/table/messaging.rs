@@ -323,7 +323,7 @@ pub(super) const KEYS: &[Key] = &[
         "secret.dropbox_short_token",
         "DROPBOX_SHORT_TOKEN",
         "a Dropbox short-lived token",
-        &["sl.[0-9A-Za-z_-]{130,200}"],
+        &["sl.[0-9A-Za-z_-]{130,1400}"],
     ),
     announced(
         "secret.dropbox_secret",

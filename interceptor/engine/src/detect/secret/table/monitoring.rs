@@ -27,7 +27,7 @@ pub(super) const KEYS: &[Key] = &[
         "secret.newrelic_insert_key",
         "NEWRELIC_INSERT_KEY",
         "a New Relic insert key",
-        &["NRII-[0-9A-Za-z-]{32}"],
+        &["NRII-[0-9A-Za-z_-]{32}"],
     ),
     prefixed(
         "secret.newrelic_license_key",

@@ -8,7 +8,7 @@ pub(super) const KEYS: &[Key] = &[
         "secret.gitlab_pat",
         "GITLAB_PAT",
         "a GitLab personal access token",
-        &["glpat-[0-9A-Za-z_.-]{20,60}"],
+        &["glpat-[0-9A-Za-z_.-]{20,320}"],
     ),
     prefixed(
         "secret.gitlab_deploy_token",

@@ -1,0 +1,182 @@
+//! Deployment, builds and what developers run, by the shapes that
+//! their issuers document. Holds shapes only, and no value.
+
+use super::{Key, bare, prefixed};
+
+pub(super) const KEYS: &[Key] = &[
+    bare(
+        "secret.vercel_new_token",
+        "VERCEL_NEW_TOKEN",
+        "a Vercel token",
+        &[
+            "vcp_[0-9A-Za-z]{56}",
+            "vci_[0-9A-Za-z]{56}",
+            "vca_[0-9A-Za-z]{56}",
+            "vcr_[0-9A-Za-z]{56}",
+            "vck_[0-9A-Za-z]{56}",
+        ],
+    ),
+    bare(
+        "secret.netlify_new_token",
+        "NETLIFY_NEW_TOKEN",
+        "a Netlify token",
+        &[
+            "nfc_[0-9A-Za-z]{36,40}",
+            "nfu_[0-9A-Za-z]{36,40}",
+            "nfo_[0-9A-Za-z]{36,40}",
+            "nfb_[0-9A-Za-z]{36,40}",
+        ],
+    ),
+    bare(
+        "secret.cloudflare_new_token",
+        "CLOUDFLARE_NEW_TOKEN",
+        "a Cloudflare token",
+        &[
+            "cfut_[0-9A-Za-z]{40}[0-9a-f]{8}",
+            "cfat_[0-9A-Za-z]{40}[0-9a-f]{8}",
+            "cfk_[0-9A-Za-z]{40}[0-9a-f]{8}",
+        ],
+    ),
+    bare(
+        "secret.deno_token",
+        "DENO_TOKEN",
+        "a Deno Deploy token",
+        &["ddp_[0-9A-Za-z]{36}", "ddo_[0-9A-Za-z]{36}"],
+    ),
+    bare(
+        "secret.gitlab_refresh_runner_token",
+        "GITLAB_REFRESH_RUNNER_TOKEN",
+        "a GitLab runner token",
+        &["glrtr-[0-9A-Za-z_-]{20,60}"],
+    ),
+    bare(
+        "secret.packagist_token",
+        "PACKAGIST_TOKEN",
+        "a Packagist token",
+        &[
+            "packagist_ust_[0-9a-f]{68}",
+            "packagist_uut_[0-9a-f]{68}",
+            "packagist_ort_[0-9a-f]{68}",
+            "packagist_out_[0-9a-f]{68}",
+            "packagist_osut_[0-9a-f]{68}",
+        ],
+    ),
+    bare(
+        "secret.buildkite_cluster_token",
+        "BUILDKITE_CLUSTER_TOKEN",
+        "a Buildkite cluster or agent token",
+        &["bkct_[0-9A-Za-z]{38,52}", "bkaj_[0-9A-Za-z_-]{60,80}"],
+    ),
+    bare(
+        "secret.bitrise_token",
+        "BITRISE_TOKEN",
+        "a Bitrise token",
+        &["bitpat_[0-9A-Za-z_-]{80,90}", "bitwat_[0-9A-Za-z_-]{80,90}"],
+    ),
+    bare(
+        "secret.postman_collection_key",
+        "POSTMAN_COLLECTION_KEY",
+        "a Postman collection key",
+        &["PMAT-[0-9A-Z]{26}"],
+    ),
+    bare("secret.socket_token", "SOCKET_TOKEN", "a Socket token", &["sktsec_[0-9A-Za-z_-]{40,48}"]),
+    bare("secret.chromatic_token", "CHROMATIC_TOKEN", "a Chromatic project token", &["chpt_[0-9a-f]{15,40}"]),
+    bare(
+        "secret.percy_token",
+        "PERCY_TOKEN",
+        "a Percy token",
+        &["web_[0-9a-f]{64}", "app_[0-9a-f]{64}", "auto_[0-9a-f]{64}", "ss_[0-9a-f]{64}"],
+    ),
+    bare("secret.n8n_key", "N8N_KEY", "an n8n API key", &["n8n_api_[0-9a-f]{80}"]),
+    bare(
+        "secret.kong_token",
+        "KONG_TOKEN",
+        "a Kong Konnect token",
+        &["kpat_[0-9A-Za-z]{40,60}", "spat_[0-9A-Za-z]{40,60}"],
+    ),
+    bare(
+        "secret.inngest_key",
+        "INNGEST_KEY",
+        "an Inngest signing key",
+        &["signkey-prod-[0-9a-f]{64}", "signkey-test-[0-9a-f]{64}", "signkey-branch-[0-9a-f]{64}"],
+    ),
+    bare(
+        "secret.trigger_dev_key",
+        "TRIGGER_DEV_KEY",
+        "a Trigger.dev key",
+        &[
+            "tr_prod_[0-9A-Za-z]{20,24}",
+            "tr_dev_[0-9A-Za-z]{20,24}",
+            "tr_stg_[0-9A-Za-z]{20,24}",
+            "tr_pat_[0-9A-Za-z]{40}",
+        ],
+    ),
+    bare(
+        "secret.wakatime_key",
+        "WAKATIME_KEY",
+        "a WakaTime key",
+        &["waka_[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}"],
+    ),
+    bare("secret.val_town_token", "VAL_TOWN_TOKEN", "a Val Town token", &["vtwn_[0-9A-Za-z]{24,40}"]),
+    bare("secret.unkey_key", "UNKEY_KEY", "an Unkey key", &["unkey_[0-9A-Za-z]{22,28}"]),
+    bare("secret.zuplo_key", "ZUPLO_KEY", "a Zuplo key", &["zpka_[0-9a-f]{32}_[0-9a-f]{8}"]),
+    bare("secret.lichess_token", "LICHESS_TOKEN", "a Lichess token", &["lip_[0-9A-Za-z]{20}"]),
+    bare("secret.exoscale_key", "EXOSCALE_KEY", "an Exoscale key", &["EXO[0-9a-f]{24}"]),
+    prefixed(
+        "secret.backblaze_key",
+        "BACKBLAZE_KEY",
+        "a Backblaze application key",
+        &[
+            "K001[0-9A-Za-z+/]{27}",
+            "K002[0-9A-Za-z+/]{27}",
+            "K003[0-9A-Za-z+/]{27}",
+            "K004[0-9A-Za-z+/]{27}",
+            "K005[0-9A-Za-z+/]{27}",
+        ],
+    ),
+    prefixed(
+        "secret.onepassword_service_token",
+        "ONEPASSWORD_SERVICE_TOKEN",
+        "a 1Password service account token",
+        &["ops_eyJ[0-9A-Za-z+/=_-]{200,2000}"],
+    ),
+    bare(
+        "secret.infisical_token",
+        "INFISICAL_TOKEN",
+        "an Infisical service token",
+        &["st.[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}.[0-9a-f]{32}.[0-9a-f]{32}"],
+    ),
+    bare(
+        "secret.ory_token",
+        "ORY_TOKEN",
+        "an Ory token",
+        &[
+            "ory_pat_[0-9A-Za-z]{32}",
+            "ory_st_[0-9A-Za-z]{32}",
+            "ory_wak_[0-9A-Za-z]{32}",
+            "ory_ac_[0-9A-Za-z_-]{60,120}",
+            "ory_at_[0-9A-Za-z_-]{60,120}",
+            "ory_rt_[0-9A-Za-z_-]{60,120}",
+        ],
+    ),
+    bare(
+        "secret.stytch_secret",
+        "STYTCH_SECRET",
+        "a Stytch secret",
+        &["secret-live-[0-9A-Za-z_-]{30,42}", "secret-test-[0-9A-Za-z_-]{30,42}"],
+    ),
+    bare(
+        "secret.workato_token",
+        "WORKATO_TOKEN",
+        "a Workato token",
+        &[
+            "wrkaus-[0-9A-Za-z_-]{40,900}",
+            "wrkeu-[0-9A-Za-z_-]{40,900}",
+            "wrksg-[0-9A-Za-z_-]{40,900}",
+            "wrkjp-[0-9A-Za-z_-]{40,900}",
+        ],
+    ),
+    prefixed("secret.wix_key", "WIX_KEY", "a Wix API key", &["IST.eyJ[0-9A-Za-z_.-]{100,1500}"]),
+    bare("secret.nostr_secret", "NOSTR_SECRET", "a Nostr secret key", &["nsec1[02-9ac-hj-np-z]{58}"]),
+    bare("secret.nightfall_key", "NIGHTFALL_KEY", "a Nightfall key", &["NF-[0-9A-Za-z]{32}"]),
+];
