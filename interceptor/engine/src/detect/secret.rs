@@ -185,6 +185,8 @@ pub(super) enum Route {
     Name(Named),
     /// An option of a command that takes a name and a password.
     UserOption,
+    /// An option of a command that takes a password.
+    PasswordOption,
 }
 
 /// Literals with code of their own behind them.
@@ -254,6 +256,10 @@ static LITERALS: &[(&str, Route)] = &[
     ("AUTHORIZATION", Route::Name(Named::Header)),
     ("--user ", Route::UserOption),
     (" -u ", Route::UserOption),
+    (" -p ", Route::PasswordOption),
+    ("SecureString", Route::Name(Named::Password)),
+    ("IDENTIFIED BY", Route::Name(Named::Password)),
+    ("identified by", Route::Name(Named::Password)),
 ];
 
 /// Every literal that announces a secret, with who confirms it.
@@ -301,7 +307,8 @@ pub(super) fn tail(text: Text<'_>) -> Option<usize> {
 static BY_FIRST: LazyLock<[Vec<(&'static str, Route)>; 128]> = LazyLock::new(|| {
     let mut table = [const { Vec::new() }; 128];
     for (literal, route) in LITERALS.iter().copied().chain(keys::prefixes()) {
-        if !matches!(route, Route::Name(_) | Route::AwsSecretName | Route::UserOption) {
+        if !matches!(route, Route::Name(_) | Route::AwsSecretName | Route::UserOption | Route::PasswordOption)
+        {
             table[usize::from(literal.as_bytes()[0] & 127)].push((literal, route));
         }
     }
@@ -361,6 +368,7 @@ pub(super) fn literal(
         Route::Jwt => jwt::begin(text, start),
         Route::Key(number) => keys::prefixed(text, start, number, work),
         Route::Name(named) => assigned::announced(text, start, end, named, read, work),
+        Route::PasswordOption => assigned::password_option(text, start, end, read, work),
         Route::UserOption => assigned::user_option(text, start, end, read, work),
     }
 }

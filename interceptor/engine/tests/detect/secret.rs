@@ -166,3 +166,40 @@ fn what_is_named_like_a_secret_and_is_none() {
     silent("\"token\": \"xoxp-1234-1234-1234-4ddbc191d40ee098cbaae6f3523ada2d\"");
     assert!(found(&format!("exchange_token = \"{}\"", &ALNUM[..28])).len() == 1);
 }
+
+#[test]
+fn passwords_of_commands_and_sentences() {
+    let value = &ALNUM[10..28];
+    for text in [
+        "my password is {} and it fails",
+        "The password was {}\n",
+        "backup --db-password {} --all",
+        "Connect-VIServer -Server v -User admin -Password {}",
+        "sshpass -p {} ssh root@host",
+        "docker login -u me -p {} registry.example.net",
+        "ConvertTo-SecureString \"{}\" -AsPlainText",
+        "CREATE USER app IDENTIFIED BY '{}'",
+        "password={}&user=bob",
+    ] {
+        finds("secret.password~", text, value);
+    }
+    silent(&format!("mkdir -p {value}"));
+    silent("The password is required2 by the form.");
+    silent("mongodb://<username>:<password>@cluster0.ab1cd.example.net/");
+}
+
+#[test]
+fn keys_whose_names_stand_apart_or_look_harmless() {
+    let value = &ALNUM[3..31];
+    for text in [
+        "SHARED_SECRET: {}\n",
+        "HostName=h;SharedAccessKeyName=owner;SharedAccessKey={};",
+        "<add key=\"signing_key\" value=\"{}\" />",
+        "- name: master_key\n  value: {}\n",
+        "my hmac_key is {} , please use it",
+        "https://example.com/?api_key={}&q=1",
+    ] {
+        finds("secret.assigned_key~", text, value);
+    }
+    silent(&format!("commitSha: {value} cache key {value}"));
+}

@@ -15,8 +15,8 @@ use std::ops::Range;
 use counts::Counts;
 use gap::{Word, between, is_gap, small_word};
 pub(super) use judge::STAND_INS;
-pub(super) use value::user_option;
 use value::{Assignment, is_value_byte, value};
+pub(super) use value::{password_option, user_option};
 
 use super::rarity::Stretch;
 use super::read::{Against, Read};
@@ -42,7 +42,7 @@ const GAP: usize = 40;
 const SHORTEST: usize = 10;
 
 /// Names that hold such a word announce something that may be read by everybody.
-pub(super) const HARMLESS: [&str; 30] = [
+pub(super) const HARMLESS: [&str; 35] = [
     "public",
     "page",
     "next",
@@ -52,7 +52,12 @@ pub(super) const HARMLESS: [&str; 30] = [
     "hash",
     "digest",
     "checksum",
-    "sha",
+    "sha1",
+    "sha2",
+    "sha5",
+    "shasum",
+    "sha_",
+    "cache",
     "name",
     "length",
     "size",
@@ -187,19 +192,19 @@ fn aws_follows(text: Text<'_>, name_end: usize) -> Option<bool> {
 pub(super) fn behind(text: Text<'_>, start: usize, read: &mut Read, work: &mut Work) -> Verdict {
     let no = Verdict::No { resume: start };
     let from = start.saturating_sub(GAP).max(text.floor);
-    let mut name_end = start;
-    while name_end > from && is_gap(text.bytes[name_end - 1]) {
-        name_end -= 1;
-    }
+    let name_end = name_before(text.bytes, from, start);
     let Some((separated, quote)) = between(&text.bytes[name_end..start]) else { return no };
     let lowest = name_end.saturating_sub(NAME).max(text.floor);
     let is_name = |b: &u8| is_name_byte(*b) || matches!(*b, b' ' | b':');
     let name_start = name_end - text.bytes[lowest..name_end].iter().rev().take_while(|b| is_name(b)).count();
     work.examined += (start - name_start) as u64;
     let name = &text.bytes[name_start..name_end];
+    // What stands before a colon says nothing about it, as in `name: signing_key`.
+    let own_start =
+        name.windows(2).rposition(|two| two == b": ").map_or(name_start, |colon| name_start + colon);
     if name_end == start
         || !announces(name, separated)
-        || harmless(text.bytes, name_start..name_end, read, work)
+        || harmless(text.bytes, own_start..name_end, read, work)
         || contains(name, b"::")
     {
         return no;
@@ -208,10 +213,26 @@ pub(super) fn behind(text: Text<'_>, start: usize, read: &mut Read, work: &mut W
     value(text, start, how, start, read, work)
 }
 
+/// Where the name ends before a value that begins at `start`: before punctuation, and before one small word with
+/// punctuation around it.
+fn name_before(bytes: &[u8], from: usize, start: usize) -> usize {
+    let before_gap = |at: usize| at - bytes[from..at].iter().rev().take_while(|b| is_gap(**b)).count();
+    let end = before_gap(start);
+    for word in [&b"is"[..], b"was", b"value"] {
+        let there = &bytes[from..end];
+        let Some(first) = there.len().checked_sub(word.len()) else { continue };
+        if end < start && there[first..].eq_ignore_ascii_case(word) && before_gap(from + first) < from + first
+        {
+            return before_gap(from + first);
+        }
+    }
+    end
+}
+
 /// The last word of a name is one that keys are called by, and it is not the only one: `key` is also the name
 /// of what a map is asked for, and of what a cipher is tested with.
 fn announces(name: &[u8], separated: bool) -> bool {
-    const LAST: [&[u8]; 10] = [
+    const LAST: [&[u8]; 11] = [
         b"key",
         b"token",
         b"secret",
@@ -222,6 +243,7 @@ fn announces(name: &[u8], separated: bool) -> bool {
         b"pat",
         b"login",
         b"credential",
+        b"credentials",
     ];
     let name = name.trim_ascii();
     LAST.iter().any(|word| {
@@ -241,7 +263,15 @@ fn harmless(bytes: &[u8], name: Range<usize>, read: &mut Read, work: &mut Work) 
     let version = [&b"changetoken"[..], b"change_token", b"change-token"]
         .iter()
         .any(|word| name.get(..word.len()).is_some_and(|there| there.eq_ignore_ascii_case(word)));
-    id || version || name.ends_with(b"IDs") || said
+    // `commitSha`, but not `sharedSecret`.
+    let sum = name.len() > 3 && name[name.len() - 3..].eq_ignore_ascii_case(b"sha");
+    id || version || sum || name.ends_with(b"IDs") || said
+}
+
+/// True for the name of an option of a command, such as `--db-password`.
+fn is_option(bytes: &[u8], name_end: usize) -> bool {
+    let name = bytes[..name_end].iter().rev().take(NAME).take_while(|b| is_name_byte(**b)).count();
+    bytes[name_end - name..].starts_with(b"-")
 }
 
 fn contains(text: &[u8], word: &[u8]) -> bool {
@@ -264,6 +294,7 @@ pub(super) fn value_behind(
     let no = Verdict::No { resume };
     let mut at = from;
     let mut lines = 0;
+    let mut said = false;
     while at - from <= GAP {
         work.examined += 1;
         let byte = match text.peek(at) {
@@ -280,12 +311,17 @@ pub(super) fn value_behind(
             return no;
         }
         match small_word(text, at, named) {
-            Word::Skip(end) => at = end,
+            Word::Skip(end) => {
+                said |= matches!(&text.bytes[at..end], b"is" | b"was");
+                at = end;
+            }
             Word::Unknown => return Verdict::Undecided { hold: usize::MAX },
             Word::None => {
                 // Between names of more than one word the words are part of the gap.
                 let Some((separated, quote)) = between(&text.bytes[from..at]) else { return no };
-                let how = Assignment { named, separated, quote, behind: false };
+                // A sentence says that it is one, or it is the option of a command.
+                let told = separated || named == Named::Password && (said || is_option(text.bytes, from));
+                let how = Assignment { named, separated: told, quote, behind: false };
                 return value(text, at, how, resume, read, work);
             }
         }

@@ -71,7 +71,11 @@ pub(super) fn value(
         let live = how.quote.is_some() || end - start >= HOLD || !word;
         return Verdict::Undecided { hold: if live { start } else { usize::MAX } };
     }
-    let mut end = end;
+    // `<password>@` is the pattern of an address.
+    if how.quote.is_none() && text.bytes[start..].starts_with(b"@") && text.left(start) == Some(b'>') {
+        return no;
+    }
+    let mut end = if how.quote.is_none() { before_next(text.bytes, start..end) } else { end };
     while how.quote.is_none()
         && end > start
         && matches!(text.bytes[end - 1], b'.' | b',' | b':' | b'!' | b'?')
@@ -97,6 +101,16 @@ pub(super) fn value(
         Some((detector, confidence)) => Verdict::Match(Finding { detector, start, end, confidence }),
         None => no,
     }
+}
+
+/// The end of a value in a query: there the next name begins, as in `token=…&page=2`.
+fn before_next(bytes: &[u8], value: Range<usize>) -> usize {
+    let names_next = |at: &usize| {
+        let name = bytes[at + 1..value.end].iter().take_while(|b| b.is_ascii_alphanumeric() || **b == b'_');
+        let name = name.count();
+        bytes[*at] == b'&' && name > 0 && bytes.get(at + 1 + name) == Some(&b'=')
+    };
+    value.clone().skip(1).find(names_next).unwrap_or(value.end)
 }
 
 /// Names of tokens that tell one request or state from another, if the value is a UUID: whoever makes the request thinks
@@ -173,6 +187,38 @@ pub(in super::super) fn user_option(
                 && text.mentions_before(option, 200, &["curl", "wget", "http"], value.work) =>
         {
             Verdict::Match(Finding { detector: ASSIGNED_PASSWORD, start, end: stop, confidence })
+        }
+        _ => no,
+    }
+}
+
+/// `-p password` of a command that asks for one.
+pub(in super::super) fn password_option(
+    text: Text<'_>,
+    option: usize,
+    end: usize,
+    read: &mut Read,
+    work: &mut Work,
+) -> Verdict {
+    const COMMANDS: [&str; 5] = ["sshpass", "login", "psexec", "mysql", "ldap"];
+    let no = Verdict::No { resume: end };
+    let start = text.run_end(end, 2, |b| is_quote(b) || b == b'\\');
+    let stop =
+        text.run_end(start, PASSWORD, |b| b.is_ascii_graphic() && !is_quote(b) && b != b'\\' || b >= 0x80);
+    work.examined += (stop - end) as u64;
+    if text.peek(stop) == Peek::Unknown {
+        return Verdict::Undecided { hold: start };
+    }
+    let how = Assignment { named: Named::Password, separated: true, quote: Some(b'"'), behind: false };
+    let mut value = Value { bytes: text.bytes, at: start..stop, read, work };
+    if stop - start < 6 || value.is_stand_in() {
+        return no;
+    }
+    match value.judge(how) {
+        Some((detector, confidence))
+            if confidence > Confidence::Low && text.mentions_before(option, 120, &COMMANDS, value.work) =>
+        {
+            Verdict::Match(Finding { detector, start, end: stop, confidence })
         }
         _ => no,
     }
