@@ -5,6 +5,7 @@ mod assigned;
 mod keys;
 mod rarity;
 mod read;
+mod selfnamed;
 mod shape;
 mod spots;
 mod table;
@@ -44,6 +45,8 @@ pub(crate) fn is_general(detector: DetectorId) -> bool {
 pub(super) const ASSIGNED_KEY: DetectorId = secret_id("secret.assigned_key");
 pub(super) const ASSIGNED_PASSWORD: DetectorId = secret_id("secret.password");
 pub(super) const AUTHORIZATION: DetectorId = secret_id("secret.authorization");
+/// A key whose own beginning says that it is one.
+const SELF_NAMED_KEY: DetectorId = secret_id("secret.self_named_key");
 
 const fn secret(
     name: &'static str,
@@ -55,7 +58,7 @@ const fn secret(
     Detector { name, family: Family::Secret, label, description, validators, sample: Sample::Made(sample) }
 }
 
-const OWN: [Detector; 11] = [
+const OWN: [Detector; 12] = [
     secret(
         "secret.aws_access_key",
         "AWS_ACCESS_KEY",
@@ -132,6 +135,13 @@ const OWN: [Detector; 11] = [
         "the value of an HTTP Authorization header",
         &["the header's name", "unlike words"],
         |s| format!("Authorization: Bearer {}", s.mixed(32)),
+    ),
+    secret(
+        "secret.self_named_key",
+        "SELF_NAMED_KEY",
+        "a key of an issuer that is not known, whose beginning says that it is one",
+        &["a word that says so in its prefix", "unlike words"],
+        |s| format!("{}{}", "acme_pat_", s.mixed(32)),
     ),
 ];
 

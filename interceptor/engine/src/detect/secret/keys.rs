@@ -312,7 +312,7 @@ pub(super) fn token(text: Text<'_>, digit: usize, read: &mut Read, work: &mut Wo
             return verdict;
         }
     }
-    no
+    super::selfnamed::token(text, joined, work).unwrap_or(no)
 }
 
 fn drawn(bytes: &[u8], token: Range<usize>, scores: &mut Scores) -> bool {
