@@ -132,7 +132,11 @@ const WIDEST: usize = LONGEST + LONGEST.div_ceil(4);
 /// beginning of some other number, which nothing is held for.
 pub(super) fn tail(text: Text<'_>) -> Option<usize> {
     let end = text.bytes.len();
-    let from = end.saturating_sub(WIDEST).max(text.floor);
+    let from = end.saturating_sub(WIDEST).max(text.floor).min(end);
+    // Most texts have no digit there.
+    if !text.bytes[from..].iter().fold(false, |any, byte| any | byte.is_ascii_digit()) {
+        return None;
+    }
     let begins = |at: &usize| match text.bytes[*at..] {
         [a, b, c, d, ..] => {
             let letters = a.is_ascii_alphabetic() && b.is_ascii_alphabetic();

@@ -11,6 +11,18 @@ const NEAR: usize = 40;
 const ANNOUNCES: [&[u8]; 9] =
     [b"mail", b"email", b"contact", b"kontakt", b"address", b"adress", b"reach", b"correo", b"courriel"];
 
+/// Their first letters, since each fragment of a text is asked about.
+static INITIALS: [bool; 256] = {
+    let (mut initials, mut word) = ([false; 256], 0);
+    while word < ANNOUNCES.len() {
+        let first = ANNOUNCES[word][0];
+        initials[first as usize] = true;
+        initials[first.to_ascii_uppercase() as usize] = true;
+        word += 1;
+    }
+    initials
+};
+
 /// Where a local part that is at the end of the text so far begins, if it is to be held. A plain word is not, or prose
 /// would be full of holds, unless an address was announced.
 pub(in crate::detect) fn tail(text: Text<'_>) -> Option<usize> {
@@ -52,8 +64,8 @@ fn is_announced(text: &[u8], start: usize) -> bool {
     if before.last() == Some(&b'<') || follows_one(before) {
         return true;
     }
-    let initial = |byte: u8| b"mecakr".contains(&byte.to_ascii_lowercase());
-    let mut places = (0..before.len()).filter(|at| initial(before[*at]) && begins_word(before, *at));
+    let mut places =
+        (0..before.len()).filter(|at| INITIALS[usize::from(before[*at])] && begins_word(before, *at));
     places.any(|at| {
         let there =
             |word: &[u8]| before[at..].get(..word.len()).is_some_and(|here| here.eq_ignore_ascii_case(word));
