@@ -184,6 +184,8 @@ impl Finder {
             return Workload { path, ..Workload::clone(&outer) };
         }
         let (runtime, facts) = tokio::join!(self.of_runtime(container), self.of_cluster(cgroup, container));
+        // Labels may have changed while the runtime was asked: nobody would tell of that again.
+        let facts = self.facts_now(container).or(facts);
         let cluster = self.sources.cluster.as_deref().map(|cluster| (cluster, facts));
         let joined = join(container, runtime, cluster);
         Workload {
@@ -202,6 +204,11 @@ impl Finder {
         let (cluster, uid) = (self.sources.cluster.as_ref()?, container.pod?);
         let patience = if self.table.has(cgroup) { Duration::ZERO } else { self.deadline / 2 };
         cluster.pod_soon(uid, patience).await
+    }
+
+    /// What the server has said of a pod by now.
+    fn facts_now(&self, container: &Container<'_>) -> Option<Arc<Facts>> {
+        self.sources.cluster.as_ref()?.pod(container.pod?)
     }
 
     /// What the runtime says of the container.
