@@ -10,14 +10,14 @@ use std::slice;
 use std::sync::Arc;
 
 use bytes::Bytes;
-use interceptor_engine::VerdictCache;
 use interceptor_engine::detect::Detectors;
 use interceptor_engine::policy::Subject;
+use interceptor_engine::{FragmentScanner, VerdictCache};
 use nix::time::{ClockId, clock_gettime};
 
 mod share;
 
-use share::{MEGABYTE, PROSE, SENTENCES, SOURCE, chat, filled, send, turns};
+use share::{MEGABYTE, PROSE, SENTENCES, SOURCE, chat, filled, marked, send, turns};
 
 /// The least processor time of a run, in nanoseconds.
 fn least(runs: usize, mut run: impl FnMut()) -> f64 {
@@ -51,9 +51,20 @@ struct Report {
 
 impl Report {
     fn line(&self, name: &str, bytes: usize, run: impl FnMut()) {
-        if self.wanted.is_empty() || self.wanted.iter().any(|word| name.contains(word.as_str())) {
+        if self.wants(name) {
             println!("{name:<44} {:>8.0} MB/s", bytes as f64 * 1e3 / least(self.runs, run));
         }
+    }
+
+    /// What one of so many costs.
+    fn each(&self, name: &str, count: usize, run: impl FnMut()) {
+        if self.wants(name) {
+            println!("{name:<44} {:>8.0} ns", least(self.runs, run) / count as f64);
+        }
+    }
+
+    fn wants(&self, name: &str) -> bool {
+        self.wanted.is_empty() || self.wanted.iter().any(|word| name.contains(word.as_str()))
     }
 }
 
@@ -107,6 +118,22 @@ fn detectors(report: &Report) {
     }
 }
 
+/// What a chunk costs that is as long as a token, in a stream in which nothing is found.
+fn chunks(report: &Report) {
+    const TOKEN: usize = 4;
+    let set = Detectors::builtin();
+    let texts = [("prose", filled(PROSE)), ("code", filled(SOURCE)), ("marks", filled(&marked()))];
+    for (name, text) in texts {
+        let text = &text[..MEGABYTE / 8];
+        report.each(&format!("a chunk of 4 bytes: {name}"), text.len() / TOKEN, || {
+            let (mut scanner, mut out) = (FragmentScanner::new(set.clone()), Vec::new());
+            for chunk in text.chunks(TOKEN) {
+                black_box(scanner.push(black_box(chunk), &mut out));
+            }
+        });
+    }
+}
+
 pub(crate) fn main() {
     let (mut wanted, mut runs) = (Vec::new(), 25);
     for word in std::env::args().skip(1) {
@@ -121,4 +148,5 @@ pub(crate) fn main() {
     let report = Report { wanted, runs };
     exchanges(&report);
     detectors(&report);
+    chunks(&report);
 }

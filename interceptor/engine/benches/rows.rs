@@ -33,7 +33,7 @@ const SHORT: usize = 4 << 10;
 const LONG: usize = 64 << 10;
 const CHUNK: usize = 16;
 /// What the search has found before.
-const KNOWN: [&str; 17] = [
+const KNOWN: [&str; 18] = [
     "4111 ",
     "123456789 ",
     "1234567890 ",
@@ -46,6 +46,7 @@ const KNOWN: [&str; 17] = [
     "02:1b:2a:3f:",
     "a@",
     "jane@example.com, ",
+    "dob: abc ",
     "nif 31668011 ",
     "nhs 564 607 000 ",
     "storyblok key vVmctQ2gUZyElocrarCKE5tt",

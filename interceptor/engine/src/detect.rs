@@ -43,6 +43,7 @@ use std::sync::{Arc, LazyLock};
 
 use crate::document::{self, Mistakes, Report};
 
+pub(crate) use anchor::Brief;
 pub use metadata::{Detector, Family};
 pub(crate) use operator::{DOCUMENT as SET, KIND as SET_KIND, SPEC as SET_SPEC, read as read_sets};
 pub(crate) use personal::EMAIL;
@@ -227,15 +228,20 @@ impl Detectors {
         personal::readings(value)
     }
 
+    /// A look at `text`, if that is so short that one may show that nothing is in it.
+    pub(crate) fn brief<'a>(&'a self, text: &'a [u8]) -> Option<Brief<'a>> {
+        self.anchors.brief(text).filter(|_| self.own.is_none())
+    }
+
     /// As [`Detectors::scan`], and says what it cost.
     pub fn scan_measured(&self, text: &[u8], out: &mut Vec<Finding>) -> Work {
-        // As most of what stands in a request are: roles, types and names.
-        if self.own.is_none() && self.anchors.are_not_in(text) {
+        let (first, text, mut sweep) = (out.len(), text::Text::complete(text), anchor::Sweep::new());
+        // Most texts have no anchor, and the machine is not small.
+        if self.own.is_none() && self.anchors.next(&mut sweep, text, 0, 0).is_err() {
             return Work::default();
         }
         let mut machine = machine::Machine::default();
-        let (first, text) = (out.len(), text::Text::complete(text));
-        machine.run(&self.anchors, text, out);
+        machine.run_on(&self.anchors, sweep, text, out);
         if let Some(own) = &self.own {
             own.run(&mut operator::Walk::default(), text, out);
             in_order(&mut out[first..]);

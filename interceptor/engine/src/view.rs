@@ -18,7 +18,7 @@ mod wide;
 
 use std::ops::Range;
 
-pub(crate) use glance::{Glance, glance};
+pub(crate) use glance::{Brief, Glance, glance};
 pub(crate) use join::Join;
 pub(crate) use passing::{Passing, Stretch, begins};
 pub(crate) use undo::Undo;

@@ -115,6 +115,24 @@ pub(crate) trait Pass {
     fn run<L: Lanes>(self, lanes: L) -> Self::Answer;
 }
 
+/// The block that begins at `from` of a few bytes more than one.
+#[inline(always)]
+pub(crate) fn part<L: Lanes, const BYTES: usize>(lanes: L, near: &[u8; BYTES], from: usize) -> L::Bytes {
+    lanes.load(near[from..].first_chunk().expect("a block and more are there"))
+}
+
+/// Two passes, for which the processor is asked once.
+pub(crate) struct Both<A, B>(pub(crate) A, pub(crate) B);
+
+impl<A: Pass, B: Pass> Pass for Both<A, B> {
+    type Answer = (A::Answer, B::Answer);
+
+    #[inline(always)]
+    fn run<L: Lanes>(self, lanes: L) -> Self::Answer {
+        (self.0.run(lanes), self.1.run(lanes))
+    }
+}
+
 /// Does it as well as this processor can.
 #[cfg(target_arch = "x86_64")]
 #[inline]

@@ -40,7 +40,19 @@ fn rows_of_digits_are_read_a_few_times() {
         costs(row, 4, 2);
     }
     for row in ["123456789 ", "1234567890 ", "12345678901 ", "1234567890123 ", "4111111111111112 "] {
-        costs(row, 6, 9);
+        costs(row, 5, 9);
+    }
+    // A word behind digits is a telephone's, or nobody asks what they are together.
+    for row in ["12345678 abc ", "1 2 3 4 5 6 abc ", "123 456 7890x1 abc "] {
+        costs(row, 6, 4);
+    }
+}
+
+/// Bars and brackets are no letters: nobody listens for a word where they stand before.
+#[test]
+fn marks_are_no_words() {
+    for row in ["12345|", "123456789]|[", "1234567~", "12345{"] {
+        costs(row, 3, 5);
     }
 }
 
@@ -64,7 +76,6 @@ fn findings_are_weighed_once() {
 #[test]
 fn tokens_are_read_a_few_times() {
     for row in [
-        "12345|",
         "1234567|Ab1x5678",
         "storyblok key vVmctQ2gUZyElocrarCKE5tt",
         "vVmctQ2gUZyElocrarCKE5tt ",
@@ -84,6 +95,14 @@ fn values_are_read_once_for_all_names_in_them() {
         Ovym8k5MUcx3secret:x6se";
     for row in [&named, worst, "my_token = \"ai5Iwf31Cqe08Ovym1k1MUOF5sj2 "] {
         costs(row, 16, 8);
+    }
+}
+
+/// Keys that begin inside one another end together, and how far they go is read once.
+#[test]
+fn keys_inside_one_another_are_read_a_few_times() {
+    for row in ["ops_eyJ+", "+ops_eyJ+ops_eyJe", "ops_eyJ_ghp_glpat-xoxb-1"] {
+        costs(row, 12, 2);
     }
 }
 

@@ -99,6 +99,10 @@ fn pieces() -> Vec<String> {
     let line = "MIIEvQIBADANBgkqhkiG9w0BAQEFAASCBKcwggSjAgEAAoIBAQC7VJTUt9Us8cKj\n";
     let key = |label: &str, body: &str, end: &str| format!("-----BEGIN {label}-----\n{body}{end}");
     let mut pieces: Vec<String> = [
+        "born March 3rd, 1980",
+        "née le 1er août 1992",
+        "DOB: 3 de marzo de 1980",
+        "born in May, by birth a Dane",
         "jane.doe@example.com",
         "bob@example.org",
         "a_b+c@mail.example.co.uk",

@@ -33,6 +33,11 @@ pub(crate) fn filled(piece: &str) -> Vec<u8> {
     piece.bytes().cycle().take(MEGABYTE).collect()
 }
 
+/// The same with something to undo in every line.
+pub(crate) fn marked() -> String {
+    PROSE.replace('\'', "\u{2019}").replace(". ", " \u{2014} 100 % &amp; more\\n")
+}
+
 /// An engine with all detectors.
 pub(crate) fn engine() -> Arc<Engine> {
     let policy = Policy::load(&[("bench.yaml", POLICY)]).expect("the policy above");

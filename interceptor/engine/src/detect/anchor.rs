@@ -4,6 +4,7 @@
 //! A sweep shows where something may be, many bytes at a time; what it shows is looked at here, place by place. A literal
 //! is found by the four bytes of it that texts have least often.
 
+mod brief;
 mod digits;
 mod sweep;
 mod windows;
@@ -15,6 +16,7 @@ use super::metadata::{Literal, Route};
 use super::text::{Peek, Text};
 use super::{personal, secret};
 use crate::wide::{FOUR, WIDTH};
+pub(crate) use brief::Brief;
 use sweep::Shown;
 pub(super) use sweep::Sweep;
 use windows::{Entry, Windows};
@@ -44,14 +46,21 @@ impl Anchor {
 /// What was seen at an anchor.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Kind {
-    /// The first of a run of digits.
-    Digit,
+    /// The first of a run of digits, and whether it may begin a number.
+    Digit { number: bool },
     /// An `@`.
     At,
     /// A literal, from `start` to `end`.
     Literal { route: Route, start: usize, end: usize },
     /// A literal of which the text so far shows only the beginning.
     Cut,
+}
+
+/// Where the pass stopped: an anchor that is there by its byte alone, if there is one, and perhaps literals.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Stop {
+    pub(super) at: usize,
+    single: Option<Kind>,
 }
 
 /// Anchors at one place, in order. Four is more than any place has had.
@@ -75,21 +84,23 @@ impl Anchors {
         text: Text<'_>,
         from: usize,
         counted: usize,
-    ) -> Result<usize, usize> {
+    ) -> Result<Stop, usize> {
         let bytes = text.bytes;
         let mut at = from;
         // Where it is worth looking for encoded data again.
         let mut look = from;
         while at < bytes.len() {
             let Shown { begin, single, literal } = sweep.shown(bytes, &self.windows.rows, at);
-            let mut places = (single | literal | cut_off(text, begin)) & u64::MAX << (at - begin);
+            let literal = literal | cut_off(text, begin);
+            let mut places = (single | literal) & u64::MAX << (at - begin);
             let any = places != 0;
             while places != 0 {
                 let bit = places.trailing_zeros();
                 let hit = begin + bit as usize;
-                let alone = single >> bit & 1 != 0 && single_at(bytes, hit, counted).is_some();
-                if alone || self.windows.at(text, hit).next().is_some() {
-                    return Ok(hit);
+                let alone = if single >> bit & 1 != 0 { single_at(bytes, hit, counted) } else { None };
+                if alone.is_some() || (literal >> bit & 1 != 0 && self.windows.at(text, hit).next().is_some())
+                {
+                    return Ok(Stop { at: hit, single: alone });
                 }
                 places &= places - 1;
             }
@@ -103,22 +114,16 @@ impl Anchors {
         Err(if text.complete { end } else { from.max(end.saturating_sub(1)) })
     }
 
-    /// True if one look at a short text that is complete shows that there are none.
-    pub(super) fn are_not_in(&self, bytes: &[u8]) -> bool {
-        match bytes.len() {
-            0 => true,
-            1..=WIDTH => {
-                let Shown { single, literal, .. } = Sweep::new().shown(bytes, &self.windows.rows, 0);
-                single | literal == 0
-            }
-            _ => false,
-        }
+    /// A look at a text that is complete, if it is so short that one is enough.
+    pub(super) fn brief<'a>(&'a self, bytes: &'a [u8]) -> Option<Brief<'a>> {
+        (1..=WIDTH).contains(&bytes.len()).then(|| Brief::new(bytes, &self.windows.rows))
     }
 
-    /// The anchors at `at`, in order, in place of what `found` held. Digits before `counted` are no numbers.
-    pub(super) fn at(&self, text: Text<'_>, at: usize, counted: usize, found: &mut Found) {
+    /// The anchors where the pass stopped, in order, in place of what `found` held.
+    pub(super) fn at(&self, text: Text<'_>, stop: Stop, found: &mut Found) {
+        let Stop { at, single } = stop;
         found.clear();
-        found.extend(single_at(text.bytes, at, counted).map(|kind| Anchor { at, kind }));
+        found.extend(single.map(|kind| Anchor { at, kind }));
         found.extend(self.windows.at(text, at).filter_map(|entry| compare(text, at, entry)));
         if found.len() > 1 {
             // Of literals that begin together the longer one says more.
@@ -141,16 +146,19 @@ fn cut_off(text: Text<'_>, begin: usize) -> u64 {
 fn single_at(bytes: &[u8], at: usize, counted: usize) -> Option<Kind> {
     match bytes[at] {
         b'@' => personal::may_be_at_sign(bytes, at).then_some(Kind::At),
-        b'0'..=b'9' => digit_at(bytes, at, counted).then_some(Kind::Digit),
+        b'0'..=b'9' => digit_at(bytes, at, counted),
         _ => None,
     }
 }
 
-/// True if a group of digits begins at `digit` that is worth a look.
-fn digit_at(bytes: &[u8], digit: usize, counted: usize) -> bool {
+/// Whether a group of digits begins at `digit` that is worth a look.
+fn digit_at(bytes: &[u8], digit: usize, counted: usize) -> Option<Kind> {
     let first = !digit.checked_sub(1).is_some_and(|before| bytes[before].is_ascii_digit());
-    let number = || digit >= counted && personal::may_begin(bytes, digit);
-    first && !is_count(bytes, digit) && (number() || secret::may_begin(bytes, digit))
+    if !first || is_count(bytes, digit) {
+        return None;
+    }
+    let number = digit >= counted && personal::may_begin(bytes, digit);
+    (number || secret::may_begin(bytes, digit)).then_some(Kind::Digit { number })
 }
 
 /// True for a short number in a sentence, with a space before and a space and a word behind: `the 128 requests`. Most

@@ -65,6 +65,11 @@ pub(super) fn confirm(text: Text<'_>, run: &Digits<'_>, quiet: bool, work: &mut 
     Some(finding(run, 1, if likely { Confidence::Medium } else { Confidence::Low }))
 }
 
+/// True if the digits of a group may be a card by themselves.
+pub(super) fn may_be(digits: &[u8]) -> bool {
+    matches!(digits.len(), 12..=19) && valid(digits)
+}
+
 /// Cards of this network mostly have so many digits. Others are as a rule numbers of 64 bits.
 fn usual(digits: &[u8]) -> bool {
     match digits {

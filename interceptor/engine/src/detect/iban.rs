@@ -133,8 +133,10 @@ const WIDEST: usize = LONGEST + LONGEST.div_ceil(4);
 pub(super) fn tail(text: Text<'_>) -> Option<usize> {
     let end = text.bytes.len();
     let from = end.saturating_sub(WIDEST).max(text.floor).min(end);
-    // Most texts have no digit there.
-    if !text.bytes[from..].iter().fold(false, |any, byte| any | byte.is_ascii_digit()) {
+    // Most texts have no digit there, nor a little before, up to where wide instructions can do it without a rest.
+    let near = text.bytes.last_chunk::<{ WIDEST.next_multiple_of(16) }>();
+    let near = near.map_or(&text.bytes[from..], |near| &near[..]);
+    if !near.iter().fold(false, |any, byte| any | byte.is_ascii_digit()) {
         return None;
     }
     let begins = |at: &usize| match text.bytes[*at..] {

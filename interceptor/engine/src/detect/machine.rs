@@ -1,7 +1,11 @@
 //! Walks from anchor to anchor, asks the detector in charge, and keeps what must survive until more text
 //! arrives. The same machine runs over whole texts and over streams.
 
-use super::anchor::{Anchor, Anchors, Found, Kind, Sweep};
+mod surer;
+
+use surer::{Look, Settled};
+
+use super::anchor::{Anchor, Anchors, Found, Kind, Stop, Sweep};
 use super::metadata::Route;
 use super::seen::Seen;
 use super::text::{Peek, Text, Verdict};
@@ -12,6 +16,15 @@ use super::{Confidence, Finding, Work, aws, encoded, injection, jwt, pem, person
 pub(super) enum Growing {
     Jwt(jwt::Walk),
     PrivateKey(pem::Walk),
+}
+
+impl Growing {
+    fn step(&mut self, text: Text<'_>, work: &mut Work) -> Step {
+        match self {
+            Self::Jwt(walk) => walk.step(text, work),
+            Self::PrivateKey(walk) => walk.step(text, work),
+        }
+    }
 }
 
 /// What a step of a growing candidate's walk says.
@@ -87,22 +100,33 @@ impl Machine {
 
     /// Goes on until the text is used up or a candidate needs more of it.
     pub(super) fn run(&mut self, anchors: &Anchors, text: Text<'_>, out: &mut Vec<Finding>) -> Paused {
-        let (mut found, mut sweep) = (Found::new(), Sweep::new());
+        self.run_on(anchors, Sweep::new(), text, out)
+    }
+
+    /// The same of a text that was looked over in part.
+    pub(super) fn run_on(
+        &mut self,
+        anchors: &Anchors,
+        mut sweep: Sweep,
+        text: Text<'_>,
+        out: &mut Vec<Finding>,
+    ) -> Paused {
+        let mut found = Found::new();
         // The text may be another than in the last run.
         self.seen.clear();
         loop {
-            if let Some(paused) = self.continue_candidate(text, out) {
+            if let Some(paused) = self.continue_candidate(anchors, text, &mut sweep, out) {
                 return paused;
             }
-            let at = match anchors.next(&mut sweep, text, self.next, self.counted) {
-                Ok(at) => at,
+            let stop = match anchors.next(&mut sweep, text, self.next, self.counted) {
+                Ok(stop) => stop,
                 Err(end) => {
                     self.next = end;
                     return Paused { hold: None };
                 }
             };
-            if let Some(paused) = self.visit(anchors, Text { floor: self.floor, ..text }, at, &mut found, out)
-            {
+            let here = Text { floor: self.floor, ..text };
+            if let Some(paused) = self.visit(anchors, here, stop, (&mut sweep, &mut found), out) {
                 return paused;
             }
         }
@@ -113,31 +137,31 @@ impl Machine {
         &mut self,
         anchors: &Anchors,
         text: Text<'_>,
-        at: usize,
-        found: &mut Found,
+        stop: Stop,
+        (sweep, found): (&mut Sweep, &mut Found),
         out: &mut Vec<Finding>,
     ) -> Option<Paused> {
+        let at = stop.at;
         let mut resume_at = at + 1;
-        anchors.at(text, at, self.counted, found);
+        anchors.at(text, stop, found);
         for anchor in found.iter().copied() {
-            let is_digit = anchor.kind == Kind::Digit;
+            let is_digit = matches!(anchor.kind, Kind::Digit { .. });
             if anchor.at < text.floor {
                 continue;
             }
             self.work.anchors += 1;
-            match confirm(text, anchor, self.counted, &mut self.seen, &mut self.work) {
+            let verdict = confirm(text, anchor, &mut self.seen, &mut self.work);
+            match secret::lowered(text, verdict) {
                 Verdict::No { resume } if is_digit => self.counted = self.counted.max(resume),
                 // Another literal may begin inside this one.
                 Verdict::No { resume } if !anchor.holds(resume) => resume_at = resume_at.max(resume),
                 Verdict::No { .. } => {}
                 Verdict::Match(finding) => {
-                    out.push(finding);
-                    self.floor = finding.end;
-                    self.next = finding.end;
-                    if finding.detector == secret::AWS_ACCESS_KEY {
-                        self.follow = Some(Follow { from: finding.end, named: false });
+                    let paused = self.report(anchors, text, sweep, (finding, Some(anchor)), out);
+                    if paused.is_some() {
+                        self.next = anchor.at;
                     }
-                    return None;
+                    return paused;
                 }
                 Verdict::Undecided { hold } => {
                     self.next = anchor.at;
@@ -164,14 +188,46 @@ impl Machine {
         None
     }
 
+    /// Reports a finding, or what is surer and lies in it. `Some` if more text is needed to say which; nothing is
+    /// changed then.
+    fn report(
+        &mut self,
+        anchors: &Anchors,
+        text: Text<'_>,
+        sweep: &mut Sweep,
+        (finding, asked): (Finding, Option<Anchor>),
+        out: &mut Vec<Finding>,
+    ) -> Option<Paused> {
+        let (counted, seen, work) = (self.counted, &mut self.seen, &mut self.work);
+        let mut look = Look { anchors, text, asked, counted, sweep, seen, work };
+        let Settled::Report { findings, long } = surer::settle(&mut look, finding) else {
+            return Some(Paused { hold: Some(finding.start) });
+        };
+        for finding in findings {
+            self.floor = finding.end;
+            self.next = finding.end;
+            if finding.detector == secret::AWS_ACCESS_KEY {
+                self.follow = Some(Follow { from: finding.end, named: false });
+            }
+            out.push(finding);
+        }
+        if let Some(long) = long {
+            self.next = long.anchor;
+            self.growing = Some(long.growing);
+        }
+        None
+    }
+
     /// Continues a candidate that spans runs. `Some` if it still needs more text.
-    fn continue_candidate(&mut self, text: Text<'_>, out: &mut Vec<Finding>) -> Option<Paused> {
+    fn continue_candidate(
+        &mut self,
+        anchors: &Anchors,
+        text: Text<'_>,
+        sweep: &mut Sweep,
+        out: &mut Vec<Finding>,
+    ) -> Option<Paused> {
         while let Some(growing) = &mut self.growing {
-            let step = match growing {
-                Growing::Jwt(walk) => walk.step(text, &mut self.work),
-                Growing::PrivateKey(walk) => walk.step(text, &mut self.work),
-            };
-            match step {
+            match growing.step(text, &mut self.work) {
                 Step::Done { found, resume } => {
                     self.growing = None;
                     self.next = resume;
@@ -190,18 +246,24 @@ impl Machine {
         if follow.named && matches!(verdict, Verdict::No { .. }) {
             verdict = secret::after_name(here, follow.from, &mut self.seen.secret, &mut self.work);
         }
-        match verdict {
+        match secret::lowered(text, verdict) {
             Verdict::Undecided { hold } => {
                 return Some(Paused { hold: (hold != usize::MAX).then_some(hold) });
             }
             Verdict::Match(finding) => {
-                self.next = finding.end;
-                self.accept(Some(finding), out);
+                let follow = self.follow.take();
+                let paused = self.report(anchors, here, sweep, (finding, None), out);
+                if paused.is_some() {
+                    self.follow = follow;
+                } else if self.growing.is_some() {
+                    return self.continue_candidate(anchors, text, sweep, out);
+                }
+                return paused;
             }
             Verdict::Grow(growing) => {
                 self.growing = Some(growing);
                 self.follow = None;
-                return self.continue_candidate(text, out);
+                return self.continue_candidate(anchors, text, sweep, out);
             }
             _ => {}
         }
@@ -218,18 +280,18 @@ impl Machine {
 }
 
 /// Asks the detector in charge of an anchor.
-fn confirm(text: Text<'_>, anchor: Anchor, counted: usize, seen: &mut Seen, work: &mut Work) -> Verdict {
+fn confirm(text: Text<'_>, anchor: Anchor, seen: &mut Seen, work: &mut Work) -> Verdict {
     match anchor.kind {
         Kind::Cut => Verdict::Undecided { hold: usize::MAX },
         Kind::At => personal::at_sign(text, anchor.at, &mut seen.personal, work),
         _ if encoded::inside(text.bytes, anchor.at) => Verdict::No { resume: anchor.at },
-        Kind::Digit => digit(text, anchor.at, anchor.at >= counted, seen, work),
+        Kind::Digit { number } => digit(text, anchor.at, number, seen, work),
         Kind::Literal { start, .. } if start < text.floor => Verdict::No { resume: anchor.at },
         Kind::Literal { route: Route::Secret(route), start, end } => {
             secret::literal(text, start, end, route, &mut seen.secret, work)
         }
         Kind::Literal { route: Route::Personal(route), start, end } => {
-            personal::literal(text, start, end, route, work)
+            personal::literal(text, start, end, route, &mut seen.personal, work)
         }
         Kind::Literal { route: Route::Risk(route), start, end } => {
             injection::literal(text, start, end, route, work)
@@ -238,10 +300,10 @@ fn confirm(text: Text<'_>, anchor: Anchor, counted: usize, seen: &mut Seen, work
 }
 
 /// A group of digits: a number of its own, or part of a token. Where both are found, or may still be, the surer one
-/// counts: many a token begins like the number of some identity card. `uncounted` is false where it is known to be no number.
-fn digit(text: Text<'_>, at: usize, uncounted: bool, seen: &mut Seen, work: &mut Work) -> Verdict {
+/// counts: many a token begins like the number of some identity card. `number` is false where none begins.
+fn digit(text: Text<'_>, at: usize, number: bool, seen: &mut Seen, work: &mut Work) -> Verdict {
     let mut verdict = Verdict::No { resume: at + 1 };
-    if uncounted && personal::may_begin(text.bytes, at) {
+    if number {
         verdict = personal::confirm(text, at, &mut seen.personal, work);
     }
     if let Verdict::Match(number) = verdict

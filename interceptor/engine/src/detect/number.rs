@@ -4,8 +4,7 @@
 //! Knows marks and boundaries. Does not know which number has which shape.
 
 mod mark;
-
-use smallvec::SmallVec;
+mod telling;
 
 use super::text::{Peek, Text};
 use crate::wide;
@@ -65,6 +64,9 @@ pub(super) struct Group {
 }
 
 impl Group {
+    /// Where none was read.
+    const NONE: Self = Self { start: 0, letters: 0, len: 0, mark: Mark::Nothing };
+
     pub(super) fn end(&self) -> usize {
         self.start + usize::from(self.len)
     }
@@ -92,13 +94,18 @@ enum Tail {
     Over,
 }
 
-/// The characters of some groups, upper case and without marks.
-pub(super) type Chars = SmallVec<[u8; 64]>;
+/// Room for the characters of some groups, upper case and without marks.
+pub(super) type Chars = [u8; MOST_CHARS];
+
+/// More characters than any form has, marks apart.
+pub(super) const MOST_CHARS: usize = 64;
 
 /// Groups with marks between them, read as far as somebody asked.
 pub(super) struct Run<'t> {
     pub(super) text: Text<'t>,
-    groups: SmallVec<[Group; MOST_GROUPS]>,
+    /// Those that were read, and how many.
+    groups: [Group; MOST_GROUPS],
+    count: usize,
     /// The digits that were asked for last, where there are marks between them.
     digits: [u8; MOST_DIGITS],
     /// The groups before this one are digits, from the last one that was asked about on.
@@ -116,7 +123,8 @@ impl<'t> Run<'t> {
     pub(super) fn new(text: Text<'t>, start: usize) -> Self {
         let mut run = Self {
             text,
-            groups: SmallVec::new(),
+            groups: [Group::NONE; MOST_GROUPS],
+            count: 0,
             digits: [0; MOST_DIGITS],
             digits_to: 0,
             tail: Tail::Unread,
@@ -130,11 +138,11 @@ impl<'t> Run<'t> {
     /// The group at `index`, read now if it was not.
     #[inline]
     pub(super) fn group(&mut self, index: usize) -> Next {
-        while self.groups.len() <= index && self.tail == Tail::Unread {
+        while self.count <= index && self.tail == Tail::Unread {
             self.advance();
         }
-        match self.groups.get(index) {
-            Some(group) if self.partial && index + 1 == self.groups.len() => Next::Open(Some(*group)),
+        match self.groups[..self.count].get(index) {
+            Some(group) if self.partial && index + 1 == self.count => Next::Open(Some(*group)),
             Some(group) => Next::Is(*group),
             None if self.tail == Tail::Open => Next::Open(None),
             None => Next::Over,
@@ -159,22 +167,34 @@ impl<'t> Run<'t> {
         {
             return &bytes[group.start..group.end()];
         }
-        room.clear();
+        let (mut len, mut letters) = (0, 0);
         for group in groups {
-            room.extend_from_slice(&bytes[group.start..group.end()]);
+            letters |= group.letters;
+            for byte in &bytes[group.start..group.end()] {
+                let Some(to) = room.get_mut(len) else { break };
+                *to = *byte;
+                len += 1;
+            }
         }
-        room.make_ascii_uppercase();
-        room
+        if letters != 0 {
+            room[..len].make_ascii_uppercase();
+        }
+        &room[..len]
     }
 
     /// True if no room is left for groups behind `index` that a number beginning there may need.
-    pub(super) fn crowded(&self, index: usize) -> bool {
-        index > 0 && index + MOST_NUMBER_GROUPS + 2 > MOST_GROUPS && self.groups.len() == MOST_GROUPS
+    pub(super) fn crowded(&mut self, index: usize) -> bool {
+        if index == 0 || index + MOST_NUMBER_GROUPS + 2 <= MOST_GROUPS {
+            return false;
+        }
+        // Whoever asked before may not have asked so far.
+        self.group(MOST_GROUPS - 1);
+        self.count == MOST_GROUPS
     }
 
     fn advance(&mut self) {
-        let Some(last) = self.groups.last() else { return };
-        if usize::from(last.len) > LONGEST_GROUP || self.groups.len() == MOST_GROUPS {
+        let Some(last) = self.groups[..self.count].last() else { return };
+        if usize::from(last.len) > LONGEST_GROUP || self.count == MOST_GROUPS {
             self.tail = Tail::Over;
             return;
         }
@@ -194,7 +214,8 @@ impl<'t> Run<'t> {
         if self.partial {
             self.tail = Tail::Open;
         }
-        self.groups.push(Group { start, letters, len, mark });
+        self.groups[self.count] = Group { start, letters, len, mark };
+        self.count += 1;
     }
 
     /// Which of the characters from `start` on are letters, and how many there are.
@@ -222,51 +243,6 @@ impl<'t> Run<'t> {
         let behind = self.text.peek(start + usize::from(len));
         self.partial |= usize::from(len) <= LONGEST_GROUP && behind == Peek::Unknown;
         (letters, len)
-    }
-
-    /// False if the digits from the group at `index` on, and the groups that they are written in, are those of no card,
-    /// social security number or telephone number that is told without a word before it.
-    pub(super) fn tells(&mut self, index: usize) -> bool {
-        let Next::Is(first) = self.group(index) else { return true };
-        let before = |back: usize| self.text.before(first.start, back);
-        let plus = before(1) == Some(b'+') || (before(1) == Some(b'(') && before(2) == Some(b'+'));
-        // A trunk prefix or the beginning of an international number.
-        if first.len >= FEWEST || self.text.bytes[first.start] == b'0' || plus {
-            return true;
-        }
-        let mut length = |behind: usize| match self.group(index + behind) {
-            Next::Is(group) if group.is_number() && is_number_mark(group.mark) => Ok(group.len),
-            Next::Is(_) | Next::Over => Ok(0),
-            Next::Open(_) => Err(()),
-        };
-        let (Ok(second), third) = (length(1), &mut || length(2)) else { return true };
-        let apart = match (first.len, second) {
-            (4, 4) => third().is_ok_and(|third| !matches!(third, 3..=5)),
-            (4, 6) => third().is_ok_and(|third| !matches!(third, 4 | 5)),
-            (3, 2 | 3) => third().is_ok_and(|third| third != 4),
-            (1, 3) => third().is_ok_and(|third| third != 3),
-            _ => true,
-        };
-        !apart || self.is_labelled(index)
-    }
-
-    /// A word may stand behind the digits that begin with the group at `index`.
-    fn is_labelled(&mut self, index: usize) -> bool {
-        let mut at = self.digits_to.max(index + 1);
-        loop {
-            match self.group(at) {
-                Next::Is(group) if group.is_number() && is_number_mark(group.mark) => at += 1,
-                Next::Is(group) if group.is_number() => return false,
-                Next::Over if self.groups.len() == MOST_GROUPS => return true,
-                // An extension, and a word behind it.
-                Next::Over => return self.text.bytes.get(self.groups[at - 1].end()) == Some(&b'x'),
-                _ => return true,
-            }
-            self.digits_to = at;
-            if at > index + MOST_NUMBER_GROUPS {
-                return false;
-            }
-        }
     }
 
     /// What a number that begins with the group at `index` has of digits alone.
@@ -317,8 +293,6 @@ fn digits_alone(bytes: &[u8], start: usize) -> Option<u8> {
     (!behind.is_ascii_alphabetic()).then_some(len)
 }
 
-/// Fewer digits than this make no card, social security number or telephone number.
-const FEWEST: u8 = 6;
 /// More digits than any number in groups that is looked for.
 pub(super) const MOST_DIGITS: usize = 20;
 /// More groups than any number is written in.

@@ -3,6 +3,7 @@
 //! The pass stops at an `@` and at the first digit of a word, which letters may stand before. From there a
 //! candidate is read once; what it may be is looked up by its shape. How each kind is confirmed stands beside it.
 
+mod birth;
 mod form;
 mod judge;
 mod kind;
@@ -165,22 +166,28 @@ fn is_network(meaning: words::Meaning) -> bool {
     meaning == words::Meaning::Topic(kind::Topic::Network)
 }
 
-/// Who confirms a literal. There is none: digits and `@` lead to everything that is looked for.
+/// Who confirms a literal. Digits and `@` lead to nearly everything that is looked for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Route {}
+pub(super) enum Route {
+    /// A word for birth, behind which a date may have a name for its month.
+    Birth,
+}
 
 /// Literals that announce personal data, with who confirms it.
-pub(super) static LITERALS: &[(&str, Route)] = &[];
+pub(super) static LITERALS: &[(&str, Route)] = birth::LITERALS;
 
 /// Asks the detector in charge of the literal that stands from `start` to `end`.
 pub(super) fn literal(
-    _text: Text<'_>,
-    _start: usize,
-    _end: usize,
+    text: Text<'_>,
+    start: usize,
+    end: usize,
     route: Route,
-    _work: &mut Work,
+    kept: &mut Kept,
+    work: &mut Work,
 ) -> Verdict {
-    match route {}
+    match route {
+        Route::Birth => weigh(text, birth::confirm(text, start, end, work), kept, work),
+    }
 }
 
 /// True if the `@` at `at` is worth [`at_sign`]: a host with a dot may follow, or a URL with a name and a password stand

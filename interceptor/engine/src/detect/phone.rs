@@ -21,6 +21,10 @@ const LABELS: [&str; 9] = ["office", "fax", "mobile", "cell", "home", "work", "p
 const LONGEST_EXTENSION: usize = 5;
 /// Shorter ones are emergency numbers and parts of others.
 const FEWEST_DIGITS: usize = 6;
+/// A national number is written in no more groups.
+pub(super) const MOST_GROUPED: usize = 6;
+/// Longer ones are told by their calling code.
+pub(super) const MOST_NATIONAL: u8 = 13;
 
 /// Where a number whose first group is `first` begins: at its `+`, or at the parenthesis around the group.
 pub(super) fn start(text: Text<'_>, first: &Group) -> usize {
@@ -149,7 +153,7 @@ fn label_may_begin(text: Text<'_>, end: usize) -> bool {
 }
 
 /// A word behind the number that says what it is.
-fn labelled(text: Text<'_>, end: usize) -> bool {
+pub(super) fn labelled(text: Text<'_>, end: usize) -> bool {
     let end = extension(text, end).unwrap_or(end);
     let word = end + 1;
     // What each of them begins with.
@@ -237,13 +241,34 @@ fn international(run: &Digits<'_>, skip: usize) -> Option<(usize, bool)> {
     valid.map(|groups| (groups, true)).or(likely.map(|groups| (groups, false)))
 }
 
+/// True if the digits of a group, of which the first is no zero, may be a telephone number that no other group belongs to
+/// and no word before announces; they end at `end`. Says true where the text is too short to tell.
+pub(super) fn may_be_bare(text: Text<'_>, digits: &[u8], end: usize) -> bool {
+    let bare = || north_american_alone(digits) || walks_abroad(digits);
+    (FEWEST_DIGITS..=MOST_NATIONAL.into()).contains(&digits.len())
+        && (bare() || labelled(text, end) || needs_more(text, end))
+}
+
+/// Ten digits of the North American plan.
+fn north_american_alone(digits: &[u8]) -> bool {
+    digits.len() == 10 && plan::valid(b"1", digits)
+}
+
 /// The first group is an international number, and not the beginning of a longer one.
 fn is_international(run: &Digits<'_>) -> bool {
-    let digits = run.of(1);
+    walks_abroad(run.of(1)) && matches!(international(run, 0), Some((1, true)))
+}
+
+/// The digits are an international number by themselves, with the zero that is dialled inside the country or without.
+fn walks_abroad(digits: &[u8]) -> bool {
     let Some(code) = Code::of(digits) else { return false };
-    // Most are of no length that the country has, and need not be followed.
     let national = &digits[code.len..];
-    code.may_have_length(national.len()) && matches!(international(run, 0), Some((1, true)))
+    // Most are of no length that the country has, and need not be followed.
+    if !code.may_have_length(national.len()) {
+        return false;
+    }
+    let zero = national.first() == Some(&b'0') && code.place.step(b'0').is_none();
+    code.place.walk(&national[usize::from(zero)..]).is_some_and(Place::may_end)
 }
 
 /// Numbers of the country have as many digits as stand before the end of some group, the zero apart. Most rows of digits
@@ -291,8 +316,8 @@ fn national(
         }
         low = Some((groups, Confidence::Low));
     }
-    let fits = |n: &usize| (FEWEST_DIGITS..=13).contains(&run.of(*n).len());
-    let groups = (1..=run.groups.len().min(6)).rev().find(fits)?;
+    let fits = |n: &usize| (FEWEST_DIGITS..=MOST_NATIONAL.into()).contains(&run.of(*n).len());
+    let groups = (1..=run.groups.len().min(MOST_GROUPED)).rev().find(fits)?;
     let count = run.of(groups).len();
     if is_something_else(run) {
         return None;
@@ -305,7 +330,7 @@ fn national(
     }
     let bare = || match groups {
         1 if with_trunk => matches!(count, 10 | 11),
-        1 => (count == 10 && plan::valid(b"1", run.chars)) || is_international(run),
+        1 => north_american_alone(run.chars) || is_international(run),
         _ => with_trunk && count >= 9 && groups <= 5,
     };
     low.or_else(|| bare().then_some((groups, Confidence::Low)))

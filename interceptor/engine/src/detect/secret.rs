@@ -3,6 +3,7 @@
 
 mod assigned;
 mod keys;
+mod published;
 mod rarity;
 mod read;
 mod selfnamed;
@@ -14,6 +15,7 @@ mod words;
 use std::sync::LazyLock;
 
 use assigned::Named;
+pub(super) use published::lowered;
 pub(super) use rarity::pair_share;
 pub(super) use read::Read;
 pub(super) use table::Key;
@@ -372,11 +374,11 @@ pub(super) fn literal(
         Route::SkKey if matches!(text.peek(end), Peek::Byte(b) if !is_key_byte(b)) => {
             Verdict::No { resume: start + 3 }
         }
-        Route::SkKey => keys::begins_with_sk(text, start, work)
+        Route::SkKey => keys::begins_with_sk(text, start, &mut read.runs, work)
             .unwrap_or_else(|| provider_key::confirm(text, start, work)),
         Route::PrivateKey => pem::begin(text, start, end, work),
         Route::Jwt => jwt::begin(text, start),
-        Route::Key(number) => keys::prefixed(text, start, number, work),
+        Route::Key(number) => keys::prefixed(text, start, number, &mut read.runs, work),
         Route::Name(named) => assigned::announced(text, start, end, named, read, work),
         Route::PasswordOption => assigned::password_option(text, start, end, read, work),
         Route::UserOption => assigned::user_option(text, start, end, read, work),

@@ -154,12 +154,12 @@ fn is_typed(key: &[u8]) -> bool {
 
 /// The second byte is the first one again, or the one behind it.
 pub(super) fn is_next(two: &[u8]) -> bool {
-    matches!(two, [a, b] if b == a || *b == a.wrapping_add(1))
+    matches!(two, [a, b] if b.wrapping_sub(*a) <= 1)
 }
 
 /// Of four bytes the third follows the first, and the fourth the second.
 pub(super) fn is_in_turns(four: &[u8]) -> bool {
-    matches!(four, [a, b, c, d] if is_next(&[*a, *c]) && is_next(&[*b, *d]) && a != c)
+    matches!(four, [a, b, c, d] if c.wrapping_sub(*a) == 1 && is_next(&[*b, *d]))
 }
 
 /// So many pairs of so long a key are as [`is_next`] says: it was typed.

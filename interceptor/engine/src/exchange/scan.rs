@@ -10,6 +10,7 @@ use crate::detect::{Confidence, DetectorId, Detectors, Finding, Heard};
 use crate::json::escape;
 use crate::reveal::{Shower, Shown};
 use crate::view::{self, Glance, Join, Undo, Wide};
+use crate::wide::{self, Both};
 
 mod guess;
 mod memory;
@@ -220,10 +221,8 @@ impl Scanner {
         // Taken out for as long as it is read, which costs less than to count one more owner for each text.
         let Some(detectors) = self.detectors.take() else { return };
         let first = out.len();
-        self.look(&detectors, raw, first, out);
         let seen = self.undo(&detectors, raw, DEEPEST, first, out);
         if self.make(raw, Made::Joined, seen) {
-            self.look(&detectors, raw, first, out);
             self.undo(&detectors, raw, DEEPEST_JOINED, first, out);
         }
         self.detectors = Some(detectors);
@@ -232,7 +231,8 @@ impl Scanner {
         }
     }
 
-    /// Undoes encodings until there are none, at most so many times. Returns what the last form looks like.
+    /// Scans the last form, and undoes encodings until there are none, at most so many times. Returns what the form looks
+    /// like that is the last then.
     fn undo(
         &mut self,
         detectors: &Detectors,
@@ -241,13 +241,12 @@ impl Scanner {
         first: usize,
         out: &mut Vec<Spot>,
     ) -> Glance {
-        let mut seen = view::glance(self.last(raw));
+        let mut seen = self.see(detectors, raw, first, out);
         for _ in 0..times {
             if !self.make(raw, Made::Undone, seen) {
                 return seen;
             }
-            self.look(detectors, raw, first, out);
-            seen = view::glance(self.last(raw));
+            seen = self.see(detectors, raw, first, out);
         }
         // Doubled backslashes go on for ever in some logs; they hide nothing that was not seen.
         self.unfinished += u64::from(seen.hidden && view::hides(Undo::new(self.last(raw))));
@@ -292,6 +291,22 @@ impl Scanner {
         form.view.clear();
         form.made = made;
         form
+    }
+
+    /// Scans the last form, and says what it looks like. Most strings of a request are names and words, and one look shows
+    /// both that there is nothing in them and that nothing is hidden.
+    fn see(&mut self, detectors: &Detectors, raw: &[u8], first: usize, out: &mut Vec<Spot>) -> Glance {
+        let text = self.last(raw);
+        let Some(brief) = detectors.brief(text) else {
+            self.look(detectors, raw, first, out);
+            return view::glance(self.last(raw));
+        };
+        let (may_be, seen) = wide::run(Both(brief, view::Brief(text)));
+        let seen = seen.glance(text);
+        if may_be {
+            self.look(detectors, raw, first, out);
+        }
+        seen
     }
 
     /// Scans the last form. What is in `out` from `first` on was found in the forms before it.

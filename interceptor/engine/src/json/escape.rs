@@ -25,12 +25,14 @@ impl Pass for Decode<'_> {
     #[inline(always)]
     fn run<L: Lanes>(self, lanes: L) {
         let Decode { raw, out } = self;
-        let mut at = 0;
+        // Whether the byte at `at` is the letter of an escape: blocks follow one another whatever is in them, so that the
+        // next is read before this one is understood.
+        let (mut at, mut open) = (0, 0);
         while at < raw.len() {
             let left = (raw.len() - at).min(WIDTH);
             let bytes = lanes.load_at(raw, at.cast_signed());
             let backslashes = lanes.equal(bytes, b'\\');
-            if backslashes == 0 {
+            if backslashes | open == 0 {
                 // What has none is copied together: prose has none for long.
                 let from = at;
                 at += left;
@@ -42,22 +44,29 @@ impl Pass for Decode<'_> {
                 out.extend_from_slice(&raw[from..at]);
                 continue;
             }
-            let begins = backslashes & !quote::taken(backslashes, 0);
-            // An escape that begins with the last byte goes on behind the block.
-            let read = u64::MAX >> (WIDTH - left) & !(begins & 1 << (left - 1));
+            let begins = backslashes & !quote::taken(backslashes, open);
+            let read = u64::MAX >> (WIDTH - left);
             let kept = read & !begins;
-            let squeezed = lanes.squeezed(bytes, begins << 1 & read, kept, &SIMPLE).filter(|_| read != 0);
+            let goes_on = begins >> (WIDTH - 1);
+            // The backslash that is the last byte of all stands for itself, and so do those that begin no escape.
+            let whole = begins & 1 << (left - 1) == 0 || goes_on != 0 && raw.len() > at + WIDTH;
+            let squeezed = lanes.squeezed(bytes, (begins << 1 | open) & read, kept, &SIMPLE);
             // A whole block is copied, and then cut to what of it counts: that is sooner done than to copy less.
-            if let Some(block) = squeezed {
+            if let Some(block) = squeezed.filter(|_| whole) {
                 out.extend_from_slice(&block);
                 out.truncate(out.len() - kept.count_zeros() as usize);
-                at += read.count_ones() as usize;
+                (at, open) = (at + left, goes_on);
                 continue;
             }
-            let plain = backslashes.trailing_zeros() as usize;
-            out.extend_from_slice(&lanes.store(bytes));
-            out.truncate(out.len() - (WIDTH - plain));
-            at += plain;
+            if open == 0 {
+                let plain = backslashes.trailing_zeros() as usize;
+                out.extend_from_slice(&lanes.store(bytes));
+                out.truncate(out.len() - (WIDTH - plain));
+                at += plain;
+            } else {
+                // It was left out when the block before was copied.
+                (at, open) = (at - 1, 0);
+            }
             at += unescape(raw, at, out);
         }
     }

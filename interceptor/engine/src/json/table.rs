@@ -179,7 +179,9 @@ impl Table {
     /// The state of a member, and the edge to render it by. Escaped keys are looked up in decoded form.
     pub(crate) fn member(&self, from: StateId, key: &[u8]) -> (StateId, Edge) {
         let state = self.state(from);
-        let named = state.keys.iter().position(|(name, _)| name.as_bytes() == key);
+        // Few keys are as long as this one and begin like it, so that one is compared and not many.
+        let like = |name: &str| name.len() == key.len() && name.as_bytes().first() == key.first();
+        let named = state.keys.iter().position(|(name, _)| like(name) && name.as_bytes() == key);
         match named {
             // A catalogue file is far shorter than 65,535 keys in one object; `finish` asserts it.
             #[expect(clippy::cast_possible_truncation, reason = "asserted when the table is compiled")]

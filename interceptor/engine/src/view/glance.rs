@@ -3,7 +3,7 @@
 //! nobody.
 
 use super::{encoded, join, undo};
-use crate::wide::{self, KINDS, Lanes, Pass, WIDTH};
+use crate::wide::{self, KINDS, Lanes, Pass, WIDTH, part};
 
 /// What is worth a walk.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -16,16 +16,31 @@ pub(crate) struct Glance {
 
 /// Looks.
 pub(crate) fn glance(text: &[u8]) -> Glance {
-    let seen = wide::run(Look(text));
-    let hidden = seen.odd || seen.row.is_some_and(|from| encoded::next(text, from).is_some());
-    Glance { hidden, apart: seen.apart || seen.cut }
+    wide::run(Look(text)).glance(text)
 }
 
 struct Look<'t>(&'t [u8]);
 
+/// The look at a text that is no longer than a block: nothing has to be ready for the next one.
+pub(crate) struct Brief<'t>(pub(crate) &'t [u8]);
+
+impl Pass for Brief<'_> {
+    type Answer = Seen;
+
+    #[inline(always)]
+    fn run<L: Lanes>(self, lanes: L) -> Seen {
+        debug_assert!(self.0.len() <= WIDTH);
+        let mut seen = Seen::default();
+        if !self.0.is_empty() {
+            seen.look(lanes, self.0, 0);
+        }
+        seen
+    }
+}
+
 /// What was seen so far.
 #[derive(Default)]
-struct Seen {
+pub(crate) struct Seen {
     odd: bool,
     /// Where the first row of digits of base64 begins that is long enough.
     row: Option<usize>,
@@ -54,12 +69,16 @@ impl Pass for Look<'_> {
 }
 
 impl Seen {
+    /// What it means for the text in which it was seen.
+    pub(crate) fn glance(&self, text: &[u8]) -> Glance {
+        let hidden = self.odd || self.row.is_some_and(|from| encoded::next(text, from).is_some());
+        Glance { hidden, apart: self.apart || self.cut }
+    }
+
     #[inline(always)]
     fn look<L: Lanes>(&mut self, lanes: L, text: &[u8], at: usize) {
-        // Behind the text there are zeros, which mean nothing.
-        let load = |ahead: usize| lanes.load_at(text, (at + ahead).cast_signed());
         let there = u64::MAX >> WIDTH.saturating_sub(text.len() - at);
-        let bytes = load(0);
+        let [bytes, next, third] = here(lanes, text, at);
         let [odd, base64, token, back, end] = match lanes.classes(bytes, &TABLE) {
             Some(classes) => classes,
             None => compared(lanes, bytes),
@@ -82,12 +101,26 @@ impl Seen {
         }
 
         // Three times the same with a letter or digit between each two, which is so somewhere in all that stands apart.
-        let (next, third) = (load(2), load(4));
         let same = lanes.same(bytes, next) & lanes.same(next, third);
         if same != 0 && !self.apart {
             let plain = lanes.alphanumeric(bytes);
             let between = (plain >> 1 | 1 << 63) & (plain >> 3 | 7 << 61);
             self.apart = places(same & between & !plain).any(|place| join::is_apart(text, at + place));
+        }
+    }
+}
+
+/// The bytes of the block at `at`, those two places behind each and those four behind. Behind the text there are zeros, which
+/// mean nothing.
+#[inline(always)]
+fn here<L: Lanes>(lanes: L, text: &[u8], at: usize) -> [L::Bytes; 3] {
+    const BEHIND: usize = 4;
+    // One question, not three, and no closures: they are not always compiled for the processor that was asked for.
+    match text[at..].first_chunk::<{ WIDTH + BEHIND }>() {
+        Some(near) => [part(lanes, near, 0), part(lanes, near, 2), part(lanes, near, BEHIND)],
+        None => {
+            let at = at.cast_signed();
+            [lanes.load_at(text, at), lanes.load_at(text, at + 2), lanes.load_at(text, at + 4)]
         }
     }
 }

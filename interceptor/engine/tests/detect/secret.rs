@@ -1,5 +1,7 @@
 //! Keys and tokens: by their prefix, by the name before them, by their structure.
 
+use interceptor_engine::detect::Confidence;
+
 use super::*;
 
 /// The places at which keys stand in code, configuration, commands and prose.
@@ -46,6 +48,36 @@ fn keys_by_prefix() {
         let other = format!("x{value}");
         // `xgithub_pat_` would be the prefix of somebody else.
         if value.contains("_pat_") { finds("secret.self_named_key~", "{}", &other) } else { silent(&other) }
+    }
+}
+
+/// Keys that open nothing: of Azure's and Cosmos DB's emulators, of the documentation of Stripe and reCAPTCHA.
+#[test]
+fn keys_that_their_issuers_print_are_reported_and_not_sure() {
+    let storage =
+        ["Eby8vdM02xNOcqFlqUwJPLlmEtlCDXJ1OUzFT50uSRZ6", "IFsuFq2UVErCz4I6tq/K1SZFPTOtr/KBHBeksoGMGw=="];
+    let cosmos =
+        ["C2y6yDjf5/R+ob0N8A7Cgv30VRDJIWEHLM+4QDU5DE2n", "Q9nDuVTqobD4b8mGGyPMbIZnqyMsEcaGQy67XIw/Jw=="];
+    let cases = [
+        ("AccountKey={};", storage.concat()),
+        ("AccountKey={};", cosmos.concat()),
+        ("stripe.api_key = \"{}\"", ["sk", "_test_4eC39HqLyjWDarjt", "T1zdp7dc"].concat()),
+        ("recaptcha_secret = '{}'", ["6LeIxAcTAAAAAGG-", "vFI1TnRWxMZNFuojJ4WifJWe"].concat()),
+        ("key: {}", ["AIza", "SyDMAScliyLx7F0NPDEJi1", "QmyCgHIAODrlU"].concat()),
+    ];
+    for (around, printed) in &cases {
+        let sure = |value: &str| {
+            let text = around.replace("{}", value);
+            let found = scan(text.as_bytes());
+            assert_eq!(found.len(), 1, "{text}");
+            assert_eq!(&text[found[0].start..found[0].end], value, "all of it and nothing else");
+            found[0].confidence > Confidence::Low
+        };
+        assert!(!sure(printed), "{printed}");
+        // The same but for one character, which is nobody's.
+        let at = printed.len() - 6;
+        let swapped = if printed.as_bytes()[at] == b'Q' { "R" } else { "Q" };
+        assert!(sure(&[&printed[..at], swapped, &printed[at + 1..]].concat()), "{printed}");
     }
 }
 

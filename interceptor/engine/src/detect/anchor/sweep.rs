@@ -3,7 +3,7 @@
 //! its name.
 
 use super::digits::{LOOKS, Looks, MARGIN, counts};
-use crate::wide::{self, FOUR, Lanes, Pass, Rows, WIDTH};
+use crate::wide::{self, FOUR, Lanes, Pass, Rows, WIDTH, part};
 
 /// Blocks that are looked at in one go.
 const BLOCKS: usize = 12;
@@ -127,14 +127,22 @@ impl Places {
 
 /// The four bytes at each place of a block.
 #[inline(always)]
-fn fours<L: Lanes>(lanes: L, text: &[u8], at: usize) -> [L::Bytes; FOUR] {
+pub(super) fn fours<L: Lanes>(lanes: L, text: &[u8], at: usize) -> [L::Bytes; FOUR] {
     const NEAR: usize = WIDTH + FOUR - 1;
-    // One question, not four.
+    // One question, not four, and no closures: they are not always compiled for the processor that was asked for.
     match text[at..].first_chunk::<NEAR>() {
-        Some(near) => std::array::from_fn(|place| {
-            lanes.load(near[place..].first_chunk().expect("what is near goes on behind the block"))
-        }),
-        None => std::array::from_fn(|place| lanes.load_at(text, (at + place).cast_signed())),
+        Some(near) => {
+            [part(lanes, near, 0), part(lanes, near, 1), part(lanes, near, 2), part(lanes, near, 3)]
+        }
+        None => {
+            let at = at.cast_signed();
+            [
+                lanes.load_at(text, at),
+                lanes.load_at(text, at + 1),
+                lanes.load_at(text, at + 2),
+                lanes.load_at(text, at + 3),
+            ]
+        }
     }
 }
 

@@ -3,6 +3,7 @@
 
 use super::{Text, local_start};
 use crate::detect::personal;
+use crate::wide::{self, Lanes, Pass, WIDTH};
 
 /// So far before a word lies what announces an address.
 const NEAR: usize = 40;
@@ -11,17 +12,19 @@ const NEAR: usize = 40;
 const ANNOUNCES: [&[u8]; 9] =
     [b"mail", b"email", b"contact", b"kontakt", b"address", b"adress", b"reach", b"correo", b"courriel"];
 
-/// Their first letters, since each fragment of a text is asked about.
-static INITIALS: [bool; 256] = {
-    let (mut initials, mut word) = ([false; 256], 0);
+/// The first four letters of each, since each fragment of a text is asked about.
+static BEGINNINGS: [u32; ANNOUNCES.len()] = {
+    let (mut beginnings, mut word) = ([0; ANNOUNCES.len()], 0);
     while word < ANNOUNCES.len() {
-        let first = ANNOUNCES[word][0];
-        initials[first as usize] = true;
-        initials[first.to_ascii_uppercase() as usize] = true;
+        let [a, b, c, d, ..] = ANNOUNCES[word] else { panic!("all of them have four") };
+        beginnings[word] = u32::from_le_bytes([*a, *b, *c, *d]);
         word += 1;
     }
-    initials
+    beginnings
 };
+
+/// What makes small letters of four, and something else of other bytes.
+const SMALL: u32 = u32::from_le_bytes([0x20; 4]);
 
 /// Where a local part that is at the end of the text so far begins, if it is to be held. A plain word is not, or prose
 /// would be full of holds, unless an address was announced.
@@ -61,16 +64,50 @@ fn longer_part(word: &[u8], i: usize) -> bool {
 /// True if something shortly before the word says that an address may come.
 fn is_announced(text: &[u8], start: usize) -> bool {
     let before = &text[start.saturating_sub(NEAR)..start];
-    if before.last() == Some(&b'<') || follows_one(before) {
+    let Near { mut begins, has_at_sign } = wide::run(Look(before));
+    if before.last() == Some(&b'<') || (has_at_sign && follows_one(before)) {
         return true;
     }
-    let mut places =
-        (0..before.len()).filter(|at| INITIALS[usize::from(before[*at])] && begins_word(before, *at));
-    places.any(|at| {
-        let there =
-            |word: &[u8]| before[at..].get(..word.len()).is_some_and(|here| here.eq_ignore_ascii_case(word));
-        ANNOUNCES.into_iter().any(there)
-    })
+    while begins != 0 {
+        let there = &before[begins.trailing_zeros() as usize..];
+        let four = there.first_chunk().map(|four| u32::from_le_bytes(*four) | SMALL);
+        let may_be = |beginning: &u32| four == Some(*beginning);
+        if BEGINNINGS.iter().fold(false, |any, beginning| any | may_be(beginning)) && is_said(there) {
+            return true;
+        }
+        begins &= begins - 1;
+    }
+    false
+}
+
+/// True if one of the words that announce an address stands at the beginning of this.
+fn is_said(there: &[u8]) -> bool {
+    let says = |word: &[u8]| there.get(..word.len()).is_some_and(|here| here.eq_ignore_ascii_case(word));
+    ANNOUNCES.into_iter().any(says)
+}
+
+/// What stands shortly before a word.
+struct Near {
+    /// The first letters of words, in names of code, too. A word that is cut off begins where it is cut.
+    begins: u64,
+    has_at_sign: bool,
+}
+
+struct Look<'t>(&'t [u8]);
+
+const _: () = assert!(NEAR <= WIDTH);
+
+impl Pass for Look<'_> {
+    type Answer = Near;
+
+    #[inline(always)]
+    fn run<L: Lanes>(self, lanes: L) -> Near {
+        let bytes = lanes.load_at(self.0, 0);
+        let (lower, upper) = (lanes.within(bytes, b'a', b'z'), lanes.within(bytes, b'A', b'Z'));
+        let inside = (lower | upper | lanes.within(bytes, b'0', b'9')) << 1;
+        let begins = (lower | upper) & !inside | upper & lower << 1;
+        Near { begins, has_at_sign: lanes.equal(bytes, b'@') != 0 }
+    }
 }
 
 /// True behind an address with nothing but marks in between, as in a list.
@@ -78,12 +115,6 @@ fn follows_one(before: &[u8]) -> bool {
     let Some(end) = before.iter().rposition(u8::is_ascii_alphanumeric) else { return false };
     let host = |byte: &u8| byte.is_ascii_alphanumeric() || b".-".contains(byte);
     before[..end].iter().rev().find(|byte| !host(byte)) == Some(&b'@')
-}
-
-/// True for the first letter of a word, in names of code, too.
-fn begins_word(text: &[u8], at: usize) -> bool {
-    let Some(last) = at.checked_sub(1).map(|last| text[last]) else { return true };
-    !last.is_ascii_alphanumeric() || (last.is_ascii_lowercase() && text[at].is_ascii_uppercase())
 }
 
 #[cfg(test)]
@@ -105,6 +136,22 @@ mod tests {
         assert_eq!(held("ask jane."), None);
         assert_eq!(held(""), None);
         assert_eq!(held("."), None);
+    }
+
+    #[test]
+    fn what_announces_is_seen_wherever_it_stands() {
+        for word in ["mail", "Contact", "KONTAKT", "address", "adress", "reach", "correo", "courriel"] {
+            for behind in 0..=NEAR {
+                for before in ["", "x", "0", " ", "é", "X", "\n"] {
+                    let text = format!("{before}{word}{}", " ".repeat(behind));
+                    let begins = ["", " ", "é", "\n"].contains(&before)
+                        || (before == "x" && word.starts_with(char::is_uppercase))
+                        || word.len() + behind == NEAR;
+                    let seen = begins && word.len() + behind <= NEAR;
+                    assert_eq!(is_announced(text.as_bytes(), text.len()), seen, "{text:?}");
+                }
+            }
+        }
     }
 
     #[test]

@@ -9,7 +9,7 @@ use std::sync::LazyLock;
 
 use smallvec::SmallVec;
 
-use super::super::number::{Group, LONGEST_GROUP, Mark};
+use super::super::number::{Group, LONGEST_GROUP, MOST_CHARS, Mark};
 use super::table;
 
 /// A kind that is written in a shape.
@@ -80,14 +80,15 @@ pub(super) struct Node {
     pub(super) shapes: Vec<Shape>,
     /// The places in `shapes` of those that digits alone may be: most groups are.
     of_digits: Vec<usize>,
-    /// Where forms go on, each with the mark and length of its group: most groups lead nowhere, and that is told here.
+    /// Where forms go on, each with the mark and length of its group.
     next: Vec<(Mark, u8, usize)>,
+    /// A bit for some of them each: most groups lead nowhere, and none of them shows it.
+    ways: u64,
 }
 
 impl Node {
-    /// The forms that end here and may be what `groups` are.
-    pub(super) fn shapes<'n>(&'n self, groups: &[Group]) -> impl Iterator<Item = &'n Shape> + use<'n> {
-        let digits = groups.iter().all(Group::is_number);
+    /// The forms that end here; of `digits` alone, those that are what digits may be.
+    pub(super) fn shapes(&self, digits: bool) -> impl Iterator<Item = &Shape> {
         let count = if digits { self.of_digits.len() } else { self.shapes.len() };
         (0..count).map(move |at| &self.shapes[if digits { self.of_digits[at] } else { at }])
     }
@@ -145,6 +146,10 @@ impl Index {
         let form = form.trim_start_matches('!');
         let closed = form.ends_with([')', ']']);
         let parts = parse(form.trim_end_matches([')', ']']));
+        assert!(
+            parts.iter().map(|part| part.len).sum::<usize>() <= MOST_CHARS,
+            "{form} has too many characters"
+        );
         self.enter_first(&parts);
         let (check, loose) = (table::KINDS[kind].check, table::KINDS[kind].loose);
         let country = table::KINDS[kind].country();
@@ -195,12 +200,14 @@ impl Index {
             shapes: Vec::new(),
             of_digits: Vec::new(),
             next: Vec::new(),
+            ways: 0,
         });
         match from {
             None => self.roots[part.len] = Some(at),
             Some(from) => {
                 let len = u8::try_from(part.len).expect("no form has a longer group");
                 self.nodes[from].next.push((part.mark, len, at));
+                self.nodes[from].ways |= way(part.mark, len);
             }
         }
         at
@@ -220,6 +227,9 @@ impl Index {
 
     /// Where forms are that go on from `node` with `group`.
     pub(super) fn next(&self, node: &Node, group: &Group) -> Option<&Node> {
+        if node.ways & way(group.mark, group.len) == 0 {
+            return None;
+        }
         let (_, _, at) = node.next.iter().find(|(mark, len, _)| *mark == group.mark && *len == group.len)?;
         Some(&self.nodes[*at]).filter(|node| node.part.admits(group))
     }
@@ -244,6 +254,11 @@ impl Index {
         let longer = self.roots.get(usize::from(group.len)..).unwrap_or_default();
         longer.iter().flatten().any(|at| self.nodes[*at].part.admits(group))
     }
+}
+
+/// The bit of a mark and the length of the group behind it.
+fn way(mark: Mark, len: u8) -> u64 {
+    1 << ((mark as u32 * 7 + u32::from(len)) % u64::BITS)
 }
 
 fn parse(form: &str) -> SmallVec<[Part; 4]> {

@@ -4,7 +4,9 @@
 mod context;
 mod weigh;
 
-use super::super::number::{Chars, Group, Mark, Next, Run, end_is_open, may_begin, may_end, worth_holding};
+use super::super::number::{
+    Group, MOST_CHARS, Mark, Next, Run, end_is_open, may_begin, may_end, worth_holding,
+};
 use super::super::text::{Peek, Text, Verdict};
 use super::super::{Confidence, DetectorId, Finding, Work, card, encoded, phone, ssn};
 use super::form::{INDEX, Shape, Use};
@@ -49,12 +51,13 @@ pub(super) fn run(text: Text<'_>, start: usize, near: &mut Near, work: &mut Work
         if group.is_number() {
             resume = group.end();
         }
+        if index > 0 && (inside_a_row(&mut run, index) || leads_nowhere(&mut run, index, &mut context, work))
+        {
+            continue;
+        }
         // Behind any other mark nothing is inside encoded data.
         let inside = || group.mark == Mark::Slash && encoded::inside(text.bytes, group.start);
         if index > 0 && (!super::may_begin(text.bytes, group.start) || inside()) {
-            continue;
-        }
-        if index > 0 && inside_a_row(&mut run, index) {
             continue;
         }
         let verdict = match judge(&mut run, index, &mut context, work) {
@@ -84,7 +87,7 @@ pub(super) fn run(text: Text<'_>, start: usize, near: &mut Near, work: &mut Work
 
 /// Every kind of number that the whole text may be, by its form and its check, whatever speaks for or against it.
 pub(super) fn readings(text: Text<'_>) -> Vec<DetectorId> {
-    let (mut found, mut room) = (Vec::new(), Chars::new());
+    let (mut found, mut room) = (Vec::new(), [0; MOST_CHARS]);
     let mut run = Run::new(text, 0);
     let Next::Is(first) = run.group(0) else { return found };
     let Some(mut node) = INDEX.beginning(&first) else { return found };
@@ -120,6 +123,24 @@ fn inside_a_row(run: &mut Run<'_>, index: usize) -> bool {
     let spaced = spaced && next.mark == Mark::Space && space(here.start - 1);
     let card = here.len == 4 && before.len != 4 && matches!(next.len, 4..=6);
     spaced && here.len < 5 && !card
+}
+
+/// Few digits between others, of which no form begins, no address, and no number that is told without a word: each group
+/// of a row is asked so, before anybody reads it.
+fn leads_nowhere(run: &mut Run<'_>, index: usize, context: &mut Context<'_>, work: &mut Work) -> bool {
+    let (Next::Is(before), Next::Is(here), Next::Is(next)) =
+        (run.group(index - 1), run.group(index), run.group(index + 1))
+    else {
+        return false;
+    };
+    // Marks that join addresses of networks.
+    let text = run.text;
+    let address = text.before(here.start, 1) == Some(b':')
+        || matches!(text.bytes.get(here.end()), Some(b':' | b'.' | b'-'));
+    if !before.is_number() || !next.is_number() || address || leads(text, &here) {
+        return false;
+    }
+    here.len < 5 && !run.tells(index) && !context.hears_of_phones(text, work)
 }
 
 /// A weak finding must not hide a strong one that begins inside it.
@@ -199,11 +220,13 @@ fn leads(text: Text<'_>, group: &Group) -> bool {
 /// Cards, social security numbers and telephone numbers: rules of their own over groups of digits.
 fn numbers(run: &mut Run<'_>, index: usize, context: &mut Context<'_>, best: &mut Best, work: &mut Work) {
     let text = run.text;
-    if !run.tells(index) && !context.hears_of_phones(text, work) {
-        return;
-    }
+    let told = run.tells(index) || context.hears_of_phones(text, work);
     // Only the first group of a run may have letters.
     let quiet = context.is_quiet(text, work) && run.groups(0, 0)[0].is_number();
+    // Nine digits are a social security number where a word says so.
+    if !told && (quiet || run.groups(index, index)[0].len != 9) {
+        return;
+    }
     let digits = run.digits(index);
     let Some((head, last)) = digits.groups.first().zip(digits.groups.last()) else { return };
     let start = phone::start(text, head);
@@ -280,14 +303,15 @@ fn forms(
     work: &mut Work,
 ) {
     let Some(mut node) = INDEX.beginning(first) else { return };
-    let mut last = index;
+    let (mut last, mut digits) = (index, true);
     loop {
         // Behind here everything wants a word of its own.
         if !node.bare && !context.announces(run.text, work) {
             return;
         }
-        for shape in node.shapes(run.groups(index, last)) {
-            if shape.admits(run.groups(index, last)) {
+        digits &= run.groups(last, last)[0].is_number();
+        for shape in node.shapes(digits) {
+            if digits || shape.admits(run.groups(index, last)) {
                 shaped(run, index, last, shape, context, best, work);
             }
         }
@@ -345,9 +369,12 @@ fn shaped(
         return;
     }
     work.examined += (end - start) as u64;
-    let case = Case::of(&text.bytes[start..end]);
-    let mut room = Chars::new();
+    let case = if rare { Case::of(&text.bytes[start..end]) } else { Case::Upper };
+    let mut room = [0; MOST_CHARS];
     let chars = run.chars(index, last, &mut room);
+    if !context.touches_any() {
+        return untouched(kinds, chars, (start, end, rare), case, best);
+    }
     let (nothing, mut plain) = (Heard::new(), false);
     for used in kinds {
         let touched = context.touches(used.kind);
@@ -369,6 +396,28 @@ fn shaped(
             if plain && context.heard(text, work).is_empty() {
                 return;
             }
+        }
+    }
+}
+
+/// Weighs kinds of which no word says anything: of those that fit the first is the likeliest.
+fn untouched(
+    kinds: &[Use],
+    chars: &[u8],
+    (start, end, rare): (usize, usize, bool),
+    case: Case,
+    best: &mut Best,
+) {
+    for used in kinds.iter().filter(|used| !used.only_announced) {
+        let checked = (used.check)(chars);
+        if (checked || used.loose.is_some_and(|loose| loose(chars)))
+            && let Some((confidence, reason)) =
+                weigh(*used, (checked, rare), case, &Heard::new(), (start, end - start))
+        {
+            best.offer(Finding { detector: id_of(used.kind), start, end, confidence }, reason);
+        }
+        if checked {
+            return;
         }
     }
 }

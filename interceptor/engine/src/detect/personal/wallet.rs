@@ -10,6 +10,7 @@ use super::super::{Confidence, DetectorId, Finding, Work};
 use super::kind::Topic;
 use super::personal;
 use super::words::{Heard, Meaning, Near};
+use crate::wide;
 
 const BITCOIN: DetectorId = personal_id("pii.bitcoin_address");
 const ETHEREUM: DetectorId = personal_id("pii.ethereum_address");
@@ -91,7 +92,7 @@ const LONGEST: usize = 110;
 /// Asks whether the word that begins at `start` is an address.
 pub(super) fn confirm(text: Text<'_>, start: usize, near: &mut Near, work: &mut Work) -> Verdict {
     let no = Verdict::No { resume: start + 1 };
-    if !may_begin(text, start) {
+    if is_number(text.bytes, start) || !may_begin(text, start) {
         return no;
     }
     let end = text.run_end(start, LONGEST + 1, |b| b.is_ascii_alphanumeric());
@@ -110,6 +111,12 @@ pub(super) fn confirm(text: Text<'_>, start: usize, near: &mut Near, work: &mut 
         None if is_solana(text, start, word, near, work) => found(SOLANA, Confidence::Medium),
         None => no,
     }
+}
+
+/// A few digits and no letter behind them, as most that begins with a digit.
+fn is_number(bytes: &[u8], start: usize) -> bool {
+    let Some(block) = bytes.get(start..).and_then(|rest| rest.first_chunk()) else { return false };
+    block.get(wide::leading_digits(block)).is_some_and(|behind| !behind.is_ascii_alphanumeric())
 }
 
 /// What of a word is there has the characters of some address.

@@ -53,7 +53,7 @@ fn place(name: &str) -> u16 {
 }
 
 /// A word in the text and where it begins.
-pub(super) type Heard = SmallVec<[(usize, Meaning); 8]>;
+pub(super) type Heard = SmallVec<[(usize, Meaning); 16]>;
 
 /// What a word says: from one place of a list to another.
 #[derive(Debug, Clone, Copy)]

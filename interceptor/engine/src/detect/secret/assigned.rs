@@ -12,6 +12,8 @@ mod value;
 
 use std::ops::Range;
 
+use memchr::memchr2_iter;
+
 use counts::Counts;
 use gap::{Word, between, is_gap, small_word};
 pub(super) use judge::STAND_INS;
@@ -246,7 +248,8 @@ fn announces(name: &[u8], separated: bool) -> bool {
         b"credentials",
     ];
     let name = name.trim_ascii();
-    LAST.iter().any(|word| {
+    let last = name.last().map_or(0, u8::to_ascii_lowercase);
+    LAST.iter().filter(|word| word.last() == Some(&last)).any(|word| {
         let Some(first) = name.len().checked_sub(word.len()) else { return false };
         let rest = &name[..first];
         let apart = rest.ends_with(b" ") && (separated || rest.ends_with(b"- "));
@@ -275,7 +278,9 @@ fn is_option(bytes: &[u8], name_end: usize) -> bool {
 }
 
 fn contains(text: &[u8], word: &[u8]) -> bool {
-    text.windows(word.len()).any(|w| w.eq_ignore_ascii_case(word))
+    let (lower, upper) = (word[0].to_ascii_lowercase(), word[0].to_ascii_uppercase());
+    let there = |at: usize| text.get(at..at + word.len());
+    memchr2_iter(lower, upper, text).any(|at| there(at).is_some_and(|there| there.eq_ignore_ascii_case(word)))
 }
 
 fn is_name_byte(b: u8) -> bool {

@@ -8,7 +8,7 @@ use memchr::memrchr_iter;
 
 use super::rarity::{self, Scores, TELLING};
 use super::read::Read;
-use super::shape::{Anchor, Fit, Shape};
+use super::shape::{Anchor, Fit, Runs, Shape};
 use super::table::{KEYS, Key, Told};
 use crate::detect::sample::SampleSource;
 use crate::detect::text::{Peek, Text, Verdict, is_placeholder};
@@ -100,11 +100,17 @@ pub(super) fn prefixes() -> impl Iterator<Item = (&'static str, super::Route)> {
 }
 
 /// `sk-` stands at `start`: does it begin a key of the table, and not only one of that shape?
-pub(super) fn begins_with_sk(text: Text<'_>, start: usize, work: &mut Work) -> Option<Verdict> {
+pub(super) fn begins_with_sk(
+    text: Text<'_>,
+    start: usize,
+    runs: &mut Runs,
+    work: &mut Work,
+) -> Option<Verdict> {
     READY.sk.iter().find_map(|number| {
         let (_, _, anchor) = &READY.prefixed[*number];
         let there = text.bytes[start..].starts_with(anchor.text.as_bytes());
-        let verdict = there.then(|| prefixed(text, start, u16::try_from(*number).unwrap_or(0), work))?;
+        let verdict =
+            there.then(|| prefixed(text, start, u16::try_from(*number).unwrap_or(0), runs, work))?;
         (!matches!(verdict, Verdict::No { .. })).then_some(verdict)
     })
 }
@@ -150,7 +156,7 @@ pub(super) fn sample(key: &Key, source: &mut SampleSource) -> String {
 }
 
 /// A literal of the table stands at `at`: is there a key around it?
-pub(super) fn prefixed(text: Text<'_>, at: usize, number: u16, work: &mut Work) -> Verdict {
+pub(super) fn prefixed(text: Text<'_>, at: usize, number: u16, runs: &mut Runs, work: &mut Work) -> Verdict {
     // Another literal may begin inside this one.
     let no = Verdict::No { resume: at };
     let Some((key, shape, anchor)) = READY.prefixed.get(usize::from(number)) else { return no };
@@ -158,7 +164,7 @@ pub(super) fn prefixed(text: Text<'_>, at: usize, number: u16, work: &mut Work) 
     if start < text.floor || !text.key_may_begin(start) {
         return no;
     }
-    match shape.fit(text, start, work) {
+    match shape.fit_kept(text, start, runs, work) {
         Fit::No => no,
         Fit::Unknown => Verdict::Undecided { hold: start },
         Fit::End(end) => {
@@ -246,8 +252,7 @@ fn is_token_byte(b: u8) -> bool {
 }
 
 /// Places at which a token around a digit may begin: with its letters, with what dashes and underscores join,
-/// with what dots and slashes join, with
-/// what equals signs join.
+/// with what dots and slashes join, with what equals signs join.
 struct Starts([usize; 4], usize);
 
 impl Starts {

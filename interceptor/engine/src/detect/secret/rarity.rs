@@ -13,6 +13,7 @@ mod stretch;
 
 pub(in crate::detect) use scores::{LONG, Scores};
 pub(in crate::detect) use stretch::Stretch;
+pub(super) use stretch::{AHEAD, BACK};
 
 /// Bits by which a token must look random to be taken for a key where a name announces one.
 pub(in crate::detect) const TELLING: i32 = 8;
@@ -196,10 +197,12 @@ fn varied(token: &[u8]) -> bool {
     if token.iter().all(u8::is_ascii_digit) {
         return false;
     }
-    let mut seen = 0u128;
-    token.chunks(16).any(|some| {
-        seen = some.iter().fold(seen, |seen, b| seen | 1 << (b & 127));
-        seen.count_ones() >= 7
+    let mut seen = [0u64; 2];
+    token.chunks(8).any(|some| {
+        for byte in some {
+            seen[usize::from(byte >> 6 & 1)] |= 1 << (byte & 63);
+        }
+        seen[0].count_ones() + seen[1].count_ones() >= 7
     })
 }
 

@@ -9,6 +9,7 @@ use smallvec::SmallVec;
 use super::assigned::{self, Values};
 use super::keys;
 use super::rarity::Scores;
+use super::shape::Runs;
 use super::spots::Spots;
 use super::words::Words;
 use crate::detect::Work;
@@ -49,6 +50,8 @@ pub(in crate::detect) struct Read {
     pub(super) scores: Scores,
     pub(super) values: Values,
     words: Spots,
+    /// Of keys with a prefix.
+    pub(super) runs: Runs,
 }
 
 impl Read {
@@ -57,6 +60,7 @@ impl Read {
         self.scores.clear();
         self.values.clear();
         self.words.clear();
+        self.runs.clear();
     }
 
     /// A word of this kind stands somewhere in a part of the text.

@@ -5,7 +5,9 @@
 //! is the length of the key. So a part of variable length may not be followed by something that it could
 //! swallow itself; [`Shape::parse`] refuses such shapes.
 
-use super::rarity;
+use smallvec::SmallVec;
+
+use super::rarity::{self, Stretch};
 use crate::detect::Work;
 use crate::detect::sample::SampleSource;
 use crate::detect::text::{Peek, Text};
@@ -131,12 +133,31 @@ impl Shape {
 
     /// Compares with the text from `start` on. What stands behind must end the key.
     pub(super) fn fit(&self, text: Text<'_>, start: usize, work: &mut Work) -> Fit {
+        self.fit_runs(text, start, work, |at, part, work| {
+            let end = text.run_end(at, part.max, |b| part.class.has(b));
+            work.examined += (end - at) as u64;
+            end
+        })
+    }
+
+    /// As [`Self::fit`], and reads what may be long once for all keys of a row.
+    pub(super) fn fit_kept(&self, text: Text<'_>, start: usize, runs: &mut Runs, work: &mut Work) -> Fit {
+        self.fit_runs(text, start, work, |at, part, work| runs.end(text, at, part, work))
+    }
+
+    fn fit_runs(
+        &self,
+        text: Text<'_>,
+        start: usize,
+        work: &mut Work,
+        mut run_end: impl FnMut(usize, &Part, &mut Work) -> usize,
+    ) -> Fit {
         let mut at = start;
         let mut begun = start;
         for part in &self.parts {
             begun = at;
-            let end = text.run_end(at, part.max, |b| part.class.has(b));
-            work.examined += (end - at + 1) as u64;
+            let end = run_end(at, part, work);
+            work.examined += 1;
             if end - at < part.max && text.peek(end) == Peek::Unknown {
                 return Fit::Unknown;
             }
@@ -201,6 +222,49 @@ impl Shape {
     /// True if keys of this shape may begin with `b`.
     pub(super) fn begins_with(&self, b: u8) -> bool {
         self.parts.first().is_some_and(|part| part.class.has(b))
+    }
+}
+
+/// Where long parts end, by their classes: keys that begin inside one another end together.
+#[derive(Debug, Default)]
+pub(super) struct Runs {
+    known: SmallVec<[(Class, Stretch); 4]>,
+    /// The one that was entered last.
+    last: usize,
+}
+
+impl Runs {
+    /// Shorter parts are read faster than they are looked up.
+    const LONG: usize = 128;
+    /// Classes of which the ends are kept.
+    const CLASSES: usize = 4;
+
+    /// Forgets the text.
+    pub(super) fn clear(&mut self) {
+        self.known.clear();
+    }
+
+    fn end(&mut self, text: Text<'_>, at: usize, part: &Part, work: &mut Work) -> usize {
+        let class = part.class;
+        if part.max < Self::LONG {
+            let end = text.run_end(at, part.max, |b| class.has(b));
+            work.examined += (end - at) as u64;
+            return end;
+        }
+        let place = self.known.iter().position(|(known, _)| *known == class);
+        let place = place.unwrap_or_else(|| self.enter(class));
+        self.known[place].1.end(text, at, part.max, |b| class.has(b), &mut work.examined)
+    }
+
+    /// Makes room for a class, where the oldest one was if need be.
+    fn enter(&mut self, class: Class) -> usize {
+        if self.known.len() < Self::CLASSES {
+            self.known.push((class, Stretch::default()));
+            return self.known.len() - 1;
+        }
+        self.last = (self.last + 1) % Self::CLASSES;
+        self.known[self.last] = (class, Stretch::default());
+        self.last
     }
 }
 

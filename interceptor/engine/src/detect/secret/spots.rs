@@ -5,6 +5,7 @@ use std::ops::Range;
 
 use smallvec::SmallVec;
 
+use super::rarity::BACK;
 use super::words::{self, Words};
 
 /// So many places are kept before those that nobody asks about any more are dropped.
@@ -50,9 +51,9 @@ impl Spots {
         self.inside(&window).any(|spot| spot.number == number && spot.end <= window.end)
     }
 
-    /// The numbers of the words that stand in a part of the text, nearest to its end first, of
-    /// numbers below one. A word begins where no
-    /// letter stands before, or where a capital follows a small letter. Adds to `read` what nobody has read before.
+    /// The numbers, below `numbers`, of the words that stand in a part of the text, nearest to its end first. A word begins
+    /// where no letter stands before, or where a capital follows a small letter. Adds to `read` what nobody has read
+    /// before.
     pub(super) fn within(
         &mut self,
         words: &Words,
@@ -83,7 +84,8 @@ impl Spots {
     }
 
     fn look(&mut self, words: &Words, bytes: &[u8], window: &Range<usize>, read: &mut u64) {
-        if !(self.read.start..=self.read.end).contains(&window.start) {
+        // What lies between a name and its value is read as well, so that nothing is read again for the next of them.
+        if !(self.read.start..=self.read.end + BACK).contains(&window.start) {
             self.found.clear();
             self.read = window.start..window.start;
         }
@@ -102,7 +104,9 @@ impl Spots {
                 self.found.push(Spot { start, end, number, begins, closed });
             }
             // Whoever goes over them goes backward.
-            self.found[first..].reverse();
+            if self.found.len() - first > 1 {
+                self.found[first..].reverse();
+            }
         }
         self.read.end = self.read.end.max(window.end);
     }

@@ -49,9 +49,15 @@ impl Words {
 
     /// The places of `part` at which a word may begin, by its first three letters.
     pub(super) fn places(&self, bytes: &[u8], part: Range<usize>) -> impl Iterator<Item = usize> {
-        let three = bytes.get(part.start..bytes.len().min(part.end + 2)).unwrap_or_default().windows(3);
-        let known = |three: &[u8]| self.known[head(three) / 64] >> (head(three) % 64) & 1 == 1;
-        (part.start..).zip(three).filter(move |(_, three)| known(three)).map(|(at, _)| at)
+        let here = bytes.get(part.start..bytes.len().min(part.end + 2)).unwrap_or_default();
+        let (two, rest) = here.split_at(here.len().min(2));
+        let mut head = two.iter().fold(0, |head, byte| behind(head, *byte));
+        let known = move |head: usize| self.known[head / 64] >> (head % 64) & 1 == 1;
+        let heads = rest.iter().map(move |byte| {
+            head = behind(head, *byte);
+            head
+        });
+        (part.start..).zip(heads).filter(move |(_, head)| known(*head)).map(|(at, _)| at)
     }
 
     /// The words that stand at the beginning of `here`, whatever their case.
@@ -105,10 +111,32 @@ pub(super) fn begins(before: u8, first: u8) -> bool {
     !before.is_ascii_alphabetic() || (before.is_ascii_lowercase() && first.is_ascii_uppercase())
 }
 
-/// Three letters as a number. Case does not count, and some marks share a place with a letter.
+/// What stands for each byte in three letters as a number: case does not count, all digits are one, and so are most marks.
+static PLACES: [u8; 256] = {
+    let mut places = [31; 256];
+    let mut byte = 0;
+    while byte < 128 {
+        places[byte as usize] = match byte {
+            b'a'..=b'z' | b'A'..=b'Z' => byte & 31,
+            b'0'..=b'9' => 0,
+            b'_' => 27,
+            b'-' => 28,
+            b' ' => 29,
+            _ => 31,
+        };
+        byte += 1u8;
+    }
+    places
+};
+
+/// Three letters as a number.
 fn head(text: &[u8]) -> usize {
-    let place = |at: usize| usize::from(text[at] & 31);
-    place(0) << 10 | place(1) << 5 | place(2)
+    text[..3].iter().fold(0, |head, byte| behind(head, *byte))
+}
+
+/// The last three of three letters and one more.
+fn behind(head: usize, byte: u8) -> usize {
+    (head << 5 | usize::from(PLACES[usize::from(byte)])) & 0x7fff
 }
 
 #[cfg(test)]

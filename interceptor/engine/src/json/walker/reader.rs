@@ -30,6 +30,8 @@ impl<S: Sink> Reader<'_, S> {
                     if !self.rest_of_text(key, start, escaped, backslash) {
                         return Ok(());
                     }
+                    // The next one may have begun already.
+                    continue;
                 }
                 Within::Number { start } => {
                     if !self.rest_of_number(start) {
@@ -206,6 +208,14 @@ impl<S: Sink> Reader<'_, S> {
     fn pass_comma(&mut self) {
         if self.walker.expect == Expect::CommaOrEnd && self.chunk.get(self.at) == Some(&b',') {
             self.comma();
+            self.pass_quote();
+        }
+    }
+
+    /// What most often follows a colon or a comma.
+    fn pass_quote(&mut self) {
+        if self.chunk.get(self.at) == Some(&b'"') {
+            self.begin_text(self.walker.expect == Expect::Key);
         }
     }
 
@@ -227,6 +237,9 @@ impl<S: Sink> Reader<'_, S> {
         if walker.member.1 == Edge::UNNAMED {
             let value = Some(walker.member);
             self.sink.text(&Cursor { table: self.table, frames: &walker.frames, value }, text);
+        }
+        if is_colon {
+            self.pass_quote();
         }
     }
 

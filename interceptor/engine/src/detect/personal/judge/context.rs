@@ -87,6 +87,9 @@ impl<'n> Context<'n> {
     fn listen(&mut self, text: Text<'_>, work: &mut Work) {
         let letters = self.near.before(text, self.at, &mut self.heard, &mut work.examined);
         self.state = if letters { State::Heard } else { State::Quiet };
+        if self.heard.is_empty() {
+            return;
+        }
         let add = |to: &mut Kinds, kinds: &Kinds| to.iter_mut().zip(kinds).for_each(|(to, more)| *to |= more);
         for (_, meaning) in &self.heard {
             match meaning {
@@ -127,6 +130,11 @@ impl<'n> Context<'n> {
     /// A word of the kind's own stands before, or one of its country. The words are known.
     pub(super) fn may_announce(&self, kind: usize) -> bool {
         has(&self.announced, kind)
+    }
+
+    /// Some word before may say something about some kind. The words are known.
+    pub(super) fn touches_any(&self) -> bool {
+        self.touched != Kinds::default()
     }
 
     /// Some word before may say something about the kind. The words are known.

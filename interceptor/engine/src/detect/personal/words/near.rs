@@ -90,13 +90,13 @@ impl Near {
         if at > self.known {
             *read += (at - self.known) as u64;
             let more = &bytes[self.known..at];
-            if let Some(last) = more.iter().rposition(|byte| *byte >= b'A') {
+            if let Some(last) = more.iter().rposition(is_letter) {
                 self.letters = self.known + last + 1;
             }
             self.known = at;
         }
         // What stands behind `at` was read for another number.
-        self.letters > from && (self.letters <= at || bytes[from..at].iter().any(|byte| *byte >= b'A'))
+        self.letters > from && (self.letters <= at || bytes[from..at].iter().any(is_letter))
     }
 
     /// Looks for words that begin before `at`.
@@ -150,6 +150,11 @@ impl Near {
         self.lower.drain(..gone);
         self.base += gone;
     }
+}
+
+/// A letter, or a part of one: no word begins with anything else.
+fn is_letter(byte: &u8) -> bool {
+    byte.is_ascii_alphabetic() || *byte >= 0x80
 }
 
 #[cfg(test)]

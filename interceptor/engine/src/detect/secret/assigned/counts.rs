@@ -3,10 +3,8 @@
 
 use std::ops::Range;
 
+use super::super::rarity::{AHEAD, BACK};
 use crate::detect::text::{is_in_turns, is_mostly_in_turns, is_mostly_next, is_next};
-
-/// So much is read ahead once values have begun to overlap.
-const AHEAD: usize = 1024;
 
 /// Kinds of bytes, and of pairs.
 const KINDS: usize = 8;
@@ -92,8 +90,10 @@ impl Held {
     fn add(&mut self, here: &[u8]) {
         let row = &ROWS[usize::from(here[0])];
         self.kinds.iter_mut().zip(row).for_each(|(sum, one)| *sum = sum.wrapping_add(*one));
-        let (two, four) = (here.get(..2).unwrap_or_default(), here.get(..4).unwrap_or_default());
-        self.turns = self.turns.wrapping_add(u16::from(is_in_turns(four)));
+        if let Some(four) = here.first_chunk::<4>() {
+            self.turns = self.turns.wrapping_add(u16::from(is_in_turns(four)));
+        }
+        let Some(two) = here.first_chunk::<2>() else { return };
         let call = matches!(two, b"${" | b"$(" | b"{{" | b"}}" | b"%(" | b"()" | b"::");
         self.kinds[CALLS] = self.kinds[CALLS].wrapping_add(u16::from(call));
         self.kinds[NEXT] = self.kinds[NEXT].wrapping_add(u16::from(is_next(two)));
@@ -120,8 +120,11 @@ impl Counts {
     pub(super) fn of(&mut self, bytes: &[u8], value: Range<usize>, read: &mut u64) -> Held {
         let known = self.from + self.sums.len();
         if value.start < self.from || value.end >= known {
-            let ahead = if (self.from..known).contains(&value.start) { AHEAD } else { 0 };
-            self.read(bytes, value.start..(value.end + ahead).min(bytes.len()), read);
+            let near = !self.sums.is_empty()
+                && (self.from.saturating_sub(BACK)..known + BACK).contains(&value.start);
+            let (back, ahead) = if near { (BACK, AHEAD) } else { (0, 0) };
+            let part = value.start.saturating_sub(back)..(value.end + ahead).min(bytes.len());
+            self.read(bytes, part, read);
         }
         let at = |back: usize| &self.sums[value.end.saturating_sub(back).max(value.start) - self.from];
         let (from, one, two, four) = (&self.sums[value.start - self.from], at(0), at(1), at(3));

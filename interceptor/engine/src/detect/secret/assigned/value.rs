@@ -2,6 +2,8 @@
 
 use std::ops::Range;
 
+use memchr::memchr_iter;
+
 use super::super::rarity::TELLING;
 use super::super::read::Read;
 use super::super::{ASSIGNED_PASSWORD, keys};
@@ -106,11 +108,12 @@ pub(super) fn value(
 /// The end of a value in a query: there the next name begins, as in `token=…&page=2`.
 fn before_next(bytes: &[u8], value: Range<usize>) -> usize {
     let names_next = |at: &usize| {
-        let name = bytes[at + 1..value.end].iter().take_while(|b| b.is_ascii_alphanumeric() || **b == b'_');
-        let name = name.count();
-        bytes[*at] == b'&' && name > 0 && bytes.get(at + 1 + name) == Some(&b'=')
+        let behind = &bytes[at + 1..value.end];
+        let name = behind.iter().take_while(|b| b.is_ascii_alphanumeric() || **b == b'_').count();
+        name > 0 && bytes.get(at + 1 + name) == Some(&b'=')
     };
-    value.clone().skip(1).find(names_next).unwrap_or(value.end)
+    let Some(rest) = bytes[value.clone()].get(1..) else { return value.end };
+    memchr_iter(b'&', rest).map(|at| value.start + 1 + at).find(names_next).unwrap_or(value.end)
 }
 
 /// Names of tokens that tell one request or state from another, if the value is a UUID: whoever makes the request thinks
@@ -169,7 +172,6 @@ pub(in super::super) fn user_option(
     let pair = &text.bytes[start..stop];
     let Some(colon) = pair.iter().position(|b| *b == b':') else { return no };
     let password = &pair[colon + 1..];
-    let how = Assignment { named: Named::Password, separated: true, quote: Some(b'"'), behind: false };
     if colon == 0 || password.len() < 6 {
         return no;
     }
@@ -181,15 +183,26 @@ pub(in super::super) fn user_option(
     if value.is_stand_in() {
         return no;
     }
-    match value.judge(how) {
-        Some((_, confidence))
-            if confidence > Confidence::Low
-                && text.mentions_before(option, 200, &["curl", "wget", "http"], value.work) =>
-        {
+    let commands = (200, &["curl", "wget", "http"][..]);
+    match of_a_command(text, option, commands, &mut value) {
+        Some(confidence) => {
             Verdict::Match(Finding { detector: ASSIGNED_PASSWORD, start, end: stop, confidence })
         }
-        _ => no,
+        None => no,
     }
+}
+
+/// How sure an option's value is a password, if one of the commands stands so many bytes before the option.
+fn of_a_command(
+    text: Text<'_>,
+    option: usize,
+    (reach, commands): (usize, &[&str]),
+    value: &mut Value<'_, '_>,
+) -> Option<Confidence> {
+    let how = Assignment { named: Named::Password, separated: true, quote: Some(b'"'), behind: false };
+    let (_, confidence) = value.judge(how)?;
+    let sure = confidence > Confidence::Low && text.mentions_before(option, reach, commands, value.work);
+    sure.then_some(confidence)
 }
 
 /// `-p password` of a command that asks for one.
@@ -209,17 +222,14 @@ pub(in super::super) fn password_option(
     if text.peek(stop) == Peek::Unknown {
         return Verdict::Undecided { hold: start };
     }
-    let how = Assignment { named: Named::Password, separated: true, quote: Some(b'"'), behind: false };
     let mut value = Value { bytes: text.bytes, at: start..stop, read, work };
     if stop - start < 6 || value.is_stand_in() {
         return no;
     }
-    match value.judge(how) {
-        Some((detector, confidence))
-            if confidence > Confidence::Low && text.mentions_before(option, 120, &COMMANDS, value.work) =>
-        {
-            Verdict::Match(Finding { detector, start, end: stop, confidence })
+    match of_a_command(text, option, (120, &COMMANDS), &mut value) {
+        Some(confidence) => {
+            Verdict::Match(Finding { detector: ASSIGNED_PASSWORD, start, end: stop, confidence })
         }
-        _ => no,
+        None => no,
     }
 }

@@ -2,7 +2,7 @@
 //! and all of them are nearly the same: what was read for one is kept for the next.
 
 use super::super::super::text::Text;
-use super::stretch::{AHEAD, Stretch};
+use super::stretch::{AHEAD, BACK, Stretch};
 use super::{CODE, STEPS, UPPER, bits, told_by_shape, varied};
 
 /// Shorter tokens are read faster than they are looked up.
@@ -58,8 +58,10 @@ impl Scores {
     pub(in crate::detect) fn bits(&mut self, bytes: &[u8], token: std::ops::Range<usize>) -> i32 {
         let known = self.from + self.sums.len();
         if token.start < self.from || token.end >= known {
-            let ahead = if token.start < known { AHEAD } else { 0 };
-            self.read(bytes, token.start, (token.end + ahead).min(bytes.len()));
+            let near = !self.sums.is_empty()
+                && (self.from.saturating_sub(BACK)..known + BACK).contains(&token.start);
+            let (back, ahead) = if near { (BACK, AHEAD) } else { (0, 0) };
+            self.read(bytes, token.start.saturating_sub(back), (token.end + ahead).min(bytes.len()));
         }
         let at = |place: usize| self.sums[place - self.from];
         // The first byte adds what it is worth behind the one before it, which is no part of the token.

@@ -6,7 +6,10 @@ use std::ops::Range;
 use super::super::super::text::Text;
 
 /// So much is read ahead once questions have begun to overlap.
-pub(super) const AHEAD: usize = 1024;
+pub(in crate::detect::secret) const AHEAD: usize = 1024;
+/// And so much before them: names, values and tokens are asked about in turns, and each begins a little before or behind
+/// the last.
+pub(in crate::detect::secret) const BACK: usize = 96;
 
 /// The bytes of one class that follow one another.
 #[derive(Debug, Default)]
@@ -34,7 +37,7 @@ impl Stretch {
         let inside = self.known.contains(&from);
         if !inside || (!self.whole && from + most > self.known.end) {
             let near = inside || from == self.known.end + 1;
-            let ahead = if near { AHEAD.max(most) } else { most };
+            let ahead = if near { AHEAD + most } else { most };
             let end = text.run_end(from, ahead, class);
             *read += (end - from) as u64;
             (self.known, self.whole) = (from..end, end - from < ahead);
