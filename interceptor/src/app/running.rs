@@ -251,6 +251,8 @@ impl Daemon {
         let mut sweep = interval(FLOW_SWEEP);
         let mut hints = self.shared.hints.take();
         let mut callers = self.shared.identities.changes();
+        // What has changed between the last look and now is told by nobody.
+        callers.mark_changed();
         let mut reload = tokio::signal::unix::signal(tokio::signal::unix::SignalKind::hangup())?;
         let mut door = self.door.take();
         // Name servers may be slow, and nothing else may wait for them; least of all namespaces that begin meanwhile.
