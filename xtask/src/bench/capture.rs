@@ -145,7 +145,7 @@ fn kernel(binaries: &Path, quick: bool) -> anyhow::Result<Value> {
 fn passthrough(binaries: &Path, quick: bool) -> anyhow::Result<Passthrough> {
     let all = scenario::all();
     let scenario = all.iter().find(|scenario| scenario.id == "passthrough").context("it is in the list")?;
-    let (rounds, window) = if quick { (1, Duration::from_millis(200)) } else { (7, Duration::from_secs(3)) };
+    let (rounds, window) = if quick { (1, Duration::from_millis(500)) } else { (7, Duration::from_secs(3)) };
     let effort = Effort { rounds, window, warmup: Duration::from_millis(300), quick };
     let contenders = [Contender::Direct, Contender::Interceptor];
     let mut report = Report::new(&effort, &contenders);

@@ -21,11 +21,11 @@ pub(crate) struct Verdicts {
 pub(crate) fn measure(bed: &Bed, count: usize, answers: usize) -> Result<Verdicts> {
     let verdicts = bed.capture.verdicts();
     let entry = Forbidden { generation: 1, rule: 1, flags: 0, pad: 0 };
-    // As many callers as a busy node has, and none of them this one.
+    // As many callers as a busy node has, and none of them this one: control groups are numbered from 1.
     let class = Class { number: 1, generation: 1 };
     verdicts.enter(&ForbiddenKey { class: class.number, provider: 1 }, &entry)?;
-    for cgroup in 1..=1000 {
-        verdicts.classify(&CallerKey::group(cgroup), &class)?;
+    for number in 0..1000 {
+        verdicts.classify(&CallerKey::group(u64::MAX - number), &class)?;
     }
     bed.capture.add_address(ENDPOINT.into(), Endpoint { provider: 1 })?;
     bed.capture.set_policy(1, true)?;
