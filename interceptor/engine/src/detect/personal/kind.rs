@@ -59,6 +59,8 @@ pub(in super::super) struct Kind {
     pub(super) odds: u32,
     pub(super) words: &'static [&'static str],
     pub(super) topic: Topic,
+    /// It says where something is, and never whose it is.
+    pub(super) nobodys: bool,
 }
 
 /// Fewer than one in this many pass by chance: where the form is rare, the check alone is certain.
@@ -90,8 +92,12 @@ impl Kind {
 
     /// How sure it is with a word of its own before it, or with its topic and country.
     pub(super) fn announced(&self) -> super::super::Confidence {
-        use super::super::Confidence::{High, Medium};
-        if self.odds >= CHECKED { High } else { Medium }
+        use super::super::Confidence::{High, Low, Medium};
+        match self.odds {
+            CHECKED.. => High,
+            _ if self.nobodys => Low,
+            _ => Medium,
+        }
     }
 
     /// True if a word that only says the topic is enough to be reported at all.
@@ -160,6 +166,12 @@ impl Kind {
         self
     }
 
+    /// Maps, weather and towns are full of it. It is of low confidence, whatever announces it.
+    pub(super) const fn nobodys(mut self) -> Self {
+        self.nobodys = true;
+        self
+    }
+
     /// How a test value is made up; comes last, because it takes the words and the check with it.
     pub(super) const fn sample(mut self, pattern: &'static str) -> Self {
         let before = if self.words.is_empty() { "" } else { self.words[0] };
@@ -178,5 +190,7 @@ pub(super) const fn kind(
 ) -> Kind {
     let sample = Sample::Shaped(Recipe { before: "", pattern: "", check });
     let detector = Detector { name, family: Family::Personal, label, description, validators: &[], sample };
-    Kind { detector, forms: &[], check, loose: None, summed: false, odds, words: &[], topic: Topic::Other }
+    let (forms, words) = (&[], &[]);
+    let (loose, summed, topic, nobodys) = (None, false, Topic::Other, false);
+    Kind { detector, forms, check, loose, summed, odds, words, topic, nobodys }
 }

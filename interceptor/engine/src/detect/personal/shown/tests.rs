@@ -94,6 +94,7 @@ fn what_is_shown_is_of_low_confidence() {
         "    # ZIP+4 form\n    12101-0001\n",
         "    // ipv4 address in range\n    \"10.42.7.100\",",
         "15735193600*t**16 + 4111111111111111*t**12",
+        "latitude 48.208174",
         "self.node_coordinates[node][1]-40.03751*difference",
     ] {
         assert_eq!(sure(text), Confidence::Low, "{text}");
@@ -117,7 +118,6 @@ fn what_is_meant_is_not() {
         "authors = [\"John Doe\"]\ncc = [\"jane.roe@firm.com\"]",
         "assert!(done);\n\nlet to = \"jane.roe@firm.com\";",
         "For example, my own address is jane.roe@firm.com",
-        "latitude 48.208174",
         "# Postal code\n12101-0001\n",
         "    // the office\n    office_ip = \"93.184.7.100\"",
         "- **card** - 4111111111111111",

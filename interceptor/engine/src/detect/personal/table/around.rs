@@ -164,6 +164,7 @@ pub(super) const KINDS: &[Kind] = &[
             "längengrad",
             "koordinaten",
         ])
+        .nobodys()
         .sample("4d.ddddd"),
     kind("pii.employee_id", "EMPLOYEE_ID", "the number of an employee", with_digit, 1)
         .checks(&["context"])
