@@ -15,6 +15,7 @@ use crate::wide::{self, Both};
 mod guess;
 mod memory;
 mod merge;
+mod tested;
 
 pub(super) use guess::{begins_alone, stands_alone};
 pub use memory::VerdictCache;
@@ -318,6 +319,7 @@ impl Scanner {
         if self.found.is_empty() {
             return;
         }
+        tested::lower(text, &mut self.found);
         self.ranges.clear();
         self.ranges.extend(self.found.iter().map(|finding| finding.start..finding.end));
         let joined = forms.iter().position(|form| matches!(form.made, Made::Joined));
