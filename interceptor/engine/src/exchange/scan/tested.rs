@@ -65,11 +65,18 @@ const MARKS: [&str; 40] = [
     "TEST(",
 ];
 
+/// The longest of them is not longer.
+const LONGEST: usize = 16;
+
 /// Ends what it stands behind: a test that was pasted says nothing of what follows it.
 const FENCE: &str = "```";
 
+/// Begin and end a literal of several lines, in Python, Java, Kotlin and Swift: letters and records are in it as they are.
+const QUOTES: [&str; 2] = ["\"\"\"", "'''"];
+
 static AUTOMATON: LazyLock<AhoCorasick> = LazyLock::new(|| {
-    AhoCorasick::new(MARKS.iter().chain([&FENCE])).expect("few short words make a small automaton")
+    let words = MARKS.iter().chain([&FENCE]).chain(&QUOTES);
+    AhoCorasick::new(words).expect("few short words make a small automaton")
 });
 
 /// Where people and machines are. No check proves that it is anybody's.
@@ -80,11 +87,14 @@ static ADDRESSES: LazyLock<[DetectorId; 6]> = LazyLock::new(|| {
 
 /// Lowers addresses that stand in a test of code. Findings are in order of their beginnings.
 pub(super) fn lower(text: &[u8], findings: &mut [Finding]) {
-    let mut marks = Marks { text, read: 0, last: None };
+    let mut marks = Marks { text, read: 0, last: None, literal: None };
     for finding in findings {
         let is_address = ADDRESSES.contains(&finding.detector);
-        let is_likely = is_address && finding.confidence > Confidence::Low && is_written(text, finding);
-        if is_likely && marks.stand_before(finding.start) {
+        if !is_address || finding.confidence == Confidence::Low {
+            continue;
+        }
+        marks.read_to(finding.start);
+        if marks.stand_before(finding.start) && (marks.literal.is_some() || is_written(text, finding)) {
             finding.confidence = Confidence::Low;
         }
     }
@@ -97,19 +107,35 @@ struct Marks<'t> {
     read: usize,
     /// End of the last one, unless a fence followed it.
     last: Option<usize>,
+    /// The marks of the literal of several lines that is open there.
+    literal: Option<usize>,
 }
 
 impl Marks<'_> {
-    fn stand_before(&mut self, at: usize) -> bool {
-        // The end of what was read may have cut one in two.
-        const LONGEST: usize = 16;
-        let from = at.saturating_sub(REACH).max(self.read.saturating_sub(LONGEST)).min(at);
-        let fence = MARKS.len();
-        for found in AUTOMATON.find_iter(&self.text[from..at]) {
-            let is_mark = found.pattern().as_usize() != fence;
-            self.last = is_mark.then(|| from + found.end());
+    fn read_to(&mut self, at: usize) {
+        if at.saturating_sub(REACH) > self.read {
+            (self.read, self.literal) = (at - REACH, None);
         }
-        self.read = at;
+        let fence = MARKS.len();
+        let from = self.read;
+        let Some(rest) = self.text.get(from..at) else { return };
+        for found in AUTOMATON.find_iter(rest) {
+            self.read = from + found.end();
+            match found.pattern().as_usize() {
+                mark if mark < fence => self.last = Some(self.read),
+                ended if ended == fence => (self.last, self.literal) = (None, None),
+                quotes => match self.literal {
+                    None => self.literal = Some(quotes),
+                    Some(open) if open == quotes => self.literal = None,
+                    Some(_) => {}
+                },
+            }
+        }
+        // One that is not complete yet is read with what follows.
+        self.read = self.read.max(at.saturating_sub(LONGEST));
+    }
+
+    fn stand_before(&self, at: usize) -> bool {
         self.last.is_some_and(|last| at - last <= REACH)
     }
 }
@@ -142,7 +168,7 @@ mod tests {
 
     #[test]
     fn the_longest_mark_is_read_again_where_it_was_cut() {
-        assert!(MARKS.iter().all(|mark| mark.len() <= 16));
+        assert!(MARKS.iter().all(|mark| mark.len() <= LONGEST));
     }
 
     #[test]
@@ -153,6 +179,7 @@ mod tests {
             "describe('mail', () => {\n  `jane.doe@acme-corp.org`,\n",
             "func TestSends(t *testing.T) {\n\t{\"jane.doe@acme-corp.org\", 1},\n",
             "@Test\nvoid sends() {\n  // to jane.doe@acme-corp.org\n",
+            "def test_reads(self):\n    letter = \"\"\"\\\nFrom: jane.doe@acme-corp.org\nHi\n\"\"\"\n",
         ] {
             assert_eq!(found(test), [(EMAIL, Confidence::Low)], "{test}");
         }
@@ -165,6 +192,8 @@ mod tests {
             "fn sends() {\n    \"jane.doe@acme-corp.org\",\n}",
             // Data, and not code.
             "#[test]\nfn sends() {}\n\njane.doe@acme-corp.org, Jane Doe",
+            // A letter behind a literal of several lines.
+            "def test_reads(self):\n    letter = \"\"\"Hi\n\"\"\"\nFrom: jane.doe@acme-corp.org\n",
             // A letter behind a test that somebody has pasted.
             "```rust\n#[test]\nfn sends() {}\n```\nWrite to \"jane.doe@acme-corp.org\", please",
         ] {
