@@ -197,8 +197,8 @@ pub(super) enum Route {
     Name(Named),
     /// An option of a command that takes a name and a password.
     UserOption,
-    /// An option of a command that takes a password.
-    PasswordOption,
+    /// An option that takes a password, if one of these commands stands before it.
+    PasswordOption(assigned::Commands),
 }
 
 /// Literals with code of their own behind them.
@@ -268,7 +268,6 @@ static LITERALS: &[(&str, Route)] = &[
     ("AUTHORIZATION", Route::Name(Named::Header)),
     ("--user ", Route::UserOption),
     (" -u ", Route::UserOption),
-    (" -p ", Route::PasswordOption),
     ("SecureString", Route::Name(Named::Password)),
     ("IDENTIFIED BY", Route::Name(Named::Password)),
     ("identified by", Route::Name(Named::Password)),
@@ -276,7 +275,12 @@ static LITERALS: &[(&str, Route)] = &[
 
 /// Every literal that announces a secret, with who confirms it.
 pub(super) fn literals() -> impl Iterator<Item = (&'static str, Route)> {
-    LITERALS.iter().copied().chain(keys::literals().map(|(text, number)| (text, Route::Key(number))))
+    let options = assigned::OPTIONS.iter().map(|(text, commands)| (*text, Route::PasswordOption(commands)));
+    LITERALS
+        .iter()
+        .copied()
+        .chain(options)
+        .chain(keys::literals().map(|(text, number)| (text, Route::Key(number))))
 }
 
 /// How many bytes of a key must follow the literal of a route at least; fewer are known to be none at once.
@@ -319,8 +323,10 @@ pub(super) fn tail(text: Text<'_>) -> Option<usize> {
 static BY_FIRST: LazyLock<[Vec<(&'static str, Route)>; 128]> = LazyLock::new(|| {
     let mut table = [const { Vec::new() }; 128];
     for (literal, route) in LITERALS.iter().copied().chain(keys::prefixes()) {
-        if !matches!(route, Route::Name(_) | Route::AwsSecretName | Route::UserOption | Route::PasswordOption)
-        {
+        if !matches!(
+            route,
+            Route::Name(_) | Route::AwsSecretName | Route::UserOption | Route::PasswordOption(_)
+        ) {
             table[usize::from(literal.as_bytes()[0] & 127)].push((literal, route));
         }
     }
@@ -380,7 +386,9 @@ pub(super) fn literal(
         Route::Jwt => jwt::begin(text, start),
         Route::Key(number) => keys::prefixed(text, start, number, &mut read.runs, work),
         Route::Name(named) => assigned::announced(text, start, end, named, read, work),
-        Route::PasswordOption => assigned::password_option(text, start, end, read, work),
+        Route::PasswordOption(commands) => {
+            assigned::password_option(text, (start, end), commands, read, work)
+        }
         Route::UserOption => assigned::user_option(text, start, end, read, work),
     }
 }

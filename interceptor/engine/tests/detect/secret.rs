@@ -211,13 +211,36 @@ fn passwords_of_commands_and_sentences() {
         "Connect-VIServer -Server v -User admin -Password {}",
         "sshpass -p {} ssh root@host",
         "docker login -u me -p {} registry.example.net",
+        "mysql -uroot -p{} -h db shop",
+        "mysqldump --single-transaction -u root -p'{}' shop",
+        "mongo -u admin -p {} --quiet",
+        "redis-cli -h cache -a {} ping",
+        "unzip -P {} a.zip",
+        "ldapsearch -x -D cn=admin -w {} -b dc=example",
+        "openssl enc -aes-256-cbc -k {} -in a",
+        "keytool -list -keystore k.jks -storepass {}",
+        "machine api.example.net login jane password {}\n",
+        "nmcli dev wifi connect home password {} ifname wlan0",
         "ConvertTo-SecureString \"{}\" -AsPlainText",
         "CREATE USER app IDENTIFIED BY '{}'",
         "password={}&user=bob",
     ] {
         finds("secret.password~", text, value);
     }
-    silent(&format!("mkdir -p {value}"));
+    // Of other commands the same options are paths, users, numbers and files.
+    for text in [
+        "mkdir -p {}",
+        "ls -a {}",
+        "sort -k {}",
+        "tar -P {}",
+        "grep -w {}",
+        "xfreerdp /v:{}",
+        "mysql -P 3306 -h db",
+    ] {
+        silent(&text.replace("{}", value));
+    }
+    silent("mysql -u root -p --password-stdin");
+    silent("mysql -u root -p$DB_PASS shop");
     silent("The password is required2 by the form.");
     silent("mongodb://<username>:<password>@cluster0.ab1cd.example.net/");
 }

@@ -8,6 +8,7 @@
 mod counts;
 mod gap;
 mod judge;
+mod option;
 mod value;
 
 use std::ops::Range;
@@ -17,8 +18,9 @@ use memchr::memchr2_iter;
 use counts::Counts;
 use gap::{Word, between, is_gap, small_word};
 pub(super) use judge::STAND_INS;
+pub(in crate::detect) use option::Commands;
+pub(super) use option::{OPTIONS, password_option, user_option};
 use value::{Assignment, is_value_byte, value};
-pub(super) use value::{password_option, user_option};
 
 use super::rarity::Stretch;
 use super::read::{Against, Read};
@@ -325,7 +327,9 @@ pub(super) fn value_behind(
                 // Between names of more than one word the words are part of the gap.
                 let Some((separated, quote)) = between(&text.bytes[from..at]) else { return no };
                 // A sentence says that it is one, or it is the option of a command.
-                let told = separated || named == Named::Password && (said || is_option(text.bytes, from));
+                let mut by_its_place =
+                    || said || is_option(text.bytes, from) || option::is_word(text, from, work);
+                let told = separated || named == Named::Password && by_its_place();
                 let how = Assignment { named, separated: told, quote, behind: false };
                 return value(text, at, how, resume, read, work);
             }

@@ -4,10 +4,9 @@ use std::ops::Range;
 
 use memchr::memchr_iter;
 
+use super::super::keys;
 use super::super::rarity::TELLING;
 use super::super::read::Read;
-use super::super::{ASSIGNED_PASSWORD, keys};
-use super::gap::is_quote;
 use super::judge::Value;
 use super::{Named, SHORTEST, contains};
 use crate::detect::text::{Peek, Text, Verdict};
@@ -20,7 +19,7 @@ const TELLTALE: usize = 32;
 /// Fewer characters than this of a value are not worth holding.
 const HOLD: usize = 6;
 /// A longer value is no password.
-const PASSWORD: usize = 128;
+pub(super) const PASSWORD: usize = 128;
 
 /// How a value is written.
 #[derive(Debug, Clone, Copy)]
@@ -146,90 +145,4 @@ fn may_go_on(bytes: &[u8], beginning: Range<usize>, named: Named, read: &mut Rea
 
 pub(super) fn is_value_byte(b: u8) -> bool {
     b.is_ascii_graphic() && !matches!(b, b'"' | b'\'' | b'`' | b',' | b';' | b'<' | b'>' | b'\\') || b >= 0x80
-}
-
-/// `--user name:password` of a command: the password, with its name.
-pub(in super::super) fn user_option(
-    text: Text<'_>,
-    option: usize,
-    end: usize,
-    read: &mut Read,
-    work: &mut Work,
-) -> Verdict {
-    let no = Verdict::No { resume: end };
-    let start = text.run_end(end, 3, |b| is_quote(b) || matches!(b, b'\\' | b'='));
-    let stop =
-        text.run_end(start, 256, |b| b.is_ascii_graphic() && !matches!(b, b'"' | b'`' | b'\\') || b >= 0x80);
-    work.examined += (stop - end) as u64;
-    let stop = if text.before(start, 1) == Some(b'\'') {
-        text.run_end(start, 256, |b| b.is_ascii_graphic() && b != b'\'')
-    } else {
-        stop
-    };
-    if text.peek(stop) == Peek::Unknown {
-        return Verdict::Undecided { hold: start };
-    }
-    let pair = &text.bytes[start..stop];
-    let Some(colon) = pair.iter().position(|b| *b == b':') else { return no };
-    let password = &pair[colon + 1..];
-    if colon == 0 || password.len() < 6 {
-        return no;
-    }
-    let mut value = Value { bytes: text.bytes, at: start..stop, read, work };
-    if value.is_stand_in() {
-        return no;
-    }
-    value.at.start += colon + 1;
-    if value.is_stand_in() {
-        return no;
-    }
-    let commands = (200, &["curl", "wget", "http"][..]);
-    match of_a_command(text, option, commands, &mut value) {
-        Some(confidence) => {
-            Verdict::Match(Finding { detector: ASSIGNED_PASSWORD, start, end: stop, confidence })
-        }
-        None => no,
-    }
-}
-
-/// How sure an option's value is a password, if one of the commands stands so many bytes before the option.
-fn of_a_command(
-    text: Text<'_>,
-    option: usize,
-    (reach, commands): (usize, &[&str]),
-    value: &mut Value<'_, '_>,
-) -> Option<Confidence> {
-    let how = Assignment { named: Named::Password, separated: true, quote: Some(b'"'), behind: false };
-    let (_, confidence) = value.judge(how)?;
-    let sure = confidence > Confidence::Low && text.mentions_before(option, reach, commands, value.work);
-    sure.then_some(confidence)
-}
-
-/// `-p password` of a command that asks for one.
-pub(in super::super) fn password_option(
-    text: Text<'_>,
-    option: usize,
-    end: usize,
-    read: &mut Read,
-    work: &mut Work,
-) -> Verdict {
-    const COMMANDS: [&str; 5] = ["sshpass", "login", "psexec", "mysql", "ldap"];
-    let no = Verdict::No { resume: end };
-    let start = text.run_end(end, 2, |b| is_quote(b) || b == b'\\');
-    let stop =
-        text.run_end(start, PASSWORD, |b| b.is_ascii_graphic() && !is_quote(b) && b != b'\\' || b >= 0x80);
-    work.examined += (stop - end) as u64;
-    if text.peek(stop) == Peek::Unknown {
-        return Verdict::Undecided { hold: start };
-    }
-    let mut value = Value { bytes: text.bytes, at: start..stop, read, work };
-    if stop - start < 6 || value.is_stand_in() {
-        return no;
-    }
-    match of_a_command(text, option, (120, &COMMANDS), &mut value) {
-        Some(confidence) => {
-            Verdict::Match(Finding { detector: ASSIGNED_PASSWORD, start, end: stop, confidence })
-        }
-        None => no,
-    }
 }
